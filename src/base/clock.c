@@ -1,0 +1,17 @@
+/* clock.c: see clock.h. */
+#include "base/clock.h"
+
+#include <sys/resource.h>
+#include <time.h>
+
+double pct_clock_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+int64_t pct_peak_resident_bytes(void) {
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+    return (int64_t)usage.ru_maxrss * 1024;
+}
