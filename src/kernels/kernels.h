@@ -1,0 +1,200 @@
+/* kernels.h: the table of inner loops, and the products that everything heavy goes through.
+ *
+ * Kernels take pointers, sizes and strides, never tensors or models, so that each can be checked, timed and replaced
+ * alone. The table is filled with plain C first (ref/), then overridden by instruction set in rising order (x86/), as
+ * far as the processor and the caller's mask allow. Matrix products and convolutions go to oneDNN (dnn/) where the
+ * build has it, else to ref/ and x86/. Rows are contiguous, matrices row-major, pictures NHWC.
+ *
+ * pct_real is float. A second build of kernels/ and tensor/ with PCT_REAL_DOUBLE makes it double, with ref/ alone:
+ * gradients are checked there against finite differences. */
+#ifndef PCT_KERNELS_KERNELS_H
+#define PCT_KERNELS_KERNELS_H
+
+#include "base/error.h"
+#include "base/threads.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef PCT_REAL_DOUBLE
+typedef double pct_real;
+#else
+typedef float pct_real;
+#endif
+
+/* Element types. The numbers of the first block are ours; pct_dtype_from_gguf maps files' numbers. */
+typedef enum pct_dtype {
+    PCT_REAL, /* pct_real: F32 except in the double build */
+    PCT_BF16,
+    PCT_F16,
+    PCT_I32,
+    PCT_U8,
+    PCT_Q8_0, /* blocks of 32: F16 scale, 32 int8 */
+    PCT_Q4_0,
+    PCT_Q4_1,
+    PCT_Q5_0,
+    PCT_Q5_1,
+    PCT_Q4_K, /* superblocks of 256 */
+    PCT_Q5_K,
+    PCT_Q6_K,
+    PCT_DTYPE_COUNT
+} pct_dtype;
+
+const char *pct_dtype_name(pct_dtype type);
+int64_t pct_dtype_block(pct_dtype type);      /* elements a block: 1 for plain types */
+size_t pct_dtype_block_bytes(pct_dtype type); /* bytes a block */
+/* Bytes of a row of `count` elements (a multiple of the block); false on overflow or a ragged row. */
+bool pct_dtype_row_bytes(pct_dtype type, int64_t count, size_t *bytes);
+
+/* ---- inner loops --------------------------------------------------------------------------------------------- */
+
+enum pct_activation {
+    PCT_IDENTITY,
+    PCT_RELU,
+    PCT_GELU /* tanh form */,
+    PCT_GELU_ERF,
+    PCT_QUICK_GELU,
+    PCT_SILU,
+    PCT_SIGMOID,
+    PCT_ACTIVATION_COUNT
+};
+
+/* Every entry works on one thread, on as many rows as it is given; callers split rows over the pool. */
+typedef struct pct_kernels {
+    uint32_t cpu_flags; /* what this table was filled for */
+
+    /* y = BF16(x), round to nearest even, NaN kept */
+    void (*to_bf16)(uint16_t *y, const pct_real *x, int64_t count);
+    void (*from_bf16)(pct_real *y, const uint16_t *x, int64_t count);
+    /* y += a*x */
+    void (*axpy)(pct_real *y, pct_real a, const pct_real *x, int64_t count);
+    void (*add)(pct_real *y, const pct_real *a, const pct_real *b, int64_t count);
+    void (*mul)(pct_real *y, const pct_real *a, const pct_real *b, int64_t count);
+    double (*sum_squares)(const pct_real *x, int64_t count); /* fixed order */
+    pct_real (*dot)(const pct_real *a, const pct_real *b, int64_t count);
+
+    /* y = (x-mean)*rstd*gamma+beta a row of `width`; statistics a row are kept for the way back; beta may be NULL */
+    void (*layer_norm)(pct_real *y, pct_real *mean, pct_real *rstd, const pct_real *x, const pct_real *gamma,
+                       const pct_real *beta, int64_t rows, int64_t width, pct_real epsilon);
+    /* dx += ...; dgamma, dbeta (width each, this thread's own, may be NULL) += ... */
+    void (*layer_norm_back)(pct_real *dx, pct_real *dgamma, pct_real *dbeta, const pct_real *dy, const pct_real *x,
+                            const pct_real *gamma, const pct_real *mean, const pct_real *rstd, int64_t rows,
+                            int64_t width);
+    /* y = x*rstd*gamma, rstd = 1/sqrt(mean(x^2)+epsilon) */
+    void (*rms_norm)(pct_real *y, pct_real *rstd, const pct_real *x, const pct_real *gamma, int64_t rows, int64_t width,
+                     pct_real epsilon);
+    void (*rms_norm_back)(pct_real *dx, pct_real *dgamma, const pct_real *dy, const pct_real *x, const pct_real *gamma,
+                          const pct_real *rstd, int64_t rows, int64_t width);
+
+    /* y = f(x); dx += f'(x)*dy */
+    void (*activate[PCT_ACTIVATION_COUNT])(pct_real *y, const pct_real *x, int64_t count);
+    void (*activate_back[PCT_ACTIVATION_COUNT])(pct_real *dx, const pct_real *dy, const pct_real *x, int64_t count);
+    /* y = silu(gate)*up; the way back adds into dgate and dup */
+    void (*swiglu)(pct_real *y, const pct_real *gate, const pct_real *up, int64_t count);
+    void (*swiglu_back)(pct_real *dgate, pct_real *dup, const pct_real *dy, const pct_real *gate, const pct_real *up,
+                        int64_t count);
+    /* One row: p = softmax(x) (may be in place); returns log(sum exp(x)) */
+    pct_real (*softmax)(pct_real *p, const pct_real *x, int64_t count);
+
+    /* Rotates `heads` heads of width `head_dim` in each row by position[row]; sign -1 turns back (the gradient).
+     * interleaved: pairs (2i, 2i+1), as llama.cpp's LLaMA files; else halves (i, i+head_dim/2). table holds
+     * cos,sin of angle position*theta^(-2i/rotary_dim): [position][rotary_dim/2][2]. */
+    void (*rotate)(pct_real *y, const pct_real *x, int64_t rows, int64_t row_stride_y, int64_t row_stride_x, int heads,
+                   int head_dim, int rotary_dim, bool interleaved, const int32_t *positions, const pct_real *table,
+                   int sign);
+
+    /* AdamW (Loshchilov & Hutter, ICLR 2019), bias-corrected; step >= 1; decay is decoupled */
+    void (*adamw)(pct_real *weight, pct_real *m, pct_real *v, const pct_real *gradient, int64_t count, double rate,
+                  double beta1, double beta2, double epsilon, double decay, double gradient_scale, int64_t step);
+
+    /* y = the elements of `count` (whole blocks) of a stored row */
+    void (*dequantise[PCT_DTYPE_COUNT])(pct_real *y, const void *x, int64_t count);
+    /* out[r] = sum_k w[r,k]*x[k] for stored rows r0..r1-1 (bytes `row_bytes` apart), x already in the form that
+     * quantise_input gives for this type (int8 blocks with scales, or F32): one-token decode at the memory's speed */
+    void (*matvec[PCT_DTYPE_COUNT])(pct_real *out, const void *w, size_t row_bytes, const void *x, int64_t columns,
+                                    int64_t r0, int64_t r1);
+} pct_kernels;
+
+/* Fills the table for the flags (pct_cpu_flags() narrowed by a mask). */
+void pct_kernels_init(pct_kernels *kernels, uint32_t cpu_flags);
+
+/* ---- the heavy parts: threaded inside, oneDNN where it is there ------------------------------------------------- */
+
+/* What kernels run on: one for an engine or a trainer; used by one thread at a time. */
+typedef struct pct_compute pct_compute;
+struct pct_dnn; /* kernels/dnn: primitive cache */
+struct pct_compute {
+    pct_kernels kernels;
+    pct_pool *pool;      /* borrowed */
+    struct pct_dnn *dnn; /* NULL without oneDNN */
+    void *scratch;       /* grows in warm-up only */
+    size_t scratch_size;
+};
+percept_status pct_compute_create(pct_compute **compute, pct_pool *pool, uint32_t cpu_flags, percept_error *error);
+void pct_compute_destroy(pct_compute **compute);
+/* True when BF16 products are faster than F32 ones here (AVX-512 BF16 or AMX, with a library that uses them). */
+bool pct_compute_prefers_bf16(const pct_compute *compute);
+
+/* C[m,n] = (accumulate ? C : 0) + op(A)[m,k] * op(B)[k,n] + bias[n]. a_transposed: A is stored (k,m); b_transposed: B
+ * is stored (n,k), as the weight of a Linear (out,in). A and B are both PCT_REAL or both PCT_BF16; C is pct_real,
+ * accumulated in F32. Strides are in elements. */
+typedef struct pct_gemm {
+    int64_t m, n, k;
+    const void *a, *b;
+    pct_dtype type;
+    bool a_transposed, b_transposed, accumulate;
+    int64_t lda, ldb, ldc;
+    pct_real *c;
+    const pct_real *bias; /* n, or NULL */
+} pct_gemm;
+void pct_gemm_run(pct_compute *compute, const pct_gemm *gemm);
+
+/* Weights (out,in) packed once for many products: BF16, INT8 (a scale a row) or PCT_REAL, whichever is asked for. */
+typedef struct pct_packed pct_packed;
+percept_status pct_packed_create(pct_packed **packed, pct_compute *compute, pct_dtype compute_type, const void *weights,
+                                 pct_dtype stored_type, int64_t out, int64_t in, percept_error *error);
+void pct_packed_destroy(pct_packed **packed);
+size_t pct_packed_bytes(const pct_packed *packed);
+/* y[rows,out] = x[rows,in] W^T + bias; x and y PCT_REAL (conversion inside, in scratch). */
+void pct_packed_run(pct_compute *compute, const pct_packed *packed, pct_real *y, int64_t ldy, const pct_real *x,
+                    int64_t ldx, int64_t rows, const pct_real *bias);
+
+/* Convolution, NHWC; weights (out, kh, kw, in) so that ref is a row of dots; groups 1 or = in = out (depthwise). */
+typedef struct pct_conv {
+    int64_t batch, height, width, in, out, kernel, stride, pad, groups;
+    pct_dtype type; /* PCT_BF16: x, w (and dy) are converted inside; PCT_REAL */
+} pct_conv;
+int64_t pct_conv_out(int64_t size, int64_t kernel, int64_t stride, int64_t pad);
+void pct_conv_run(pct_compute *compute, const pct_conv *conv, pct_real *y, const pct_real *x, const pct_real *w,
+                  const pct_real *bias);
+/* Each output may be NULL; all are added to. */
+void pct_conv_back(pct_compute *compute, const pct_conv *conv, pct_real *dx, pct_real *dw, pct_real *dbias,
+                   const pct_real *dy, const pct_real *x, const pct_real *w);
+
+/* Fused attention over packed rows. A span says which key rows a run of query rows sees: rows
+ * [shared_begin, +shared_count) in full (the picture's prefix, or nothing), then rows [own_begin, +own_count), in full
+ * or, when causal, query i (of q_count) up to own row own_count-q_count+i. No span has zero keys. Query rows belong to
+ * one span; key rows may be shared by many. */
+typedef struct pct_span {
+    int32_t q_begin, q_count;
+    int32_t shared_begin, shared_count;
+    int32_t own_begin, own_count;
+    int32_t causal;
+} pct_span;
+typedef struct pct_attention {
+    int heads, kv_heads, head_dim; /* heads % kv_heads == 0 */
+    pct_real scale;                /* usually 1/sqrt(head_dim) */
+    const pct_span *spans;
+    int64_t span_count;
+    const pct_real *q, *k, *v; /* rows of heads*head_dim, kv_heads*head_dim */
+    int64_t ldq, ldk, ldv, ldo;
+    pct_real *out;
+    pct_real *lse;  /* log-sum-exp [q row][heads] for the way back; may be NULL in inference */
+    pct_dtype type; /* PCT_BF16: products in BF16, softmax in F32; PCT_REAL */
+} pct_attention;
+void pct_attention_run(pct_compute *compute, const pct_attention *attention);
+/* dq, dk, dv (strides as q, k, v) are added to. */
+void pct_attention_back(pct_compute *compute, const pct_attention *attention, const pct_real *dout, pct_real *dq,
+                        pct_real *dk, pct_real *dv);
+
+#endif

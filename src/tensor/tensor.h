@@ -1,0 +1,62 @@
+/* tensor.h: the array that operations work on, and the parameters that are trained.
+ *
+ * Row-major, contiguous, at most four dimensions; pictures are (batch, height, width, channels). A tensor lives in an
+ * arena (activations) or in a parameter set (weights) and is never freed by itself. */
+#ifndef PCT_TENSOR_TENSOR_H
+#define PCT_TENSOR_TENSOR_H
+
+#include "base/arena.h"
+#include "kernels/kernels.h"
+
+#define PCT_MAX_RANK  4
+#define PCT_NAME_SIZE 64 /* tensor names, NUL included */
+
+typedef struct pct_tensor pct_tensor;
+struct pct_tensor {
+    pct_dtype type; /* PCT_REAL for anything with a gradient; PCT_I32 ids; stored types for frozen weights */
+    int rank;
+    int64_t dim[PCT_MAX_RANK];
+    void *data;
+    pct_real *grad; /* same shape, or NULL as long as nothing flowed back */
+    uint16_t *twin; /* BF16 copy of data, made when a product first asks for it; NULL before */
+    bool needs_grad;
+    struct pct_node *maker;          /* the operation it came from; NULL for inputs and parameters */
+    struct pct_parameter *parameter; /* set for parameters */
+};
+
+/* A weight. Trainable ones hold F32 data, a gradient, and optimiser moments (train/ owns those); frozen ones may be
+ * held in a stored type (mapped from a file) and are used through `packed`. */
+typedef struct pct_parameter {
+    char name[PCT_NAME_SIZE]; /* as in the model file, e.g. "blk.3.attn_q.weight" */
+    pct_tensor tensor;
+    bool trainable;
+    bool decay;         /* weight decay applies: matrices yes; norms, biases, embeddings no */
+    float rate_scale;   /* multiplies the learning rate; 1 */
+    pct_packed *packed; /* owned; frozen or inference weights, made on first use */
+    uint64_t version;   /* raised by whoever changes data, so that twins are made anew */
+    uint64_t twin_version;
+} pct_parameter;
+
+/* All parameters of a model in the order they were added (= file order). Memory is owned by the set. */
+typedef struct pct_parameters {
+    pct_parameter **list; /* pointers are stable */
+    size_t count, capacity;
+    pct_arena arena;
+} pct_parameters;
+
+void pct_parameters_init(pct_parameters *set);
+void pct_parameters_free(pct_parameters *set);
+/* A new F32 parameter, zero-filled, its gradient buffer made when trainable. Names are unique: asserted. */
+pct_parameter *pct_parameters_add(pct_parameters *set, const char *name, int rank, const int64_t *dim, bool trainable,
+                                  percept_error *error);
+/* A frozen parameter over borrowed bytes of a stored type (mapped file); dim as PyTorch, e.g. (out,in). */
+pct_parameter *pct_parameters_add_stored(pct_parameters *set, const char *name, pct_dtype type, int rank,
+                                         const int64_t *dim, const void *data, percept_error *error);
+pct_parameter *pct_parameters_find(const pct_parameters *set, const char *name);
+
+int64_t pct_tensor_count(const pct_tensor *tensor); /* elements */
+int64_t pct_tensor_rows(const pct_tensor *tensor);  /* elements / last dimension */
+static inline int64_t pct_tensor_width(const pct_tensor *tensor) { return tensor->dim[tensor->rank - 1]; }
+static inline pct_real *pct_tensor_data(const pct_tensor *tensor) { return (pct_real *)tensor->data; }
+
+#endif
