@@ -1,0 +1,75 @@
+/* config.h: everything that decides a model's structure. It is stored in the model file's metadata and nowhere else.
+ *
+ * The same fields are the `model:` section of a training config. Defaults are percept-nano. A published family fills
+ * the same struct with its own numbers. */
+#ifndef PCT_MODEL_CONFIG_H
+#define PCT_MODEL_CONFIG_H
+
+#include "base/error.h"
+
+#include <stdint.h>
+
+enum pct_fit { PCT_FIT_STRETCH, PCT_FIT_PAD };
+enum pct_stem { PCT_STEM_CONV, PCT_STEM_PATCH };
+/* Where the finer features for the masks come from. stem: the tower's merge, brought to the fine stride, plus the
+ * convolutional stem's features there. second: the paper's pass B, the same tower with patch kernel and positions
+ * resampled to the fine stride. none: the merge itself. */
+enum pct_fine { PCT_FINE_STEM, PCT_FINE_SECOND, PCT_FINE_NONE };
+enum pct_connector { PCT_CONNECTOR_LINEAR, PCT_CONNECTOR_MLP };
+enum pct_prefix { PCT_PREFIX_FULL, PCT_PREFIX_CAUSAL };
+/* plain: the paper's MLP on the hidden state. moments: the same MLP also sees the mask's soft position and extent and
+ * corrects that extent. */
+enum pct_box_head { PCT_BOX_MOMENTS, PCT_BOX_PLAIN };
+
+typedef struct pct_model_config {
+    struct {
+        int32_t side; /* the model's square, pixels */
+        enum pct_fit fit;
+        float mean[3], deviation[3]; /* of 0..1 RGB */
+    } image;
+    struct {
+        enum pct_stem stem;
+        int32_t stem_width;  /* channels of the stem at the fine stride; halved at each finer stage */
+        int32_t stem_blocks; /* residual convolution blocks at the fine stride */
+        int32_t stride;      /* pixels a cell of the language model's grid */
+        int32_t fine_stride; /* pixels a cell of the masks' grid */
+        int32_t width, layers, heads, mlp;
+        enum pct_fine fine;
+        int32_t merge; /* 1: learned merge of all hidden layers; 0: the last layer alone */
+    } vision;
+    struct {
+        enum pct_connector connector;
+        int32_t vocabulary; /* set by the tokenizer */
+        int32_t width, layers, heads, kv_heads, mlp, context;
+        float rope_theta, norm_epsilon;
+        int32_t tied; /* 1: the output matrix is the embedding */
+        enum pct_prefix prefix;
+    } language;
+    struct {
+        enum pct_box_head box;
+        int32_t box_width;  /* of the box encoder's and decoder's MLPs */
+        int32_t mask_width; /* of the mask decoder's transformer */
+        int32_t mask_heads, mask_layers, mask_mlp;
+        int32_t mask_stride; /* pixels a cell of the mask logits */
+        int32_t mask_encoder_side, mask_encoder_width;
+        int32_t quality;  /* 1: a head that predicts the region's quality */
+        int32_t presence; /* 1: which names are in the picture, from the class token */
+        int32_t naming;   /* 1: every patch names its owner */
+    } heads;
+    struct {
+        int32_t rank; /* 0: none */
+        float alpha, dropout;
+        char targets[64]; /* comma-separated: "attn_q,attn_v" */
+    } lora;
+} pct_model_config;
+
+void pct_model_config_default(pct_model_config *config);
+/* Ranges and agreement between fields; the message names the key ("vision.heads: 7 does not divide vision.width 256").
+ */
+percept_status pct_model_config_check(const pct_model_config *config, percept_error *error);
+/* Cells of the language model's grid a side, of the fine grid, of the mask logits. */
+int32_t pct_model_config_grid(const pct_model_config *config);
+int32_t pct_model_config_fine_grid(const pct_model_config *config);
+int32_t pct_model_config_mask_side(const pct_model_config *config);
+
+#endif

@@ -1,0 +1,131 @@
+/* model.h: the joined model: tower, connector, language model, heads. Built from a config or from a model file.
+ *
+ * One forward path: pct_model_loss (training and scoring) and the state functions (answering) call the same parts. A
+ * model is immutable while it answers and may be shared by states; one compute, one thread at a time. */
+#ifndef PCT_MODEL_MODEL_H
+#define PCT_MODEL_MODEL_H
+
+#include "formats/gguf.h"
+#include "model/batch.h"
+#include "model/config.h"
+#include "tensor/ops.h"
+#include "tokenizer/tokenizer.h"
+
+typedef struct pct_model pct_model;
+
+/* A fresh model for training, initialised from the seed. The tokenizer is moved in (owned) on success. */
+percept_status pct_model_create(pct_model **model, const pct_model_config *config, pct_tokenizer *tokenizer,
+                                uint64_t seed, percept_error *error);
+/* Opens a model file (mapped; weights stay in their stored types until used). trainable: weights become F32 parameters.
+ */
+percept_status pct_model_open(pct_model **model, const char *path, bool trainable, percept_error *error);
+void pct_model_close(pct_model **model);
+
+/* How a score comes from what the model says about a region: sigmoid(scale*quality + token*log p(<obj>) + offset). */
+typedef struct pct_calibration {
+    bool fitted;
+    float quality, token, offset;
+} pct_calibration;
+
+/* What the file says beside structure and weights; strings are borrowed from the model. */
+typedef struct pct_model_card {
+    const char *name, *version, *description, *domain, *licence, *data_licences, *provenance, *figures;
+    pct_calibration calibration;
+    float threshold; /* default of --threshold */
+} pct_model_card;
+const pct_model_card *pct_model_get_card(const pct_model *model);
+percept_status pct_model_set_card(pct_model *model, const pct_model_card *card, percept_error *error); /* copies */
+
+const pct_model_config *pct_model_get_config(const pct_model *model);
+pct_parameters *pct_model_get_parameters(pct_model *model);
+const pct_tokenizer *pct_model_get_tokenizer(const pct_model *model);
+const char *
+pct_model_get_hash(const pct_model *model); /* SHA-256 of the file in hex; "" for one that has no file yet */
+
+/* Writes the file atomically: matrices whose rows allow it in `type` (PCT_Q8_0, PCT_F16, PCT_REAL), the rest in F32.
+ * weights: NULL, or replacements for the parameters' data in their order (EMA). */
+percept_status pct_model_save(const pct_model *model, const char *path, pct_dtype type, const pct_real *const *weights,
+                              percept_error *error);
+
+/* ---- training and scoring ------------------------------------------------------------------------------------- */
+
+typedef struct pct_loss_weights {
+    float language, box_l1, box_giou, mask_bce, mask_dice, quality, presence, naming, smoothing;
+} pct_loss_weights;
+void pct_loss_weights_default(pct_loss_weights *weights);
+
+typedef struct pct_losses {
+    double total, language, box_l1, box_giou, mask_bce, mask_dice, quality, presence, naming;
+    double token_accuracy;    /* of the supervised tokens */
+    double mask_iou, box_iou; /* means over supervised objects, teacher-forced */
+    int32_t objects, tokens;
+} pct_losses;
+
+/* The scalar to go back from; figures are written to *losses after the forward pass. Dropout and such from
+ * tape->random. */
+pct_tensor *pct_model_loss(pct_model *model, pct_tape *tape, const pct_batch *batch, const pct_loss_weights *weights,
+                           pct_losses *losses);
+
+/* ---- answering ----------------------------------------------------------------------------------------------------
+ */
+
+/* A session's mutable part: features of one picture, cache of keys and values, scratch. Grows in warm-up only. */
+typedef struct pct_state pct_state;
+percept_status pct_state_create(pct_state **state, pct_model *model, pct_compute *compute, percept_error *error);
+void pct_state_destroy(pct_state **state);
+
+/* Tower, connector and the language model's prefix for one picture: pixels (side, side, 3), normalised. */
+percept_status pct_state_encode(pct_state *state, const pct_real *pixels, percept_error *error);
+
+typedef struct pct_region_in {
+    enum pct_region_source source;
+    pct_real box[4];      /* of the square, 0..1 */
+    const pct_real *mask; /* heads.mask_encoder_side squared; for PCT_REGION_MASK */
+} pct_region_in;
+
+typedef struct pct_region_out {
+    pct_real box[4]; /* of the square, 0..1, ordered */
+    pct_real
+        *mask; /* logits, mask_side squared; in the state until the next answer; NULL when masks were not asked for */
+    float quality;               /* logit */
+    float token_log_probability; /* of <obj> where it was chosen */
+    float score;                 /* calibrated when the card says so, else sigmoid(quality) */
+    int32_t token;               /* its index in the answer's ids */
+} pct_region_out;
+
+/* One question: ids as the template renders them up to where the answer begins (dialogue turns included). */
+typedef struct pct_prompt {
+    const int32_t *ids;
+    int32_t count;
+    const pct_region_in *regions; /* one for each <obj> in ids, in order */
+    int32_t region_count;
+} pct_prompt;
+
+enum pct_finish { PCT_FINISH_STOP, PCT_FINISH_LENGTH, PCT_FINISH_TIME, PCT_FINISH_UNPARSABLE };
+
+typedef struct pct_reply {
+    int32_t *ids; /* generated, without the end token; in the state until the next answer */
+    int32_t count;
+    pct_region_out *regions;
+    int32_t region_count;
+    enum pct_finish finish;
+    double log_probability; /* of all generated tokens */
+} pct_reply;
+
+typedef struct pct_answer_options {
+    int32_t max_tokens; /* 0: what fits the context */
+    double deadline;    /* pct_clock_seconds() after which it stops, 0: none */
+    bool masks;         /* false: boxes and text only, where the box head allows it */
+    float temperature;  /* 0: greedy */
+    float top_p;
+    uint64_t seed;
+    /* Called for every generated token of every prompt; true stops all (finish = stop). May be NULL. */
+    bool (*token)(void *context, int32_t prompt, int32_t id, const pct_region_out *region);
+    void *context;
+} pct_answer_options;
+
+/* Answers all prompts about the encoded picture as one batch; replies (count of them) point into the state. */
+percept_status pct_state_answer(pct_state *state, const pct_prompt *prompts, int32_t count,
+                                const pct_answer_options *options, pct_reply *replies, percept_error *error);
+
+#endif
