@@ -1,0 +1,67 @@
+/* bpe.h: byte-level byte-pair encoding (Sennrich et al. 2016, in the byte form of GPT-2). Not for other layers: they
+ * use tokenizer.h.
+ *
+ * Text is split by a pattern into words; each word starts as its bytes, and the pair of neighbours with the lowest rank
+ * is merged until none is left, O(n log n) in the word's length. A vocabulary that comes from a file is checked whole:
+ * token texts are any bytes and any length up to a cap, merges must join two ordinary tokens into an ordinary token. */
+#ifndef PCT_TOKENIZER_BPE_H
+#define PCT_TOKENIZER_BPE_H
+
+#include "tokenizer/tokenizer.h"
+
+#define PCT_BPE_MAX_VOCABULARY (1 << 22)
+#define PCT_BPE_MAX_TOKEN      4096 /* bytes of one token's text */
+
+/* Kinds, numbered as in tokenizer.ggml.token_type. */
+enum pct_token_kind {
+    PCT_TOKEN_NORMAL = 1,
+    PCT_TOKEN_UNKNOWN = 2,
+    PCT_TOKEN_CONTROL = 3, /* special: matched in text only with PCT_TOKENIZE_SPECIAL */
+    PCT_TOKEN_USER = 4,    /* added words: matched in text always, before splitting */
+    PCT_TOKEN_UNUSED = 5,
+    PCT_TOKEN_BYTE = 6,
+};
+
+/* GPT-2's reversible map of the 256 bytes to printable characters, in which files store ordinary tokens. */
+uint32_t pct_bpe_byte_to_code(unsigned char byte);
+/* -1 when the character stands for no byte. */
+int pct_bpe_code_to_byte(uint32_t code);
+
+/* A vocabulary in the making: tokens are real bytes (not GPT-2's characters). All borrowed until build returns. */
+typedef struct pct_bpe_token {
+    const char *text;
+    size_t length;
+    enum pct_token_kind kind;
+} pct_bpe_token;
+typedef struct pct_bpe_merge {
+    int32_t left, right, result; /* ids; result's text is left's and right's together */
+} pct_bpe_merge;
+typedef struct pct_bpe_parts {
+    const pct_bpe_token *tokens;
+    int32_t token_count;
+    const pct_bpe_merge *merges; /* by falling priority */
+    int32_t merge_count;
+    const char *pattern;            /* name, see pct_bpe_pattern */
+    int32_t bos, eos, pad, unknown; /* -1: none */
+    bool add_bos;
+} pct_bpe_parts;
+/* PERCEPT_ERROR_MODEL when the parts do not fit together. */
+percept_status pct_bpe_build(pct_tokenizer **tokenizer, const pct_bpe_parts *parts, percept_error *error);
+
+/* The split pattern of that name (PCRE2 syntax, white space written out), or NULL. "percept" is our own: letters with
+ * the blank before them, digits one by one, runs of signs, white space. */
+const char *pct_bpe_pattern(const char *name);
+
+/* Calls visit for every word the pattern finds in the text, in order; together they are the whole text. Bytes that are
+ * not UTF-8 form words of their own. Stops early when visit returns a failure, and returns it. */
+typedef percept_status pct_bpe_visit(void *context, const char *word, size_t length);
+typedef struct pct_bpe_splitter pct_bpe_splitter;
+percept_status pct_bpe_splitter_create(pct_bpe_splitter **splitter, const char *pattern_name, percept_error *error);
+void pct_bpe_splitter_destroy(pct_bpe_splitter **splitter);
+percept_status pct_bpe_split(const pct_bpe_splitter *splitter, pct_token_scratch *scratch, const char *text,
+                             size_t length, pct_bpe_visit *visit, void *context, percept_error *error);
+
+/* The merges of a tokenizer, for saving and for tests. Borrowed. */
+const pct_bpe_merge *pct_bpe_merges(const pct_tokenizer *tokenizer, int32_t *count);
+
+#endif
