@@ -6,10 +6,10 @@
 #define PCT_MODEL_CONFIG_H
 
 #include "base/error.h"
+#include "image/fit.h"
 
 #include <stdint.h>
 
-enum pct_fit { PCT_FIT_STRETCH, PCT_FIT_PAD };
 enum pct_stem { PCT_STEM_CONV, PCT_STEM_PATCH };
 /* Where the finer features for the masks come from. stem: the tower's merge, brought to the fine stride, plus the
  * convolutional stem's features there. second: the paper's pass B, the same tower with patch kernel and positions
@@ -24,7 +24,7 @@ enum pct_box_head { PCT_BOX_MOMENTS, PCT_BOX_PLAIN };
 typedef struct pct_model_config {
     struct {
         int32_t side; /* the model's square, pixels */
-        enum pct_fit fit;
+        enum pct_fit_mode fit;
         float mean[3], deviation[3]; /* of 0..1 RGB */
     } image;
     struct {

@@ -26,12 +26,12 @@ typedef struct pct_template {
 percept_status pct_template_init(pct_template *template, const char *name, const pct_tokenizer *tokenizer,
                                  percept_error *error);
 
-typedef struct pct_turn {
+typedef struct pct_template_turn {
     const char *question; /* NUL-terminated */
     int regions;          /* how many regions "<obj>" in the question stands for; 0: "<obj>" there is plain text */
     const char *answer;   /* NULL (last turn only): the segment ends after <assistant>, ready to generate */
     bool marks;           /* "<p>", "</p>" and "<obj>" in the answer are special */
-} pct_turn;
+} pct_template_turn;
 
 typedef struct pct_object_slot {
     int32_t position; /* of the <obj> token in ids; the state that predicts it is at position - 1 */
@@ -55,7 +55,8 @@ percept_status pct_template_prefix(const pct_template *template, int32_t image_t
 
 /* PERCEPT_ERROR_USAGE when a question's regions and the count of its "<obj>" differ, or an answer is missing before
  * the last turn. At most 32767 turns. */
-percept_status pct_template_render(const pct_template *template, pct_token_scratch *scratch, const pct_turn *turns,
-                                   int turn_count, pct_rendered *rendered, percept_error *error);
+percept_status pct_template_render(const pct_template *template, pct_token_scratch *scratch,
+                                   const pct_template_turn *turns, int turn_count, pct_rendered *rendered,
+                                   percept_error *error);
 
 #endif
