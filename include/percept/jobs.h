@@ -1,0 +1,94 @@
+/* jobs.h: the long jobs: training, evaluation, composing scenes, measuring speed.
+ *
+ * Each takes options, a progress callback (may be NULL) with its context, and an error. The callback runs on the thread
+ * that works; when it returns true the job ends cleanly with PERCEPT_ERROR_INTERRUPTED: training keeps a checkpoint to
+ * resume from, other jobs leave nothing half-written. Jobs are independent of engines and may run beside them. Reports
+ * are malloc'd texts: the caller frees them with percept_free. */
+#ifndef PERCEPT_JOBS_H
+#define PERCEPT_JOBS_H
+
+#include "percept/api.h"
+#include "percept/progress.h"
+#include "percept/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct percept_train_options {
+    size_t size;
+    const char *config;          /* YAML; docs/training.md lists the keys */
+    const char *const *settings; /* "key=value", each beats the file */
+    size_t setting_count;
+    bool resume;       /* go on from the newest checkpoint of the run's folder */
+    int32_t threads;   /* 0: the processors this process may run on */
+    uint32_t cpu_mask; /* as percept_engine_options */
+} percept_train_options;
+PERCEPT_API void percept_train_options_init(percept_train_options *options);
+/* USAGE: a setting that makes no sense; INPUT: config or data; RESOURCE: memory, disk; WORK: the run diverged (its last
+ * good checkpoint stays); INTERRUPTED: stopped, can be resumed. */
+PERCEPT_API percept_status percept_train_run(const percept_train_options *options, percept_progress_fn *progress,
+                                             void *context, percept_error *error);
+/* Every key of a training config with type, range, default and meaning, one a line; malloc'd, NULL: out of memory. */
+PERCEPT_API char *percept_train_keys(void);
+
+typedef struct percept_eval_options {
+    size_t size;
+    const char *model; /* a model file */
+    const char *data;  /* a data set folder, or "scenes:SPLIT:COUNT:SEED" */
+    const char *pack;  /* prepared cut-outs for "scenes:"; NULL: assets/scenes.pack */
+    float threshold;   /* regions below are dropped; negative: the model's default */
+    int64_t limit;     /* at most so many pictures; 0: all */
+    int32_t threads;
+    uint32_t cpu_mask;
+} percept_eval_options;
+PERCEPT_API void percept_eval_options_init(percept_eval_options *options);
+/* *json: the figures as one line (docs/interface.md); *table: the same for people. Either may be NULL. */
+PERCEPT_API percept_status percept_eval_run(const percept_eval_options *options, percept_progress_fn *progress,
+                                            void *context, char **json, char **table, percept_error *error);
+
+typedef struct percept_scenes_options {
+    size_t size;
+    const char *out;   /* folder of the data set; must not exist, or be empty */
+    const char *split; /* "training", "calibration", "arrangements", "cutouts" */
+    int64_t count;     /* pictures, 1 to 10 million */
+    uint64_t seed;
+    int32_t width, height;            /* 64..2048 */
+    int32_t questions;                /* a picture, 1..32 */
+    int32_t objects_min, objects_max; /* a picture, 1..8 */
+    const char *pack;                 /* prepared cut-outs; NULL: assets/scenes.pack, or none when `cutouts` is given */
+    const char *cutouts;              /* a folder of the caller's own, named by file or sub-folder; NULL: none */
+    const char *backgrounds;          /* a folder; NULL: none */
+    int32_t threads;
+} percept_scenes_options;
+PERCEPT_API void percept_scenes_options_init(percept_scenes_options *options);
+PERCEPT_API percept_status percept_scenes_run(const percept_scenes_options *options, percept_progress_fn *progress,
+                                              void *context, percept_error *error);
+/* Makes the pack that scenes are composed from out of the fetched packages in `assets` (./dev data). pack NULL:
+ * assets/scenes.pack. */
+PERCEPT_API percept_status percept_scenes_prepare(const char *assets, const char *pack, percept_progress_fn *progress,
+                                                  void *context, percept_error *error);
+
+typedef struct percept_bench_options {
+    size_t size;
+    const char *model;  /* a model file; NULL: random weights */
+    const char *shape;  /* of the random weights: "nano" */
+    const char *stages; /* comma-separated: "peak,tower,prefill,decode,heads,train"; NULL: all */
+    double seconds;     /* of measuring, each stage */
+    int32_t threads;
+    uint32_t cpu_mask;
+} percept_bench_options;
+PERCEPT_API void percept_bench_options_init(percept_bench_options *options);
+/* Speed and memory of each stage and its share of the machine's peak, measured on the spot: products in the type the
+ * stage uses for what computes, reading of memory for one-token decode. */
+PERCEPT_API percept_status percept_bench_run(const percept_bench_options *options, percept_progress_fn *progress,
+                                             void *context, char **json, char **table, percept_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
