@@ -36,11 +36,13 @@ void pct_error_prefix(percept_error *error, const char *format, ...) {
     vsnprintf(prefix, sizeof prefix, format, args);
     va_end(args);
     one_line(prefix);
-    char joined[sizeof error->message];
-    size_t length = strlen(prefix);
-    memcpy(joined, prefix, length);
-    snprintf(joined + length, sizeof joined - length, ": %s", error->message);
-    memcpy(error->message, joined, sizeof joined);
+    size_t length = strlen(prefix), room = sizeof error->message - length - 3; /* ": " and the end */
+    size_t kept = strnlen(error->message, sizeof error->message - 1);
+    if (kept > room) kept = room;
+    memmove(error->message + length + 2, error->message, kept);
+    error->message[length + 2 + kept] = 0;
+    memcpy(error->message, prefix, length);
+    memcpy(error->message + length, ": ", 2);
 }
 
 percept_status pct_fail_memory(percept_error *error, const char *what) {
