@@ -70,6 +70,8 @@ typedef struct pct_kernels {
     void (*axpy)(pct_real *y, pct_real a, const pct_real *x, int64_t count);
     void (*add)(pct_real *y, const pct_real *a, const pct_real *b, int64_t count);
     void (*mul)(pct_real *y, const pct_real *a, const pct_real *b, int64_t count);
+    /* y += a*b */
+    void (*mul_add)(pct_real *y, const pct_real *a, const pct_real *b, int64_t count);
     double (*sum_squares)(const pct_real *x, int64_t count); /* fixed order */
     pct_real (*dot)(const pct_real *a, const pct_real *b, int64_t count);
 
@@ -109,11 +111,20 @@ typedef struct pct_kernels {
 
     /* y = the elements of `count` (whole blocks) of a stored row */
     void (*dequantise[PCT_DTYPE_COUNT])(pct_real *y, const void *x, int64_t count);
+    /* The other way, rounding as llama.cpp's reference does. NULL where there is none: PCT_REAL, PCT_BF16, PCT_F16 and
+     * PCT_Q8_0 have one. */
+    void (*quantise[PCT_DTYPE_COUNT])(void *y, const pct_real *x, int64_t count);
+    /* y = x in the form that matvec wants beside weights of this type: pct_matvec_input_bytes(type, count) bytes */
+    void (*matvec_input[PCT_DTYPE_COUNT])(void *y, const pct_real *x, int64_t count);
     /* out[r] = sum_k w[r,k]*x[k] for stored rows r0..r1-1 (bytes `row_bytes` apart), x already in the form that
-     * quantise_input gives for this type (int8 blocks with scales, or F32): one-token decode at the memory's speed */
+     * matvec_input gives for this type (int8 blocks with scales, or pct_real): one-token decode at the memory's speed.
+     * columns is a multiple of the type's block. NULL for PCT_I32 and PCT_U8. */
     void (*matvec[PCT_DTYPE_COUNT])(pct_real *out, const void *w, size_t row_bytes, const void *x, int64_t columns,
                                     int64_t r0, int64_t r1);
 } pct_kernels;
+
+/* Bytes of a vector of `count` elements in the form of matvec_input; count a multiple of the type's block. */
+size_t pct_matvec_input_bytes(pct_dtype type, int64_t count);
 
 /* Fills the table for the flags (pct_cpu_flags() narrowed by a mask). */
 void pct_kernels_init(pct_kernels *kernels, uint32_t cpu_flags);
@@ -122,13 +133,15 @@ void pct_kernels_init(pct_kernels *kernels, uint32_t cpu_flags);
 
 /* What kernels run on: one for an engine or a trainer; used by one thread at a time. */
 typedef struct pct_compute pct_compute;
-struct pct_dnn; /* kernels/dnn: primitive cache */
+struct pct_dnn;  /* kernels/dnn: primitive cache */
+struct pct_tile; /* kernels_private.h: the inner part of a blocked product for one instruction set */
 struct pct_compute {
     pct_kernels kernels;
     pct_pool *pool;      /* borrowed */
     struct pct_dnn *dnn; /* NULL without oneDNN */
     void *scratch;       /* grows in warm-up only */
     size_t scratch_size;
+    const struct pct_tile *tile_real, *tile_bf16; /* of the products */
 };
 percept_status pct_compute_create(pct_compute **compute, pct_pool *pool, uint32_t cpu_flags, percept_error *error);
 void pct_compute_destroy(pct_compute **compute);
@@ -158,6 +171,10 @@ size_t pct_packed_bytes(const pct_packed *packed);
 /* y[rows,out] = x[rows,in] W^T + bias; x and y PCT_REAL (conversion inside, in scratch). */
 void pct_packed_run(pct_compute *compute, const pct_packed *packed, pct_real *y, int64_t ldy, const pct_real *x,
                     int64_t ldx, int64_t rows, const pct_real *bias);
+
+/* y[rows] = W[rows,columns] x + bias for stored weights of any type that has a matvec: rows are split over the pool. */
+void pct_matvec_run(pct_compute *compute, pct_dtype type, pct_real *y, const void *w, const pct_real *x, int64_t rows,
+                    int64_t columns, const pct_real *bias);
 
 /* Convolution, NHWC; weights (out, kh, kw, in) so that ref is a row of dots; groups 1 or = in = out (depthwise). */
 typedef struct pct_conv {

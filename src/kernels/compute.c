@@ -1,0 +1,40 @@
+/* compute.c: the object that heavy kernels run on: table, pool, scratch memory, chosen tiles. */
+#include "base/arena.h"
+#include "kernels/kernels_private.h"
+
+#include <stdlib.h>
+
+percept_status pct_compute_create(pct_compute **compute, pct_pool *pool, uint32_t cpu_flags, percept_error *error) {
+    pct_compute *made = calloc(1, sizeof *made);
+    *compute = NULL;
+    if (!made) return pct_fail_memory(error, "the compute object");
+    pct_kernels_init(&made->kernels, cpu_flags);
+    made->pool = pool;
+    made->tile_real = &pct_ref_tile_real;
+    made->tile_bf16 = &pct_ref_tile_bf16;
+    *compute = made;
+    return PERCEPT_OK;
+}
+
+void pct_compute_destroy(pct_compute **compute) {
+    if (!*compute) return;
+    free((*compute)->scratch);
+    free(*compute);
+    *compute = NULL;
+}
+
+bool pct_compute_prefers_bf16(const pct_compute *compute) {
+    return (compute->kernels.cpu_flags & (PCT_CPU_AVX512_BF16 | PCT_CPU_AMX_BF16)) != 0;
+}
+
+void *pct_compute_scratch(pct_compute *compute, size_t size) {
+    if (size <= compute->scratch_size) return compute->scratch;
+    /* Half as much again, so that slowly growing batches soon stop asking. */
+    size_t wanted;
+    PCT_ASSERT(pct_size_add(size, size / 2, &wanted) && pct_size_align(wanted, 4096, &wanted));
+    free(compute->scratch);
+    compute->scratch = aligned_alloc(PCT_ARENA_ALIGN, wanted);
+    compute->scratch_size = wanted;
+    PCT_ASSERT(compute->scratch != NULL);
+    return compute->scratch;
+}

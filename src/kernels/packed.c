@@ -1,0 +1,164 @@
+/* packed.c: weights that are laid out once and multiplied often, and the one-row product with weights as stored. */
+#include "base/arena.h"
+#include "kernels/kernels_private.h"
+
+#include <stdlib.h>
+
+struct pct_packed {
+    const pct_tile *tile;
+    int64_t out, in, in_padded;
+    size_t bytes;
+    void *panels;
+};
+
+struct filling {
+    pct_packed *packed;
+    const pct_kernels *kernels;
+    const void *weights;
+    pct_dtype type;
+    size_t row_bytes;
+    pct_real *rows; /* each worker's rows of one panel */
+    uint16_t *half; /* the same in BF16 */
+};
+
+/* Panels of the tile's width, each from as many rows of the stored weights. */
+static void filling_part(void *context, int64_t begin, int64_t end, int worker) {
+    const struct filling *f = context;
+    const pct_tile *tile = f->packed->tile;
+    const int64_t in = f->packed->in, nr = tile->nr;
+    pct_real *rows = f->rows + worker * nr * in;
+    uint16_t *half = f->half + worker * nr * in;
+    for (int64_t p = begin; p < end; p++) {
+        const int64_t n = p * nr, count = pct_min_i64(nr, f->packed->out - n);
+        for (int64_t r = 0; r < count; r++) {
+            const void *row = (const char *)f->weights + (size_t)(n + r) * f->row_bytes;
+            if (tile->type == PCT_BF16 && f->type == PCT_BF16) {
+                memcpy(half + r * in, row, (size_t)in * 2);
+                continue;
+            }
+            f->kernels->dequantise[f->type](rows + r * in, row, in);
+            if (tile->type == PCT_BF16) f->kernels->to_bf16(half + r * in, rows + r * in, in);
+        }
+        tile->pack_b((char *)f->packed->panels + n * f->packed->in_padded * tile->element,
+                     tile->type == PCT_BF16 ? (const void *)half : rows, in, true, count, in, f->packed->in_padded);
+    }
+}
+
+percept_status pct_packed_create(pct_packed **packed, pct_compute *compute, pct_dtype compute_type, const void *weights,
+                                 pct_dtype stored_type, int64_t out, int64_t in, percept_error *error) {
+    struct filling f = {.kernels = &compute->kernels, .weights = weights, .type = stored_type};
+    *packed = NULL;
+    if (out < 1 || in < 1 || !compute->kernels.dequantise[stored_type] ||
+        !pct_dtype_row_bytes(stored_type, in, &f.row_bytes))
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "weights of %lld x %lld cannot be stored as %s", (long long)out,
+                        (long long)in, pct_dtype_name(stored_type));
+    const pct_tile *tile = compute_type == PCT_REAL ? compute->tile_real : compute->tile_bf16;
+    pct_packed *made = calloc(1, sizeof *made);
+    if (!made) return pct_fail_memory(error, "packed weights");
+    made->tile = tile;
+    made->out = out;
+    made->in = in;
+    made->in_padded = pct_round_up(in, tile->kr);
+    made->bytes = (pct_tile_b_bytes(tile, in, out) + 63) & ~(size_t)63;
+    made->panels = aligned_alloc(PCT_ARENA_ALIGN, made->bytes);
+    const size_t one = (size_t)(tile->nr * in), workers = (size_t)pct_pool_threads(compute->pool);
+    f.packed = made;
+    f.rows = malloc(one * workers * (sizeof *f.rows + sizeof *f.half));
+    if (!made->panels || !f.rows) {
+        free(f.rows);
+        pct_packed_destroy(&made);
+        return pct_fail_memory(error, "packed weights");
+    }
+    f.half = (uint16_t *)(f.rows + one * workers);
+    pct_parallel_for(compute->pool, pct_parts(out, tile->nr), 1, filling_part, &f);
+    free(f.rows);
+    *packed = made;
+    return PERCEPT_OK;
+}
+
+void pct_packed_destroy(pct_packed **packed) {
+    if (!*packed) return;
+    free((*packed)->panels);
+    free(*packed);
+    *packed = NULL;
+}
+
+size_t pct_packed_bytes(const pct_packed *packed) { return packed->bytes + sizeof *packed; }
+
+struct rows {
+    const pct_compute *compute;
+    const pct_packed *packed;
+    const pct_real *x;
+    int64_t ldx, rows;
+    char *to;
+};
+
+/* Blocks of rows, converted and padded for the tile. */
+static void rows_part(void *context, int64_t begin, int64_t end, int worker) {
+    const struct rows *job = context;
+    const pct_packed *p = job->packed;
+    const pct_tile *tile = p->tile;
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t m = i * tile->mr, count = pct_min_i64(tile->mr, job->rows - m);
+        char *to = job->to + m * p->in_padded * tile->element;
+        if (tile->type == PCT_REAL) {
+            tile->pack_a(to, job->x + m * job->ldx, job->ldx, false, count, p->in, p->in_padded);
+            continue;
+        }
+        for (int64_t r = 0; r < count; r++, to += p->in_padded * tile->element) {
+            uint16_t half[512];
+            for (int64_t k = 0; k < p->in; k += 512) {
+                const int64_t n = pct_min_i64(512, p->in - k);
+                job->compute->kernels.to_bf16(half, job->x + (m + r) * job->ldx + k, n);
+                tile->pack_a(to + k * tile->element, half, n, false, 1, n, n);
+            }
+            memset(to + p->in * tile->element, 0, (size_t)((p->in_padded - p->in) * tile->element));
+        }
+    }
+}
+
+void pct_packed_run(pct_compute *compute, const pct_packed *packed, pct_real *y, int64_t ldy, const pct_real *x,
+                    int64_t ldx, int64_t rows, const pct_real *bias) {
+    const pct_tile *tile = packed->tile;
+    const void *a = x;
+    int64_t lda = ldx;
+    if (rows < 1) return;
+    if (tile->type == PCT_BF16 || !tile->a_direct || packed->in_padded != packed->in) {
+        const int64_t blocks = pct_parts(rows, tile->mr);
+        lda = packed->in_padded;
+        struct rows job = {compute, packed, x, ldx, rows, NULL};
+        job.to = pct_compute_scratch(compute, (size_t)(blocks * tile->mr * lda) * (size_t)tile->element);
+        pct_parallel_for(compute->pool, blocks, 1, rows_part, &job);
+        a = job.to;
+    }
+    pct_tile_product(compute->pool, tile, y, ldy, a, lda, packed->panels, packed->in_padded, rows, packed->out, false,
+                     bias);
+}
+
+struct one_row {
+    const pct_kernels *kernels;
+    pct_dtype type;
+    pct_real *y;
+    const void *w, *x;
+    const pct_real *bias;
+    size_t row_bytes;
+    int64_t columns;
+};
+
+static void one_row_part(void *context, int64_t begin, int64_t end, int worker) {
+    const struct one_row *job = context;
+    job->kernels->matvec[job->type](job->y, job->w, job->row_bytes, job->x, job->columns, begin, end);
+    if (job->bias) job->kernels->add(job->y + begin, job->y + begin, job->bias + begin, end - begin);
+}
+
+void pct_matvec_run(pct_compute *compute, pct_dtype type, pct_real *y, const void *w, const pct_real *x, int64_t rows,
+                    int64_t columns, const pct_real *bias) {
+    struct one_row job = {&compute->kernels, type, y, w, x, bias, 0, columns};
+    PCT_ASSERT(compute->kernels.matvec[type] && pct_dtype_row_bytes(type, columns, &job.row_bytes));
+    if (type == PCT_Q8_0 || type == PCT_Q4_0 || type == PCT_Q4_1) {
+        void *input = pct_compute_scratch(compute, pct_matvec_input_bytes(type, columns));
+        compute->kernels.matvec_input[type](input, x, columns);
+        job.x = input;
+    }
+    pct_parallel_for(compute->pool, rows, pct_max_i64(1, 16384 / pct_max_i64(columns, 1)), one_row_part, &job);
+}
