@@ -3,7 +3,12 @@
  * An operation computes at once. When the tape records and one of its inputs needs a gradient, it also leaves a node
  * that knows the way back. Inference is the same code with recording off. All memory comes from the tape's arena, which
  * the caller resets after each step; running out of memory is sticky: pct_tape_status() is checked once a step, and
- * operations on a failed tape return a valid zero tensor of the right shape when they can, else the tape's dummy. */
+ * operations on a failed tape do nothing and return a tensor that has a shape but whose data may be NULL, so whoever
+ * reads or writes data itself checks pct_tape_failed() first.
+ *
+ * The way back reuses memory: a tensor's gradient is given back as soon as its maker has read it, so only inputs and
+ * parameters keep theirs. With `recycle` set, activations are given back too, and peak memory is that of the forward
+ * pass; whoever wants to read one (not a loss: small tensors stay) reads it before pct_tape_back(). */
 #ifndef PCT_TENSOR_TAPE_H
 #define PCT_TENSOR_TAPE_H
 
@@ -18,35 +23,56 @@ struct pct_node {
     void (*back)(pct_tape *, pct_node *); /* reads output->grad, adds to the inputs' grad */
     pct_node *previous;                   /* made before this one */
     pct_tensor *output;
-    pct_tensor *input[6];
+    pct_tensor **input;
     int inputs;
     void *saved; /* the operation's own, in the arena */
 };
+
+struct pct_spare;  /* memory that came back during the way back */
+struct pct_rotary; /* angle tables that rotate shares between layers */
 
 struct pct_tape {
     pct_compute *compute; /* borrowed */
     pct_arena *arena;     /* borrowed; activations, nodes, gradients */
     bool record;          /* training */
+    bool recycle;         /* see above; false after init */
     pct_dtype product;    /* PCT_BF16 or PCT_REAL: what matrix products run in */
     pct_random random;    /* dropout */
     pct_node *last;
-    percept_status status; /* sticky */
+    percept_status status; /* sticky until clear */
+    struct pct_spare *spare;
+    struct pct_rotary *rotary;
+    pct_tensor dummy; /* what is returned when not even a tensor's header fits */
 };
 
 void pct_tape_init(pct_tape *tape, pct_compute *compute, pct_arena *arena, bool record, pct_dtype product);
-/* Forgets all nodes; the caller resets the arena. */
+/* Forgets all nodes and a failure; the caller resets the arena. */
 void pct_tape_clear(pct_tape *tape);
 percept_status pct_tape_status(const pct_tape *tape, percept_error *error);
+static inline bool pct_tape_failed(const pct_tape *tape) { return tape->status != PERCEPT_OK; }
 
 /* A tensor in the arena, contents undefined (zeroed by _zeros). Never NULL. */
 pct_tensor *pct_tape_tensor(pct_tape *tape, pct_dtype type, int rank, const int64_t *dim);
 pct_tensor *pct_tape_zeros(pct_tape *tape, int rank, const int64_t *dim);
 /* Over the caller's memory, borrowed until the tape is cleared. */
 pct_tensor *pct_tape_input(pct_tape *tape, pct_dtype type, int rank, const int64_t *dim, const void *data);
-/* The tensor's gradient buffer, zeroed when new. */
+/* The same data under another shape; gradient and twin are shared with x. */
+pct_tensor *pct_tape_view(pct_tape *tape, pct_tensor *x, int rank, const int64_t *dim);
+/* The tensor's gradient buffer, zeroed when new. NULL when memory is out, as for all below. */
 pct_real *pct_tape_grad(pct_tape *tape, pct_tensor *tensor);
-/* Appends a node when recording and an input needs a gradient, and marks the output; returns it, else NULL.
- * saved_size bytes are taken zeroed for node->saved. */
+/* As above, but a new buffer is left undefined and *fresh set: the caller stores every element instead of adding. */
+pct_real *pct_tape_grad_fresh(pct_tape *tape, pct_tensor *tensor, bool *fresh);
+/* Hands the gradient of `from` over to `to` of equal size when `to` has none yet: no copy. False when it has one. */
+bool pct_tape_grad_pass(pct_tape *tape, pct_tensor *from, pct_tensor *to);
+/* Memory for the length of a call, reused by later ones; `size` is the same at both. */
+void *pct_tape_take(pct_tape *tape, size_t size);
+void pct_tape_give(pct_tape *tape, void *data, size_t size);
+/* The BF16 copy of a PCT_REAL tensor or of a parameter of any type, shared by all who ask. */
+const uint16_t *pct_tape_twin(pct_tape *tape, pct_tensor *tensor);
+/* The values as pct_real: the data itself, or a stored parameter's plain form. */
+const pct_real *pct_tape_plain(pct_tape *tape, pct_tensor *tensor);
+/* Appends a node when recording and an input (NULL ones are skipped) needs a gradient, and marks the output; returns
+ * it, else NULL. The list of inputs is copied. saved_size bytes are taken zeroed for node->saved. */
 pct_node *pct_tape_record(pct_tape *tape, const char *operation, void (*back)(pct_tape *, pct_node *),
                           pct_tensor *output, pct_tensor *const *inputs, int count, size_t saved_size);
 /* From a scalar, in reverse order of recording. Parameters' gradients are added to (the optimiser zeroes them). */

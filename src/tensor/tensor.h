@@ -8,10 +8,13 @@
 #include "base/arena.h"
 #include "kernels/kernels.h"
 
+#include <pthread.h>
+
 #define PCT_MAX_RANK  4
 #define PCT_NAME_SIZE 64 /* tensor names, NUL included */
 
 typedef struct pct_tensor pct_tensor;
+struct pct_parameters;
 struct pct_tensor {
     pct_dtype type; /* PCT_REAL for anything with a gradient; PCT_I32 ids; stored types for frozen weights */
     int rank;
@@ -20,7 +23,8 @@ struct pct_tensor {
     pct_real *grad; /* same shape, or NULL as long as nothing flowed back */
     uint16_t *twin; /* BF16 copy of data, made when a product first asks for it; NULL before */
     bool needs_grad;
-    struct pct_node *maker;          /* the operation it came from; NULL for inputs and parameters */
+    pct_tensor *base;                /* set for views: data, gradient and twin are this one's; NULL else */
+    struct pct_node *maker;          /* the operation it came from; NULL for inputs, parameters and views */
     struct pct_parameter *parameter; /* set for parameters */
 };
 
@@ -32,16 +36,22 @@ typedef struct pct_parameter {
     bool trainable;
     bool decay;         /* weight decay applies: matrices yes; norms, biases, embeddings no */
     float rate_scale;   /* multiplies the learning rate; 1 */
-    pct_packed *packed; /* owned; frozen or inference weights, made on first use */
+    pct_packed *packed; /* owned; frozen weights, made on first use */
+    pct_real *plain;    /* owned; a small stored weight (norm, bias) as pct_real, made on first use */
     uint64_t version;   /* raised by whoever changes data, so that twins are made anew */
-    uint64_t twin_version;
+    uint64_t twin_version, packed_version, plain_version;
+    uint64_t hash;              /* of the name */
+    struct pct_parameters *set; /* that it lives in */
 } pct_parameter;
 
-/* All parameters of a model in the order they were added (= file order). Memory is owned by the set. */
+/* All parameters of a model in the order they were added (= file order). Memory is owned by the set, which must not be
+ * moved after the first add. The derived forms (twin, packed, plain) are made under the lock, so that sessions on
+ * several threads may share frozen parameters; whoever changes data does so while nobody else uses the set. */
 typedef struct pct_parameters {
     pct_parameter **list; /* pointers are stable */
     size_t count, capacity;
     pct_arena arena;
+    pthread_mutex_t lock;
 } pct_parameters;
 
 void pct_parameters_init(pct_parameters *set);
@@ -53,6 +63,14 @@ pct_parameter *pct_parameters_add(pct_parameters *set, const char *name, int ran
 pct_parameter *pct_parameters_add_stored(pct_parameters *set, const char *name, pct_dtype type, int rank,
                                          const int64_t *dim, const void *data, percept_error *error);
 pct_parameter *pct_parameters_find(const pct_parameters *set, const char *name);
+
+/* Derived forms of a parameter, made anew when its version has changed. NULL when memory is out.
+ * The BF16 copy (the data itself where they are stored so): what training products read. */
+const uint16_t *pct_parameter_twin(pct_parameter *parameter, pct_compute *compute);
+/* As pct_real (the data itself where they are): norms, biases, convolutions. */
+const pct_real *pct_parameter_plain(pct_parameter *parameter, pct_compute *compute);
+/* Packed for products in `type` (PCT_BF16 or PCT_REAL; the type of the first call stays): a matrix (out,in). */
+const pct_packed *pct_parameter_packed(pct_parameter *parameter, pct_compute *compute, pct_dtype type);
 
 int64_t pct_tensor_count(const pct_tensor *tensor); /* elements */
 int64_t pct_tensor_rows(const pct_tensor *tensor);  /* elements / last dimension */

@@ -1,0 +1,44 @@
+/* conv.c: convolution of NHWC maps.
+ *
+ *   y[b,i,j,o] = bias[o] + sum_{u,v,c} x[b, i*stride+u-pad, j*stride+v-pad, c] w[o,u,v,c]
+ *
+ * with groups = 1, or depthwise (groups = channels in = channels out, w (C,k,k,1)). The way back is the kernels'. */
+#include "tensor/ops/common.h"
+
+static void conv_back(pct_tape *tape, pct_node *node) {
+    pct_tensor *x = node->input[0], *weight = node->input[1], *bias = node->inputs == 3 ? node->input[2] : NULL;
+    const pct_conv *conv = node->saved;
+    pct_real *dx = x->needs_grad ? pct_tape_grad(tape, x) : NULL;
+    pct_real *dw = weight->needs_grad ? pct_tape_grad(tape, weight) : NULL;
+    pct_real *db = bias && bias->needs_grad ? pct_tape_grad(tape, bias) : NULL;
+    const pct_real *w = pct_tape_plain(tape, weight);
+    if (pct_tape_failed(tape)) return;
+    pct_conv_back(tape->compute, conv, dx, dw, db, node->output->grad, x->data, w);
+}
+
+pct_tensor *pct_op_conv(pct_tape *tape, pct_tensor *x, pct_tensor *weight, pct_tensor *bias, int stride, int pad,
+                        int groups) {
+    PCT_SHAPE(tape, x->rank == 4 && weight->rank == 4 && weight->dim[1] == weight->dim[2]);
+    PCT_SHAPE(tape, groups == 1 || (groups == x->dim[3] && groups == weight->dim[0]));
+    PCT_SHAPE(tape, weight->dim[3] * groups == x->dim[3] && (!bias || pct_tensor_count(bias) == weight->dim[0]));
+    pct_conv conv = {.batch = x->dim[0], .height = x->dim[1], .width = x->dim[2], .in = x->dim[3]};
+    conv.out = weight->dim[0];
+    conv.kernel = weight->dim[1];
+    conv.stride = stride;
+    conv.pad = pad;
+    conv.groups = groups;
+    conv.type = tape->product;
+    int64_t dim[4] = {conv.batch, 0, 0, conv.out};
+    dim[1] = pct_conv_out(conv.height, conv.kernel, stride, pad);
+    dim[2] = pct_conv_out(conv.width, conv.kernel, stride, pad);
+    PCT_SHAPE(tape, dim[1] > 0 && dim[2] > 0);
+    pct_tensor *y = pct_tape_tensor(tape, PCT_REAL, 4, dim);
+    if (pct_tape_failed(tape)) return y;
+    const pct_real *w = pct_tape_plain(tape, weight), *b = bias ? pct_tape_plain(tape, bias) : NULL;
+    if (pct_tape_failed(tape)) return y;
+    pct_conv_run(tape->compute, &conv, y->data, x->data, w, b);
+    pct_tensor *inputs[] = {x, weight, bias};
+    pct_node *node = pct_tape_record(tape, "conv", conv_back, y, inputs, bias ? 3 : 2, sizeof conv);
+    if (node) *(pct_conv *)node->saved = conv;
+    return y;
+}

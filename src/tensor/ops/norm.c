@@ -1,0 +1,111 @@
+/* norm.c: layer_norm (Ba et al., arXiv 1607.06450) and rms_norm (Zhang & Sennrich, arXiv 1910.07467) over the last
+ * dimension.
+ *
+ *   layer_norm  h = (x-mean)*rstd, y = h*gamma + beta
+ *               dx = rstd*(g - mean(g) - h*mean(g*h)), g = dy*gamma; dgamma = sum dy*h, dbeta = sum dy
+ *   rms_norm    rstd = 1/sqrt(mean(x^2)+eps), y = x*rstd*gamma
+ *               dx = rstd*(g - x*rstd^2*mean(g*x)); dgamma = sum dy*x*rstd
+ *
+ * Statistics a row are kept; x is used, not copied. A worker sums its rows' dgamma and dbeta apart; the workers' sums
+ * are added in their order, so the result depends on the thread count alone. */
+#include "tensor/ops/common.h"
+
+#include <string.h>
+
+typedef struct job {
+    const pct_kernels *kernels;
+    bool rms, fresh;
+    pct_real *y, *mean, *rstd, *partial; /* partial: [worker][2][width]; NULL when gamma and beta are frozen */
+    const pct_real *x, *dy, *gamma, *beta;
+    int64_t width;
+    pct_real epsilon;
+} job;
+
+static void norm_part(void *context, int64_t begin, int64_t end, int worker) {
+    const job *j = context;
+    (void)worker;
+    const pct_real *x = j->x + begin * j->width;
+    pct_real *y = j->y + begin * j->width;
+    if (j->rms) {
+        j->kernels->rms_norm(y, j->rstd + begin, x, j->gamma, end - begin, j->width, j->epsilon);
+    } else {
+        j->kernels->layer_norm(y, j->mean + begin, j->rstd + begin, x, j->gamma, j->beta, end - begin, j->width,
+                               j->epsilon);
+    }
+}
+
+/* Some rows at a time, so that a fresh gradient can be zeroed while it is in the cache. */
+static void norm_back_part(void *context, int64_t begin, int64_t end, int worker) {
+    const job *j = context;
+    pct_real *dgamma = j->partial ? j->partial + 2 * j->width * worker : NULL;
+    pct_real *dbeta = dgamma ? dgamma + j->width : NULL;
+    int64_t step = pct_max_i64(1, PCT_BLOCK / j->width);
+    for (int64_t row = begin; row < end; row += step) {
+        int64_t rows = pct_min_i64(step, end - row), at = row * j->width;
+        if (j->fresh) memset(j->y + at, 0, pct_op_bytes(rows * j->width));
+        if (j->rms) {
+            j->kernels->rms_norm_back(j->y + at, dgamma, j->dy + at, j->x + at, j->gamma, j->rstd + row, rows,
+                                      j->width);
+        } else {
+            j->kernels->layer_norm_back(j->y + at, dgamma, dbeta, j->dy + at, j->x + at, j->gamma, j->mean + row,
+                                        j->rstd + row, rows, j->width);
+        }
+    }
+}
+
+static void add_partials(pct_tape *tape, const job *j, int workers, pct_tensor *to, int64_t offset) {
+    if (!to || !to->needs_grad) return;
+    pct_real *grad = pct_tape_grad(tape, to);
+    if (!grad) return;
+    for (int w = 0; w < workers; w++) j->kernels->axpy(grad, 1, j->partial + 2 * j->width * w + offset, j->width);
+}
+
+static void norm_back(pct_tape *tape, pct_node *node) {
+    pct_tensor *x = node->input[0], *gamma = node->input[1], *beta = node->inputs == 3 ? node->input[2] : NULL;
+    job j = *(const job *)node->saved;
+    int workers = pct_pool_threads(tape->compute->pool);
+    size_t x_bytes = pct_op_bytes(pct_tensor_count(x)), partial_bytes = pct_op_bytes(2 * j.width * workers);
+    j.dy = node->output->grad;
+    j.fresh = true;
+    j.y = x->needs_grad ? pct_tape_grad_fresh(tape, x, &j.fresh) : pct_tape_take(tape, x_bytes);
+    if (gamma->needs_grad || (beta && beta->needs_grad)) {
+        j.partial = pct_tape_take(tape, partial_bytes);
+        if (j.partial) memset(j.partial, 0, partial_bytes);
+    }
+    if (pct_tape_failed(tape)) return;
+    pct_parallel_for(tape->compute->pool, pct_tensor_rows(x), pct_op_grain(j.width), norm_back_part, &j);
+    if (!x->needs_grad) pct_tape_give(tape, j.y, x_bytes);
+    if (!j.partial) return;
+    add_partials(tape, &j, workers, gamma, 0);
+    add_partials(tape, &j, workers, beta, j.width);
+    pct_tape_give(tape, j.partial, partial_bytes);
+}
+
+static pct_tensor *norm(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_tensor *beta, pct_real epsilon,
+                        bool rms) {
+    int64_t width = pct_tensor_width(x), rows = pct_tensor_rows(x);
+    PCT_SHAPE(tape, pct_tensor_count(gamma) == width && (!beta || pct_tensor_count(beta) == width));
+    pct_tensor *y = pct_op_like(tape, x);
+    if (pct_tape_failed(tape)) return y;
+    job j = {.kernels = &tape->compute->kernels, .rms = rms, .y = y->data, .x = x->data, .width = width};
+    j.epsilon = epsilon;
+    j.gamma = pct_tape_plain(tape, gamma);
+    j.beta = beta ? pct_tape_plain(tape, beta) : NULL;
+    j.mean = rms ? NULL : pct_tape_take(tape, pct_op_bytes(rows));
+    j.rstd = pct_tape_take(tape, pct_op_bytes(rows));
+    if (pct_tape_failed(tape)) return y;
+    pct_parallel_for(tape->compute->pool, rows, pct_op_grain(width), norm_part, &j);
+    pct_tensor *inputs[] = {x, gamma, beta};
+    const char *name = rms ? "rms_norm" : "layer_norm";
+    pct_node *node = pct_tape_record(tape, name, norm_back, y, inputs, beta ? 3 : 2, sizeof j);
+    if (node) *(job *)node->saved = j;
+    return y;
+}
+
+pct_tensor *pct_op_layer_norm(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_tensor *beta, pct_real epsilon) {
+    return norm(tape, x, gamma, beta, epsilon, false);
+}
+
+pct_tensor *pct_op_rms_norm(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_real epsilon) {
+    return norm(tape, x, gamma, NULL, epsilon, true);
+}
