@@ -172,9 +172,14 @@ typedef struct percept_box {
 /* A region that the user points at: "<obj>" in the question. */
 typedef struct percept_region {
     percept_box box;           /* used when mask is NULL; corners in any order, at least partly inside the picture */
-    const unsigned char *mask; /* [height][width] bytes of the picture's size, without padding; 0 outside, else inside;
-                                  at least one pixel */
+    const unsigned char *mask; /* [mask_height][mask_width] bytes without padding; 0 outside, else inside; at least one
+                                  pixel; borrowed until the call returns */
+    int32_t mask_width, mask_height; /* the picture's size */
 } percept_region;
+/* Reads a mask from a picture file, for percept_region: luma of 128 and more, alpha over black, is inside (1), else 0.
+ * "-" is standard input. *mask is malloc'd: the caller frees it. */
+PERCEPT_API percept_status percept_mask_read(const char *path, unsigned char **mask, int32_t *width, int32_t *height,
+                                             percept_error *error);
 
 typedef enum percept_task {
     PERCEPT_TASK_ASK,      /* the text is a question in words; each "<obj>" in it stands for a region */
@@ -303,7 +308,7 @@ typedef enum percept_export_format {
     PERCEPT_EXPORT_COCO,         /* one file: annotations */
     PERCEPT_EXPORT_COCO_RESULTS, /* one file: the list of results that COCO's evaluation reads */
     PERCEPT_EXPORT_YOLO_SEG,     /* a folder: labels/NAME.txt and data.yaml */
-    PERCEPT_EXPORT_LABELME,      /* one answered picture: a file; several: a folder of NAME.json */
+    PERCEPT_EXPORT_LABELME,      /* one picture and a path that ends in .json: a file; else a folder of NAME.json */
 } percept_export_format;
 /* "coco", "coco-results", "yolo-seg", "labelme". */
 PERCEPT_API bool percept_export_format_from_text(const char *text, percept_export_format *format);
@@ -314,8 +319,9 @@ typedef struct percept_export_options {
 } percept_export_options;
 PERCEPT_API void percept_export_options_init(percept_export_options *options);
 /* Writes answers, of any number of pictures, in a format of other tools. Files appear whole or not at all. Pictures are
- * numbered in order of first appearance, and so are the categories, which are the phrases (without one: the question).
- * options may be NULL. */
+ * numbered in order of first appearance (in COCO by their names, when all of them are different numbers, such as
+ * 000000000139.jpg); categories likewise: they are the phrases, or the question where there is none. options may be
+ * NULL. */
 PERCEPT_API percept_status percept_answer_export(const percept_answer *const *answers, size_t count,
                                                  percept_export_format format, const char *path,
                                                  const percept_export_options *options, percept_error *error);

@@ -1,0 +1,275 @@
+/* ask.c: questions about a session's picture, in batches, streaming, with a time limit. */
+#include "base/clock.h"
+#include "engine/assemble.h"
+#include "engine/options.h"
+#include "engine/prompt.h"
+#include "engine/reply_text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Questions that are decoded as one batch; more are taken in several, so that memory stays bounded. */
+enum { batch_size = 64 };
+
+void percept_ask_options_init(percept_ask_options *options) {
+    *options = (percept_ask_options){.size = sizeof *options, .threshold = -1.0f, .top_p = 1.0f};
+}
+
+void percept_question_init(percept_question *question) { *question = (percept_question){.size = sizeof *question}; }
+
+static percept_status check_options(const percept_ask_options *o, percept_error *error) {
+    if (!(o->threshold <= 1.0f)) {
+        return pct_fail(error, PERCEPT_ERROR_USAGE,
+                        "threshold: %g is out of range; give 0 to 1, or a negative number "
+                        "for the model's own",
+                        (double)o->threshold);
+    }
+    if (o->max_tokens < 0) {
+        return pct_fail(error, PERCEPT_ERROR_USAGE,
+                        "max_tokens: %d is out of range; give 1 and more, or 0 for what "
+                        "fits",
+                        o->max_tokens);
+    }
+    if (!(o->time_limit >= 0.0)) {
+        return pct_fail(error, PERCEPT_ERROR_USAGE,
+                        "time_limit: %g is out of range; give seconds above 0, or 0 for "
+                        "none",
+                        o->time_limit);
+    }
+    if (!(o->temperature >= 0.0f && o->temperature <= 10.0f)) {
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "temperature: %g is out of range; give 0 to 10",
+                        (double)o->temperature);
+    }
+    if (!(o->top_p > 0.0f && o->top_p <= 1.0f)) {
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "top_p: %g is out of range; give more than 0, at most 1",
+                        (double)o->top_p);
+    }
+    return PERCEPT_OK;
+}
+
+/* One call of ask_many. */
+typedef struct ask_call {
+    percept_session *session;
+    percept_ask_options options;
+    float threshold;
+    double deadline;
+    size_t first; /* index of the batch's first question */
+    double started, first_token;
+    bool stopped; /* the stream callback asked for it */
+    pct_reply_text streams[batch_size];
+} ask_call;
+
+static bool send(ask_call *call, int32_t prompt, size_t from, const pct_region_out *region, bool kept) {
+    const pct_text *text = &call->streams[prompt].text;
+    if (text->length == from || text->failed) return false;
+    percept_stream_event event = {.question = call->first + (size_t)prompt, .text = text->data + from};
+    percept_box box;
+    if (region && kept) {
+        const pct_picture *picture = call->session->picture;
+        pct_box square = {region->box[0], region->box[1], region->box[2], region->box[3]};
+        box = pct_box_rounded(pct_fit_box_to_picture(&picture->fit, square), picture->width, picture->height);
+        event.box = &box;
+        event.score = region->score;
+    }
+    return call->options.stream(call->options.stream_context, &event);
+}
+
+static bool on_token(void *context, int32_t prompt, int32_t id, const pct_region_out *region) {
+    ask_call *call = context;
+    if (call->first_token == 0) call->first_token = pct_clock_seconds();
+    if (atomic_load(&call->session->cancelled)) return true;
+    if (!call->options.stream || call->stopped) return call->stopped;
+    pct_reply_text *stream = &call->streams[prompt];
+    size_t from = stream->text.length;
+    bool kept = region && region->score >= call->threshold;
+    pct_reply_text_add(stream, id, kept);
+    call->stopped = send(call, prompt, from, region, kept);
+    return call->stopped;
+}
+
+percept_answer *pct_answer_new(pct_picture *picture) {
+    percept_answer *answer = calloc(1, sizeof *answer);
+    if (!answer) return NULL;
+    pct_arena_init(&answer->arena, 4096);
+    answer->picture = pct_picture_share(picture);
+    return answer;
+}
+
+static percept_status fill_common(percept_answer *answer, const ask_call *call, const pct_asked *asked,
+                                  percept_error *error) {
+    const percept_engine *engine = call->session->engine;
+    const pct_model_card *card = pct_model_get_card(engine->model);
+    const char *name = card->name ? card->name : "", *hash = pct_model_get_hash(engine->model);
+    answer->model_name = pct_arena_text(&answer->arena, name, strlen(name));
+    answer->model_hash = pct_arena_text(&answer->arena, hash, strlen(hash));
+    answer->question = pct_arena_text(&answer->arena, asked->text, strlen(asked->text));
+    if (!answer->model_name || !answer->model_hash || !answer->question) return pct_fail_memory(error, "answer");
+    answer->calibrated = card->calibration.fitted;
+    return PERCEPT_OK;
+}
+
+static percept_status make_answer(percept_answer **out, const ask_call *call, const pct_asked *asked,
+                                  const pct_reply *reply, percept_error *error) {
+    const percept_engine *engine = call->session->engine;
+    const pct_model_config *config = pct_model_get_config(engine->model);
+    percept_answer *answer = pct_answer_new(call->session->picture);
+    if (!answer) return pct_fail_memory(error, "answer");
+    *out = answer; /* the caller frees it when anything below fails */
+    PCT_TRY(fill_common(answer, call, asked, error));
+    pct_assembly how = {
+        .template = &engine->template,
+        .pool = engine->pool,
+        .threshold = call->threshold,
+        .masks = !call->options.no_masks,
+        .mask_side = pct_model_config_mask_side(config),
+        .fallback = asked->given->task == PERCEPT_TASK_FIND ? answer->question : NULL,
+    };
+    PCT_TRY(pct_assemble(answer, reply, &how, error));
+    PCT_TRY(pct_asked_remember(asked, &engine->template, reply, config->heads.mask_encoder_side, answer, error));
+    answer->usage = (percept_usage){engine->image_tokens, (int32_t)asked->rendered.ids.count, reply->count};
+    return PERCEPT_OK;
+}
+
+/* Inside the gate: the model's replies and the answers made of them. Questions of a batch share its times. */
+static percept_status answer_batch(ask_call *call, const pct_asked *asked, int32_t count, percept_answer **answers,
+                                   percept_error *error) {
+    pct_prompt prompts[batch_size];
+    pct_reply replies[batch_size];
+    for (int32_t i = 0; i < count; i++) {
+        prompts[i] = (pct_prompt){asked[i].rendered.ids.data, (int32_t)asked[i].rendered.ids.count, asked[i].regions,
+                                  asked[i].region_count};
+    }
+    pct_answer_options options = {
+        .max_tokens = call->options.max_tokens,
+        .deadline = call->deadline,
+        .masks = !call->options.no_masks,
+        .temperature = call->options.temperature,
+        .top_p = call->options.top_p,
+        .seed = call->options.seed,
+        .token = on_token,
+        .context = call,
+    };
+    call->started = pct_clock_seconds();
+    call->first_token = 0;
+    memset(replies, 0, sizeof replies);
+    PCT_TRY(pct_state_answer(call->session->state, prompts, count, &options, replies, error));
+    if (atomic_load(&call->session->cancelled)) return pct_fail_cancelled(error);
+    double generated = pct_clock_seconds();
+    for (int32_t i = 0; i < count; i++) PCT_TRY(make_answer(&answers[i], call, &asked[i], &replies[i], error));
+    double ended = pct_clock_seconds();
+    double first = call->first_token > 0 ? call->first_token : generated;
+    for (int32_t i = 0; i < count; i++) {
+        answers[i]->timings = (percept_timings){
+            .load = call->session->engine->load_ms,
+            .decode_image = call->session->picture->decode_ms,
+            .encode_image = call->session->picture->encode_ms,
+            .prefill = (first - call->started) * 1e3,
+            .generate = (generated - first) * 1e3,
+            .masks = (ended - generated) * 1e3,
+        };
+    }
+    return PERCEPT_OK;
+}
+
+/* Answers that were never begun: time ran out while waiting for the engine or in an earlier batch, or the stream's
+ * receiver said stop. */
+static percept_status answer_nothing(const ask_call *call, enum pct_finish finish, const pct_asked *asked,
+                                     int32_t count, percept_answer **answers, percept_error *error) {
+    const pct_reply reply = {.finish = finish};
+    for (int32_t i = 0; i < count; i++) PCT_TRY(make_answer(&answers[i], call, &asked[i], &reply, error));
+    return PERCEPT_OK;
+}
+
+static percept_status run_batch(ask_call *call, const pct_asked *asked, int32_t count, percept_answer **answers,
+                                percept_error *error) {
+    pct_gate *gate = &call->session->engine->gate;
+    if (call->stopped) return answer_nothing(call, PCT_FINISH_STOP, asked, count, answers, error);
+    enum pct_gate_result entered = pct_gate_enter(gate, &call->session->cancelled, call->deadline);
+    if (entered == PCT_GATE_CANCELLED) return pct_fail_cancelled(error);
+    if (entered == PCT_GATE_LATE) return answer_nothing(call, PCT_FINISH_TIME, asked, count, answers, error);
+    for (int32_t i = 0; i < count; i++) {
+        call->streams[i] = (pct_reply_text){.template = &call->session->engine->template};
+    }
+    percept_status status = answer_batch(call, asked, count, answers, error);
+    pct_gate_leave(gate);
+    for (int32_t i = 0; i < count; i++) pct_reply_text_free(&call->streams[i]);
+    return status;
+}
+
+static const percept_question *question_at(const percept_question *questions, size_t index) {
+    return (const percept_question *)((const char *)questions + index * questions->size);
+}
+
+static percept_status prepare_all(pct_asked *asked, percept_session *session, const percept_question *questions,
+                                  size_t count, percept_error *error) {
+    if (questions->size != sizeof *questions) {
+        return pct_fail(error, PERCEPT_ERROR_USAGE,
+                        "percept_question: size is %zu, not %zu; call "
+                        "percept_question_init, or use the library that belongs to the headers",
+                        questions->size, sizeof *questions);
+    }
+    for (size_t i = 0; i < count; i++) {
+        percept_status status = pct_asked_prepare(&asked[i], session, question_at(questions, i), error);
+        if (status != PERCEPT_OK && count > 1) pct_error_prefix(error, "question %zu", i + 1);
+        if (status != PERCEPT_OK) return status;
+    }
+    return PERCEPT_OK;
+}
+
+static percept_status run_all(ask_call *call, const pct_asked *asked, size_t count, percept_answer **answers,
+                              percept_error *error) {
+    for (size_t i = 0; i < count; i += batch_size) {
+        int32_t part = (int32_t)(count - i < batch_size ? count - i : batch_size);
+        call->first = i;
+        PCT_TRY(run_batch(call, asked + i, part, answers + i, error));
+    }
+    return PERCEPT_OK;
+}
+
+percept_status percept_session_ask_many(percept_session *session, const percept_question *questions, size_t count,
+                                        const percept_ask_options *given, percept_answer **answers,
+                                        percept_error *error) {
+    percept_ask_options options;
+    percept_ask_options_init(&options);
+    PCT_TRY(pct_options_take(&options, sizeof options, given, "percept_ask_options", error));
+    PCT_TRY(check_options(&options, error));
+    if (count == 0) return PERCEPT_OK;
+    if (count > 1000000) {
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "%zu questions in one call; give at most 1000000", count);
+    }
+    double now = pct_clock_seconds();
+    pct_asked *asked = calloc(count, sizeof *asked);
+    percept_answer **made = calloc(count, sizeof *made);
+    ask_call *call = calloc(1, sizeof *call);
+    percept_status status = PERCEPT_OK;
+    if (!asked || !made || !call) {
+        status = pct_fail_memory(error, "questions");
+    } else {
+        call->session = session;
+        call->options = options;
+        call->threshold =
+            options.threshold < 0 ? pct_model_get_card(session->engine->model)->threshold : options.threshold;
+        call->deadline = options.time_limit > 0 ? now + options.time_limit : 0;
+        status = prepare_all(asked, session, questions, count, error);
+        if (status == PERCEPT_OK) status = run_all(call, asked, count, made, error);
+    }
+    for (size_t i = 0; asked && i < count; i++) pct_asked_free(&asked[i]);
+    for (size_t i = 0; made && i < count; i++) {
+        if (status == PERCEPT_OK)
+            answers[i] = made[i];
+        else
+            percept_answer_free(&made[i]);
+    }
+    free(call);
+    free(made);
+    free(asked);
+    return status;
+}
+
+percept_status percept_session_ask(percept_session *session, const char *text, const percept_ask_options *options,
+                                   percept_answer **answer, percept_error *error) {
+    percept_question question;
+    percept_question_init(&question);
+    question.text = text;
+    return percept_session_ask_many(session, &question, 1, options, answer, error);
+}

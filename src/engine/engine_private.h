@@ -1,0 +1,91 @@
+/* engine_private.h: what stands behind the handles of percept.h. Only for files of this folder.
+ *
+ * Who owns what: an engine owns the model, the threads and the lock; a session owns the model's mutable state and one
+ * reference to its picture; an answer owns all its text in an arena and one reference to its picture, so that it
+ * outlives session and engine. */
+#ifndef PCT_ENGINE_PRIVATE_H
+#define PCT_ENGINE_PRIVATE_H
+
+#include "base/log.h"
+#include "base/threads.h"
+#include "engine/gate.h"
+#include "image/fit.h"
+#include "image/mask.h"
+#include "image/rle.h"
+#include "model/model.h"
+#include "percept/percept.h"
+#include "tokenizer/template.h"
+
+#include <stdatomic.h>
+
+struct percept_engine {
+    pct_pool *pool;
+    pct_compute *compute;
+    pct_model *model;
+    pct_template template;
+    pct_gate gate;
+    bool gate_made;
+    pct_log log;
+    percept_log_fn *log_callback;
+    void *log_context;
+    int32_t image_tokens;
+    int64_t weight_bytes, parameter_count;
+    double load_ms;
+    atomic_int sessions;
+};
+
+/* A picture as answers refer to it; immutable once a session holds it. */
+typedef struct pct_picture {
+    atomic_int references;
+    char *name;
+    int width, height;
+    pct_fit fit;
+    pct_image pixels; /* full size RGB; empty unless the caller asked to keep it */
+    double decode_ms, encode_ms;
+} pct_picture;
+pct_picture *pct_picture_share(pct_picture *picture);
+void pct_picture_drop(pct_picture **picture);
+
+struct percept_session {
+    percept_engine *engine;
+    pct_state *state;
+    pct_picture *picture; /* NULL: none */
+    atomic_bool cancelled;
+    pct_real *input; /* (side, side, 3): the encoded picture's pixels */
+    pct_token_scratch scratch;
+};
+
+/* One finished turn of a dialogue, as the next one needs it. */
+typedef struct pct_spoken {
+    const char *question;
+    const char *answer;           /* the model's own text, with marks */
+    const pct_region_in *regions; /* question's, then answer's */
+    int32_t question_regions, answer_regions;
+} pct_spoken;
+
+struct percept_answer {
+    pct_arena arena; /* everything below */
+    pct_picture *picture;
+    const char *model_name, *model_hash;
+    const char *question, *text;
+    percept_finish finish;
+    percept_object *objects;
+    size_t object_count;
+    int32_t dropped;
+    bool calibrated;
+    percept_usage usage;
+    percept_timings timings;
+    const pct_spoken *spoken; /* the dialogue up to and with this answer */
+    int32_t spoken_count;
+};
+
+/* A zeroed answer that holds a reference to the picture; NULL when memory is out. */
+percept_answer *pct_answer_new(pct_picture *picture);
+
+/* An object's mask at the picture's size; all 0 when it has none. index < object_count. */
+percept_status pct_answer_mask(const percept_answer *answer, size_t index, pct_mask *out, percept_error *error);
+
+/* PERCEPT_ERROR_INTERRUPTED with its message. */
+percept_status pct_fail_cancelled(percept_error *error);
+
+#endif
