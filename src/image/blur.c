@@ -157,7 +157,7 @@ static void copy_grid(const struct grid *grid, unsigned char *copy) {
 static percept_status box_passes(struct grid *grid, const int *radius, int passes, percept_error *error) {
     int widest = 0;
     for (int i = 0; i < passes; i++) widest = radius[i] > widest ? radius[i] : widest;
-    struct scratch scratch;
+    struct scratch scratch = {0};
     PCT_TRY(take_scratch(&scratch, grid, widest + 1, error));
     for (int i = 0; i < passes; i++) {
         if (radius[i] < 1) continue;
@@ -189,7 +189,7 @@ static percept_status blur(struct grid *grid, float sigma, percept_error *error)
     uint16_t weight[MAX_RADIUS + 1];
     int radius = make_kernel(sigma, weight);
     if (radius == 0) return PERCEPT_OK;
-    struct scratch scratch;
+    struct scratch scratch = {0};
     PCT_TRY(take_scratch(&scratch, grid, radius, error));
     kernel_rows(grid, weight, radius, scratch.line);
     copy_grid(grid, scratch.copy);
