@@ -33,7 +33,7 @@ static void mul_part(void *context, int64_t begin, int64_t end, int worker) {
 static void add_product_part(void *context, int64_t begin, int64_t end, int worker) {
     const job *j = context;
     (void)worker;
-    for (int64_t i = begin; i < end; i++) j->y[i] += j->a[i] * j->b[i];
+    j->kernels->mul_add(j->y + begin, j->a + begin, j->b + begin, end - begin);
 }
 
 static void scale_part(void *context, int64_t begin, int64_t end, int worker) {

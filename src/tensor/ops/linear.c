@@ -1,7 +1,9 @@
 /* linear.c: y = x W^T + b; dx = dy W, dW = dy^T x, db = column sums of dy. x (rows,in), W (out,in), b (out).
  *
- * Three ways to W:
- *  - a frozen parameter, not recording: packed once for the product's type, in whatever form the file has it;
+ * Ways to W:
+ *  - a frozen parameter in a stored type, not recording, a few rows: dot products with the weights as stored, since
+ *    decoding is bound by memory;
+ *  - a frozen parameter, not recording: packed once for the product's type;
  *  - BF16 products: BF16 twins. x's is shared by every product that reads x (q, k, v; gate, up) and by dW on the way
  *    back; a parameter's is made anew once a step. dy is converted once for both of its products;
  *  - PCT_REAL products: the data itself, or a stored parameter's plain form.
@@ -83,6 +85,26 @@ static void linear_back(pct_tape *tape, pct_node *node) {
     if (job.y) pct_tape_give(tape, job.y, bytes);
 }
 
+#define FEW_ROWS 4 /* up to here reading the weights once a row, but a quarter or half of the bytes, is faster */
+
+static void frozen_product(pct_tape *tape, pct_tensor *y, const pct_tensor *x, const pct_tensor *weight,
+                           const pct_real *bias) {
+    int64_t rows = pct_tensor_rows(x), in = weight->dim[1], out = weight->dim[0];
+    if (rows <= FEW_ROWS && weight->type != PCT_REAL) {
+        for (int64_t row = 0; row < rows; row++) {
+            pct_matvec_run(tape->compute, weight->type, pct_tensor_data(y) + row * out, weight->data,
+                           pct_tensor_data(x) + row * in, out, in, bias);
+        }
+        return;
+    }
+    const pct_packed *packed = pct_parameter_packed(weight->parameter, tape->compute, tape->product);
+    if (packed) {
+        pct_packed_run(tape->compute, packed, y->data, out, x->data, in, rows, bias);
+    } else {
+        tape->status = PERCEPT_ERROR_RESOURCE;
+    }
+}
+
 pct_tensor *pct_op_linear(pct_tape *tape, pct_tensor *x, pct_tensor *weight, pct_tensor *bias) {
     PCT_SHAPE(tape, weight->rank == 2 && pct_tensor_width(x) == weight->dim[1]);
     PCT_SHAPE(tape, !bias || pct_tensor_count(bias) == weight->dim[0]);
@@ -90,12 +112,9 @@ pct_tensor *pct_op_linear(pct_tape *tape, pct_tensor *x, pct_tensor *weight, pct
     pct_tensor *y = pct_op_like_width(tape, x, out);
     if (pct_tape_failed(tape)) return y;
     const pct_real *b = bias ? pct_tape_plain(tape, bias) : NULL;
-    pct_parameter *parameter = weight->base ? NULL : weight->parameter;
-    if (!tape->record && parameter && !parameter->trainable) {
-        const pct_packed *packed = pct_parameter_packed(parameter, tape->compute, tape->product);
-        if (!packed) tape->status = PERCEPT_ERROR_RESOURCE;
-        if (pct_tape_failed(tape)) return y;
-        pct_packed_run(tape->compute, packed, y->data, out, x->data, in, rows, b);
+    if (pct_tape_failed(tape)) return y;
+    if (!tape->record && weight->parameter && !weight->parameter->trainable) {
+        frozen_product(tape, y, x, weight, b);
         return y;
     }
     pct_gemm g = {.m = rows, .n = out, .k = in, .type = tape->product, .b_transposed = true, .bias = b};
