@@ -1,8 +1,17 @@
 /* compute.c: the object that heavy kernels run on: table, pool, scratch memory, chosen tiles. */
 #include "base/arena.h"
 #include "kernels/kernels_private.h"
+#include "kernels/x86/x86.h"
 
 #include <stdlib.h>
+
+static void pick_tiles(pct_compute *compute, uint32_t cpu_flags) {
+    compute->tile_real = &pct_ref_tile_real;
+    compute->tile_bf16 = &pct_ref_tile_bf16;
+#ifdef PCT_HAVE_AMX
+    if (cpu_flags & PCT_CPU_AMX_BF16) compute->tile_bf16 = &pct_amx_tile_bf16;
+#endif
+}
 
 percept_status pct_compute_create(pct_compute **compute, pct_pool *pool, uint32_t cpu_flags, percept_error *error) {
     pct_compute *made = calloc(1, sizeof *made);
@@ -10,8 +19,7 @@ percept_status pct_compute_create(pct_compute **compute, pct_pool *pool, uint32_
     if (!made) return pct_fail_memory(error, "the compute object");
     pct_kernels_init(&made->kernels, cpu_flags);
     made->pool = pool;
-    made->tile_real = &pct_ref_tile_real;
-    made->tile_bf16 = &pct_ref_tile_bf16;
+    pick_tiles(made, cpu_flags);
     *compute = made;
     return PERCEPT_OK;
 }
@@ -24,7 +32,7 @@ void pct_compute_destroy(pct_compute **compute) {
 }
 
 bool pct_compute_prefers_bf16(const pct_compute *compute) {
-    return (compute->kernels.cpu_flags & (PCT_CPU_AVX512_BF16 | PCT_CPU_AMX_BF16)) != 0;
+    return (compute->kernels.cpu_flags & PCT_CPU_AMX_BF16) != 0;
 }
 
 void *pct_compute_scratch(pct_compute *compute, size_t size) {

@@ -4,7 +4,10 @@
  * over the pool; every element of C is summed by one thread in one order, so results do not depend on the split. */
 #include "kernels/kernels_private.h"
 
-#define A_BLOCK_BYTES (512 * 1024) /* of A, to stay in the second cache while the panels of B go by */
+/* Rows of A go by the columns of B, which stay in the second cache; C is then written along its rows, which the
+ * prefetcher follows (walking down its columns was three times slower where C outgrew that cache). */
+#define B_BLOCK_BYTES (768 * 1024)
+#define A_BLOCK_BYTES (256 * 1024) /* where k is blocked: rows whose part of C is visited again for the next of k */
 
 size_t pct_tile_b_bytes(const pct_tile *tile, int64_t k, int64_t n) {
     return (size_t)(pct_round_up(k, tile->kr) * pct_round_up(n, tile->nr)) * (size_t)tile->element;
@@ -12,20 +15,22 @@ size_t pct_tile_b_bytes(const pct_tile *tile, int64_t k, int64_t n) {
 
 void pct_tile_block(const pct_tile *tile, pct_real *c, int64_t ldc, const void *a, int64_t lda, const void *b,
                     int64_t k_padded, int64_t m0, int64_t m1, int64_t n0, int64_t n1, bool add, const pct_real *bias) {
-    int64_t mc = A_BLOCK_BYTES / (pct_min_i64(k_padded, tile->kc) * tile->element);
-    mc = pct_max_i64(mc / tile->mr * tile->mr, tile->mr);
+    const int64_t depth_bytes = pct_min_i64(k_padded, tile->kc) * tile->element;
+    const int64_t mc = pct_max_i64(A_BLOCK_BYTES / depth_bytes / tile->mr, 1) * tile->mr;
+    const int64_t nc = pct_max_i64(B_BLOCK_BYTES / depth_bytes / tile->nr, 1) * tile->nr;
     if (tile->begin) tile->begin();
-    for (int64_t mb = m0; mb < m1; mb += mc)
-        for (int64_t k0 = 0; k0 < k_padded; k0 += tile->kc) {
-            const int64_t depth = pct_min_i64(tile->kc, k_padded - k0), last = pct_min_i64(mb + mc, m1);
-            for (int64_t n = n0; n < n1; n += tile->nr) {
-                const void *panel = pct_step(b, n * k_padded + k0 * tile->nr, tile->element);
-                for (int64_t m = mb; m < last; m += tile->mr)
-                    tile->multiply(c + m * ldc + n, ldc, pct_min_i64(tile->mr, last - m), pct_min_i64(tile->nr, n1 - n),
-                                   pct_step(a, m * lda + k0, tile->element), lda, panel, depth, add || k0 > 0,
-                                   bias && k0 == 0 ? bias + n : NULL);
+    for (int64_t nb = n0; nb < n1; nb += nc)
+        for (int64_t mb = m0; mb < m1; mb += mc)
+            for (int64_t k0 = 0; k0 < k_padded; k0 += tile->kc) {
+                const int64_t m_last = pct_min_i64(mb + mc, m1), n_last = pct_min_i64(nb + nc, n1);
+                const int64_t depth = pct_min_i64(tile->kc, k_padded - k0);
+                for (int64_t m = mb; m < m_last; m += tile->mr)
+                    for (int64_t n = nb; n < n_last; n += tile->nr)
+                        tile->multiply(c + m * ldc + n, ldc, pct_min_i64(tile->mr, m_last - m),
+                                       pct_min_i64(tile->nr, n_last - n), pct_step(a, m * lda + k0, tile->element), lda,
+                                       pct_step(b, n * k_padded + k0 * tile->nr, tile->element), depth, add || k0 > 0,
+                                       bias && k0 == 0 ? bias + n : NULL);
             }
-        }
     if (tile->end) tile->end();
 }
 
