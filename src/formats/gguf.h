@@ -171,7 +171,7 @@ void pct_gguf_set_small(pct_gguf_writer *writer, const char *key, enum pct_gguf_
 void pct_gguf_set_array(pct_gguf_writer *writer, const char *key, enum pct_gguf_value type, int64_t count,
                         const void *items);
 void pct_gguf_set_strings(pct_gguf_writer *writer, const char *key, int64_t count, const pct_gguf_string *items);
-/* Copies the key `index` of a file as it is. */
+/* Copies the key `index` of a file as it is; general.alignment is passed over. */
 void pct_gguf_set_copy(pct_gguf_writer *writer, const pct_gguf *file, int64_t index);
 
 /* ne in GGUF order, `dims` of them. ne[0] must be a multiple of the type's block. */

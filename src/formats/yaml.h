@@ -92,7 +92,8 @@ typedef struct pct_config {
     unsigned char source[PCT_CONFIG_MAX_FIELDS]; /* enum pct_config_source of each field */
 } pct_config;
 
-/* Sets every default; a default that its own range refuses is our bug and asserts. */
+/* Sets every default. A default that its own range refuses, or a table whose sections are not kept together, is our bug
+ * and asserts. */
 void pct_config_init(pct_config *config, const pct_config_field *fields, size_t count, void *options);
 /* Errors are PERCEPT_ERROR_INPUT and begin "path:LINE: ". Fields set by flags earlier are not overwritten. */
 percept_status pct_config_load(pct_config *config, const char *path, percept_error *error);
@@ -109,7 +110,7 @@ void pct_config_free(pct_config *config);
 
 /* The effective config as YAML that loads back to the same values, in the table's order, sections nested. */
 void pct_config_write(const pct_config *config, pct_text *out);
-/* Every key with type, range, default and doc, one line each, for help. Needs no loaded config. */
+/* Every key with type, range, default and doc, two lines each, for help. Needs no loaded config. */
 void pct_config_describe(const pct_config_field *fields, size_t count, pct_text *out);
 
 #endif

@@ -1,0 +1,59 @@
+/* bpe_private.h: what the tokenizer's own files share. */
+#ifndef PCT_TOKENIZER_BPE_PRIVATE_H
+#define PCT_TOKENIZER_BPE_PRIVATE_H
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "tokenizer/bpe.h"
+#include "tokenizer/table.h"
+
+#include <pcre2.h>
+
+#define BPE_MAX_WORD (1 << 20) /* longer words are cut, so that working memory stays bounded */
+
+struct pct_bpe_splitter {
+    const char *name; /* static */
+    pcre2_code *code;
+    pcre2_match_context *limits;
+};
+
+struct pct_tokenizer {
+    int32_t size;
+    char *blob;      /* all texts, each with a NUL after it */
+    size_t *offsets; /* size + 1; text i is blob[offsets[i] .. offsets[i + 1] - 2] */
+    unsigned char *kinds;
+    int32_t byte_ids[256]; /* ordinary one-byte tokens; -1: none */
+    pct_bpe_merge *merges;
+    int32_t merge_count;
+    pct_pair_table ranks;
+    int32_t *added; /* control, unknown and user tokens with a text, sorted by text */
+    int32_t added_count;
+    bool starts[256]; /* bytes with which any of them begins */
+    pct_bpe_splitter *splitter;
+    int32_t bos, eos, pad, unknown;
+    bool add_bos;
+};
+
+struct bpe_symbol {
+    int32_t id; /* -1: merged into its left neighbour */
+    int32_t previous, next;
+};
+
+struct bpe_candidate {
+    int32_t rank, position; /* of the left symbol */
+    int32_t left, right;    /* the ids it was made for: stale when the symbols are others now */
+};
+
+struct pct_bpe_scratch {
+    pcre2_match_data *match;
+    struct bpe_symbol *symbols;
+    struct bpe_candidate *heap;
+    size_t capacity; /* bytes of a word there is room for */
+    size_t heap_count;
+};
+
+static inline bool pct_token_is_added(enum pct_token_kind kind) {
+    return kind == PCT_TOKEN_CONTROL || kind == PCT_TOKEN_UNKNOWN || kind == PCT_TOKEN_USER;
+}
+percept_status pct_bpe_scratch_get(pct_token_scratch *scratch, struct pct_bpe_scratch **out, percept_error *error);
+
+#endif
