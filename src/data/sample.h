@@ -60,7 +60,8 @@ typedef struct pct_object {
     float visible;     /* visible pixels / pixels the object covers inside the picture, 0..1 */
     bool asked;        /* false: too hidden or too small, never the subject of a question; its pixels are owned still */
     enum pct_style style;
-    const uint8_t *mask; /* width*height of 0/1 where masks may overlap (read from data sets), else NULL: the owner map */
+    const uint8_t
+        *mask; /* width*height of 0/1 where masks may overlap (read from data sets), else NULL: the owner map */
 } pct_object;
 
 /* One question and its answer. The question holds one <obj> for every region in; the answer one for every region out,
@@ -68,8 +69,8 @@ typedef struct pct_object {
 typedef struct pct_turn {
     enum pct_task task;
     const char *question, *answer;
-    const char *target;        /* what evaluation compares with: the name ("name", "relation"), the number word ("count"),
-                                  "none" ("absent"), else "" */
+    const char *target; /* what evaluation compares with: the name ("name", "relation"), the number word ("count"),
+                           "none" ("absent"), else "" */
     const uint8_t *regions_in; /* indices into the sample's objects, in the order of their <obj> */
     const uint8_t *regions_out;
     uint8_t in_count, out_count;

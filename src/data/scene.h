@@ -2,7 +2,8 @@
  *
  * A source is opened once, never changes and may be used by any number of threads at the same time. Sample `index` of
  * a (seed, split) depends on nothing else than these three, the assets and the request: not on threads, order or the
- * samples before it. Splits never share what they test: see pct_split. Composing takes all its memory from the arena. */
+ * samples before it. Splits never share what they test: see pct_split. Composing takes all its memory from the arena.
+ */
 #ifndef PCT_DATA_SCENE_H
 #define PCT_DATA_SCENE_H
 
@@ -25,18 +26,17 @@ bool pct_split_from_text(const char *text, enum pct_split *split);
 typedef struct pct_scene_source pct_scene_source;
 
 typedef struct pct_scene_options {
-    const char *pack;        /* the prepared pack (pct_assets_prepare); NULL: none, then `cutouts` is needed */
-    const char *cutouts;     /* a folder of the user's cut-outs, named by file or sub-folder; NULL: none */
-    const char *backgrounds; /* a folder of the user's backgrounds (what they show is not known); NULL: none */
-    uint32_t styles;         /* bit mask 1u << enum pct_style of the pack's styles to use; 0: all */
-    float generated;         /* share of generated backgrounds, 0..1; negative: the default 0.3 */
+    const char *pack;               /* the prepared pack (pct_assets_prepare); NULL: none, then `cutouts` is needed */
+    const char *cutouts;            /* a folder of the user's cut-outs, named by file or sub-folder; NULL: none */
+    const char *backgrounds;        /* a folder of the user's backgrounds (what they show is not known); NULL: none */
+    uint32_t styles;                /* bit mask 1u << enum pct_style of the pack's styles to use; 0: all */
+    float generated;                /* share of generated backgrounds, 0..1; negative: the default 0.3 */
     float weights[PCT_TASK_COUNT_]; /* relative frequency of each task; all 0: the default mix */
 } pct_scene_options;
 void pct_scene_options_default(pct_scene_options *options);
 
 /* Caller closes. A missing or malformed pack: PERCEPT_ERROR_INPUT, with how to make it. */
-percept_status pct_scene_source_open(pct_scene_source **source, const pct_scene_options *options,
-                                     percept_error *error);
+percept_status pct_scene_source_open(pct_scene_source **source, const pct_scene_options *options, percept_error *error);
 void pct_scene_source_close(pct_scene_source **source);
 
 /* The name table, in an order fixed by the assets (sorted by byte): for presence and patch-naming losses. */
@@ -49,11 +49,11 @@ int32_t pct_scene_backgrounds(const pct_scene_source *source, enum pct_split spl
 uint64_t pct_scene_fingerprint(const pct_scene_source *source);
 
 typedef struct pct_scene_request {
-    int32_t width, height;     /* 64..2048 each */
-    int32_t questions;         /* turns wanted, 1..32; a picture that does not offer as many gives fewer, never none */
-    int32_t objects_min;       /* 0: 1 */
-    int32_t objects_max;       /* 0: 8 */
-    bool plain;                /* no blur, noise, colour or JPEG variation (tests, card pictures) */
+    int32_t width, height; /* 64..2048 each */
+    int32_t questions;     /* turns wanted, 1..32; a picture that does not offer as many gives fewer, never none */
+    int32_t objects_min;   /* 0: 1 */
+    int32_t objects_max;   /* 0: 8 */
+    bool plain;            /* no blur, noise, colour or JPEG variation (tests, card pictures) */
 } pct_scene_request;
 
 /* Makes sample `index`. *sample and all it points to are the arena's. After warm-up (an arena that has grown to its
