@@ -2,7 +2,7 @@
  * y1. p = sigmoid(logit) over H x W cells; cell x of W has centre u = (x+1/2)/W and spans x/W to (x+1)/W.
  *
  * Centre and deviation: mean and standard deviation of the place of a point drawn from the mask, cells being uniform
- * inside, mixed with a grain e = 0.001 cells of the uniform distribution over the map, so that an empty mask is in the
+ * inside, mixed with a grain e = 1e-5 cells of the uniform distribution over the map, so that an empty mask is in the
  * middle with a deviation of 1/sqrt(12) and no division is by zero:
  *
  *   M = sum p + e,  c = (sum p u + e/2)/M,  m = (sum p (u^2 + 1/(12 W^2)) + e/3)/M,  s = sqrt(m - c^2)
@@ -20,7 +20,7 @@
 
 #include <string.h>
 
-#define GRAIN 0.001
+#define GRAIN 1e-5
 #define SHARP 16
 
 /* One axis of one mask. Arrays lie in scratch. */
