@@ -27,7 +27,7 @@ typedef struct pct_batch_object {
 } pct_batch_object;
 
 typedef struct pct_batch_segment {
-    int32_t picture, row, count; /* its text rows */
+    int32_t picture, row, count; /* its text rows; picture -1: words alone (then ids begin with <bos>) */
 } pct_batch_segment;
 
 typedef struct pct_batch {

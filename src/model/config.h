@@ -35,7 +35,8 @@ typedef struct pct_model_config {
         int32_t fine_stride; /* pixels a cell of the masks' grid */
         int32_t width, layers, heads, mlp;
         enum pct_fine fine;
-        int32_t merge; /* 1: learned merge of all hidden layers; 0: the last layer alone */
+        int32_t merge;      /* 1: learned merge of all hidden layers; 0: the last layer alone */
+        int32_t merge_norm; /* 1: a LayerNorm after it; 0: as in the paper */
     } vision;
     struct {
         enum pct_connector connector;
@@ -50,7 +51,8 @@ typedef struct pct_model_config {
         int32_t box_width;  /* of the box encoder's and decoder's MLPs */
         int32_t mask_width; /* of the mask decoder's transformer */
         int32_t mask_heads, mask_layers, mask_mlp;
-        int32_t mask_stride; /* pixels a cell of the mask logits */
+        int32_t mask_queries; /* an object's queries in the mask decoder; the paper has 1 */
+        int32_t mask_stride;  /* pixels a cell of the mask logits */
         int32_t mask_encoder_side, mask_encoder_width;
         int32_t quality;  /* 1: a head that predicts the region's quality */
         int32_t presence; /* 1: which names are in the picture, from the class token */

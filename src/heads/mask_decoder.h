@@ -1,0 +1,70 @@
+/* mask_decoder.h: the state that predicts an object token, and a picture's fine features, to a mask.
+ *
+ * The two-way transformer of PerceptionGPT (perceptiongpt.md, section 9; after SAM, arXiv 2304.02643): queries attend
+ * to the grid and the grid to the queries; then the grid is upscaled and a small network made from the first query is
+ * multiplied with every cell. Positions use the 2-D sine form that was evidently meant there. Two extensions: the state
+ * may be mapped to more than one query (with one, the grid's attention to it is constant), and the stem's finer map may
+ * be added while upscaling. What depends on the picture alone is computed once a picture. */
+#ifndef PCT_HEADS_MASK_DECODER_H
+#define PCT_HEADS_MASK_DECODER_H
+
+#include "nn/layers.h"
+
+#define PCT_MASK_MAX_LAYERS 8
+#define PCT_MASK_MAX_UP     5
+
+typedef struct pct_mask_decoder_options {
+    int64_t state_width; /* of the language model's states */
+    int64_t fine_width;  /* of the picture's features */
+    int64_t skip_width;  /* channels of the stem's map that is added; 0: none */
+    int64_t width, mlp;
+    int heads, layers, queries;
+    int fine_stride, mask_stride, skip_stride;
+} pct_mask_decoder_options;
+
+typedef struct pct_cross {
+    pct_linear q, k, v, out;
+} pct_cross;
+
+typedef struct pct_two_way {
+    pct_cross self, to_image, to_query;
+    pct_linear up, down;
+    pct_norm norm1, norm2, norm3, norm4;
+} pct_two_way;
+
+typedef struct pct_mask_decoder {
+    pct_mask_decoder_options options;
+    pct_linear mapping, shortcut, adapt1, adapt2;
+    pct_two_way layer[PCT_MASK_MAX_LAYERS];
+    pct_cross last;
+    pct_norm last_norm;
+    pct_conv_block up[PCT_MASK_MAX_UP]; /* each followed by a doubling of the side */
+    int ups;
+    pct_conv_block refine;
+    pct_linear skip, pixel;
+    pct_mlp hyper;
+} pct_mask_decoder;
+
+void pct_mask_decoder_build(pct_mask_decoder *decoder, pct_builder *builder, const pct_mask_decoder_options *options);
+
+/* A batch of pictures, ready for any number of objects. */
+typedef struct pct_mask_keys {
+    int64_t pictures, side; /* of the fine grid */
+    pct_tensor *grid;       /* (P*side*side, width) */
+    pct_tensor *place;      /* (side*side, width) positions, constant */
+    pct_tensor *k, *v, *q;  /* the first layer's projections of the grid */
+    pct_tensor *skip;       /* (P, s, s, channels) at skip_stride, or NULL */
+} pct_mask_keys;
+/* fine (P*side*side, fine_width); skip (P, s, s, skip_width) or NULL */
+pct_mask_keys pct_mask_decoder_prepare(pct_tape *tape, const pct_mask_decoder *decoder, pct_tensor *fine,
+                                       pct_tensor *skip, int64_t pictures);
+
+typedef struct pct_mask_output {
+    pct_tensor *logits; /* (Q, m, m) */
+    pct_tensor *query;  /* (Q, width), final */
+} pct_mask_output;
+/* states (Q, state_width); picture (Q) of the batch, borrowed until the tape is cleared */
+pct_mask_output pct_mask_decoder_apply(pct_tape *tape, const pct_mask_decoder *decoder, const pct_mask_keys *keys,
+                                       pct_tensor *states, const int32_t *picture);
+
+#endif

@@ -1,0 +1,101 @@
+#include "language/language.h"
+
+#include <math.h>
+#include <string.h>
+
+static void build_layer(pct_language_layer *layer, pct_builder *builder, const pct_language_options *o, int i) {
+    const double gain = 0.5, residual = gain / sqrt(2.0 * o->layers);
+    int64_t width = o->width, keys = width / o->heads * o->kv_heads;
+    pct_norm_build(&layer->attention_norm, builder, width, o->norm_epsilon, true, "blk.%d.attn_norm", i);
+    pct_linear_build(&layer->q, builder, width, width, false, gain, "blk.%d.attn_q", i);
+    pct_linear_build(&layer->k, builder, width, keys, false, gain, "blk.%d.attn_k", i);
+    pct_linear_build(&layer->v, builder, width, keys, false, gain, "blk.%d.attn_v", i);
+    pct_linear_build(&layer->out, builder, width, width, false, residual, "blk.%d.attn_output", i);
+    pct_norm_build(&layer->mlp_norm, builder, width, o->norm_epsilon, true, "blk.%d.ffn_norm", i);
+    pct_linear_build(&layer->gate, builder, width, o->mlp, false, gain, "blk.%d.ffn_gate", i);
+    pct_linear_build(&layer->up, builder, width, o->mlp, false, gain, "blk.%d.ffn_up", i);
+    pct_linear_build(&layer->down, builder, o->mlp, width, false, residual, "blk.%d.ffn_down", i);
+}
+
+void pct_language_build(pct_language *language, pct_builder *builder, const pct_language_options *options) {
+    *language = (pct_language){.options = *options};
+    const pct_language_options *o = &language->options;
+    PCT_ASSERT(o->layers <= PCT_LANGUAGE_MAX_LAYERS);
+    language->embedding = pct_build_weight(builder, PCT_INIT_NORMAL, 0.02, 2, (int64_t[]){o->vocabulary, o->width},
+                                           false, false, "token_embd.weight");
+    bool frozen = builder->frozen;
+    builder->frozen = frozen || builder->lora.rank > 0;
+    for (int i = 0; i < o->layers; i++) build_layer(&language->layer[i], builder, o, i);
+    builder->frozen = frozen;
+    pct_norm_build(&language->norm, builder, o->width, o->norm_epsilon, true, "output_norm");
+    if (!o->tied) pct_linear_build(&language->output, builder, o->width, o->vocabulary, false, 0.5, "output");
+}
+
+/* Rows of this call's keys or values go to the cache; what attention then reads is the cache. */
+static pct_tensor *through_cache(pct_tape *tape, const pct_language_input *input, int layer, int which, pct_tensor *x) {
+    pct_cache *cache = input->cache;
+    pct_real *base = cache->memory + (size_t)(2 * layer + which) * (size_t)(cache->capacity * cache->width);
+    int64_t rows = pct_tensor_rows(x);
+    for (int64_t i = 0; i < rows && !pct_tape_failed(tape); i++)
+        memcpy(base + input->cache_rows[i] * cache->width, pct_tensor_data(x) + i * cache->width,
+               (size_t)cache->width * sizeof(pct_real));
+    return pct_tape_input(tape, PCT_REAL, 2, (int64_t[]){input->cache_used, cache->width}, base);
+}
+
+/* One layer. chosen: the rows that go on (NULL: all). */
+typedef struct chosen_rows {
+    const int32_t *index, *positions;
+    int64_t count;
+    const pct_span *spans;
+    int64_t span_count;
+} chosen_rows;
+
+static pct_tensor *apply_layer(pct_tape *tape, const pct_language *language, const pct_language_input *input, int index,
+                               pct_tensor *x, const chosen_rows *chosen) {
+    const pct_language_layer *layer = &language->layer[index];
+    const pct_language_options *o = &language->options;
+    int head = o->width / o->heads;
+    pct_tensor *y = pct_norm_apply(tape, &layer->attention_norm, x);
+    pct_tensor *k = pct_linear_apply(tape, &layer->k, y), *v = pct_linear_apply(tape, &layer->v, y);
+    k = pct_op_rotate(tape, k, o->kv_heads, head, true, o->rope_theta, input->positions);
+    if (input->cache) {
+        k = through_cache(tape, input, index, 0, k);
+        v = through_cache(tape, input, index, 1, v);
+    }
+    const pct_span *spans = input->spans;
+    int64_t span_count = input->span_count;
+    const int32_t *positions = input->positions;
+    if (chosen) {
+        if (!chosen->count) return NULL;
+        x = pct_op_gather_rows(tape, x, chosen->index, chosen->count);
+        y = pct_op_gather_rows(tape, y, chosen->index, chosen->count);
+        positions = chosen->positions;
+        spans = chosen->spans;
+        span_count = chosen->span_count;
+    }
+    pct_tensor *q =
+        pct_op_rotate(tape, pct_linear_apply(tape, &layer->q, y), o->heads, head, true, o->rope_theta, positions);
+    y = pct_op_attention(tape, q, k, v, o->heads, o->kv_heads, spans, span_count);
+    x = pct_op_add(tape, x, pct_linear_apply(tape, &layer->out, y));
+    y = pct_norm_apply(tape, &layer->mlp_norm, x);
+    y = pct_op_swiglu(tape, pct_linear_apply(tape, &layer->gate, y), pct_linear_apply(tape, &layer->up, y));
+    return pct_op_add(tape, x, pct_linear_apply(tape, &layer->down, y));
+}
+
+pct_tensor *pct_language_states(pct_tape *tape, const pct_language *language, const pct_language_input *input) {
+    PCT_ASSERT(!input->cache || !tape->record);
+    int last = language->options.layers - 1;
+    chosen_rows chosen = {input->wanted, NULL, input->wanted_count, input->wanted_spans, input->wanted_span_count};
+    int32_t *positions = pct_tape_ints(tape, chosen.count);
+    for (int64_t i = 0; positions && i < chosen.count; i++) positions[i] = input->positions[input->wanted[i]];
+    chosen.positions = positions;
+    pct_tensor *x = input->x;
+    for (int i = 0; i < last; i++) x = apply_layer(tape, language, input, i, x, NULL);
+    x = apply_layer(tape, language, input, last, x, &chosen);
+    return x ? pct_norm_apply(tape, &language->norm, x) : NULL;
+}
+
+pct_tensor *pct_language_logits(pct_tape *tape, const pct_language *language, pct_tensor *states) {
+    if (!language->options.tied) return pct_linear_apply(tape, &language->output, states);
+    return pct_op_linear(tape, states, &language->embedding->tensor, NULL);
+}

@@ -1,0 +1,150 @@
+/* The one list of a model's parts, and a fresh model. */
+#include "model/model_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static pct_tower_options tower_options(const pct_model_config *c) {
+    bool conv = c->vision.stem == PCT_STEM_CONV;
+    return (pct_tower_options){
+        .side = c->image.side,
+        .stride = c->vision.stride,
+        .fine_stride = c->vision.fine_stride,
+        .skip_stride = conv && c->vision.fine == PCT_FINE_STEM ? c->heads.mask_stride : 0,
+        .width = c->vision.width,
+        .layers = c->vision.layers,
+        .heads = c->vision.heads,
+        .mlp = c->vision.mlp,
+        .stem_width = c->vision.stem_width,
+        .stem_blocks = c->vision.stem_blocks,
+        .conv_stem = conv,
+        .second = c->vision.fine == PCT_FINE_SECOND,
+        .merge = c->vision.merge,
+        .merge_norm = c->vision.merge_norm,
+        .mask_merge = true,
+    };
+}
+
+static pct_language_options language_options(const pct_model_config *c) {
+    return (pct_language_options){
+        .vocabulary = c->language.vocabulary,
+        .width = c->language.width,
+        .layers = c->language.layers,
+        .heads = c->language.heads,
+        .kv_heads = c->language.kv_heads,
+        .mlp = c->language.mlp,
+        .rope_theta = (double)c->language.rope_theta,
+        .norm_epsilon = (double)c->language.norm_epsilon,
+        .tied = c->language.tied,
+    };
+}
+
+static void build_heads(pct_model *model, pct_builder *builder) {
+    const pct_model_config *c = &model->config;
+    int64_t width = c->language.width;
+    bool joined = c->vision.fine == PCT_FINE_STEM;
+    pct_tower_options tower = tower_options(c);
+    int skip = tower.skip_stride < tower.fine_stride && tower.skip_stride > 1 ? tower.skip_stride : 0;
+    pct_fine_build(&model->fine, builder, joined, c->vision.width, c->vision.stem_width, c->heads.mask_width);
+    pct_mask_decoder_options mask = {
+        .state_width = width,
+        .fine_width = joined ? c->heads.mask_width : c->vision.width,
+        .skip_width = skip ? pct_tower_stem_channels(&tower, skip) : 0,
+        .width = c->heads.mask_width,
+        .mlp = c->heads.mask_mlp,
+        .heads = c->heads.mask_heads,
+        .layers = c->heads.mask_layers,
+        .queries = c->heads.mask_queries,
+        .fine_stride = c->vision.fine == PCT_FINE_NONE ? c->vision.stride : c->vision.fine_stride,
+        .mask_stride = c->heads.mask_stride,
+        .skip_stride = skip,
+    };
+    pct_mask_decoder_build(&model->mask_decoder, builder, &mask);
+    pct_mask_encoder_build(&model->mask_encoder, builder, c->heads.mask_encoder_side, c->heads.mask_encoder_width,
+                           c->heads.box_width, width);
+    pct_box_encoder_build(&model->box_encoder, builder, c->heads.box_width, width);
+    pct_box_decoder_build(&model->box_decoder, builder, c->heads.box == PCT_BOX_MOMENTS, width, c->heads.mask_width,
+                          c->heads.box_width);
+    if (c->heads.quality) pct_quality_build(&model->quality, builder, width, c->heads.mask_width, c->heads.mask_width);
+    if (c->heads.naming) pct_naming_build(&model->naming, builder, width);
+    if (c->heads.presence) pct_presence_build(&model->presence, builder, c->vision.width, width);
+}
+
+void pct_model_build(pct_model *model, pct_builder *builder) {
+    const pct_model_config *c = &model->config;
+    pct_tower_options tower = tower_options(c);
+    pct_language_options language = language_options(c);
+    const char *targets = builder->lora.targets;
+    int32_t rank = builder->lora.rank;
+    builder->lora.rank = 0; /* LoRA adapts the language model alone */
+    pct_tower_build(&model->tower, builder, &tower);
+    pct_connector_build(&model->connector, builder, c->language.connector == PCT_CONNECTOR_MLP, c->vision.width,
+                        c->language.width);
+    builder->lora.rank = rank;
+    builder->lora.targets = targets;
+    pct_language_build(&model->language, builder, &language);
+    builder->lora.rank = 0;
+    build_heads(model, builder);
+    builder->lora.rank = rank;
+}
+
+pct_model *pct_model_new(const pct_model_config *config, const pct_tokenizer *tokenizer) {
+    pct_model *model = calloc(1, sizeof *model);
+    if (!model) return NULL;
+    model->config = *config;
+    model->bos = tokenizer ? pct_tokenizer_bos(tokenizer) : -1;
+    model->object = tokenizer ? pct_tokenizer_special(tokenizer, "<obj>") : -1;
+    pct_parameters_init(&model->parameters);
+    return model;
+}
+
+pct_builder pct_model_builder(pct_model *model, bool trainable, uint64_t seed, percept_error *error) {
+    const pct_model_config *c = &model->config;
+    return (pct_builder){
+        .set = &model->parameters,
+        .seed = seed,
+        .trainable = trainable,
+        .lora = {c->lora.rank, c->lora.alpha, c->lora.dropout, c->lora.targets},
+        .error = error,
+    };
+}
+
+percept_status pct_model_create(pct_model **out, const pct_model_config *config, pct_tokenizer *tokenizer,
+                                uint64_t seed, percept_error *error) {
+    *out = NULL;
+    PCT_TRY(pct_model_config_check(config, error));
+    if (tokenizer && pct_tokenizer_size(tokenizer) != config->language.vocabulary)
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "language.vocabulary: %d, but the tokenizer has %d ids",
+                        config->language.vocabulary, pct_tokenizer_size(tokenizer));
+    pct_model *model = pct_model_new(config, tokenizer);
+    if (!model) return pct_fail_memory(error, "model");
+    pct_builder builder = pct_model_builder(model, true, seed, error);
+    pct_model_build(model, &builder);
+    if (builder.status != PERCEPT_OK) {
+        pct_model_close(&model);
+        return builder.status;
+    }
+    model->tokenizer = tokenizer;
+    *out = model;
+    return PERCEPT_OK;
+}
+
+void pct_model_close(pct_model **model) {
+    if (!model || !*model) return;
+    pct_model_card none = {0};
+    pct_model_set_card(*model, &none, NULL);
+    pct_parameters_free(&(*model)->parameters);
+    pct_tokenizer_destroy(&(*model)->tokenizer);
+    pct_gguf_close(&(*model)->file);
+    free(*model);
+    *model = NULL;
+}
+
+const pct_model_config *pct_model_get_config(const pct_model *model) { return &model->config; }
+pct_parameters *pct_model_get_parameters(pct_model *model) { return &model->parameters; }
+const pct_tokenizer *pct_model_get_tokenizer(const pct_model *model) { return model->tokenizer; }
+const char *pct_model_get_hash(const pct_model *model) { return model->hash; }
+int64_t pct_model_prefix_rows(const pct_model *model) {
+    int64_t grid = pct_model_config_grid(&model->config);
+    return 1 + grid * grid;
+}

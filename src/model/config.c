@@ -1,0 +1,201 @@
+#include "model/config.h"
+
+#include <string.h>
+
+void pct_model_config_default(pct_model_config *c) {
+    *c = (pct_model_config){0};
+    c->image.side = 192;
+    c->image.fit = PCT_FIT_STRETCH;
+    for (int i = 0; i < 3; i++) {
+        c->image.mean[i] = 0.5f;
+        c->image.deviation[i] = 0.25f;
+    }
+    c->vision.stem = PCT_STEM_CONV;
+    c->vision.stem_width = 128;
+    c->vision.stem_blocks = 2;
+    c->vision.stride = 16;
+    c->vision.fine_stride = 8;
+    c->vision.width = 256;
+    c->vision.layers = 6;
+    c->vision.heads = 8;
+    c->vision.mlp = 1024;
+    c->vision.fine = PCT_FINE_STEM;
+    c->vision.merge = 1;
+    c->vision.merge_norm = 1;
+    c->language.connector = PCT_CONNECTOR_MLP;
+    c->language.vocabulary = 2048;
+    c->language.width = 256;
+    c->language.layers = 8;
+    c->language.heads = 8;
+    c->language.kv_heads = 4;
+    c->language.mlp = 704;
+    c->language.context = 1024;
+    c->language.rope_theta = 10000;
+    c->language.norm_epsilon = 1e-5f;
+    c->language.tied = 1;
+    c->language.prefix = PCT_PREFIX_FULL;
+    c->heads.box = PCT_BOX_MOMENTS;
+    c->heads.box_width = 256;
+    c->heads.mask_width = 128;
+    c->heads.mask_heads = 4;
+    c->heads.mask_layers = 2;
+    c->heads.mask_mlp = 256;
+    c->heads.mask_queries = 4;
+    c->heads.mask_stride = 4;
+    c->heads.mask_encoder_side = 64;
+    c->heads.mask_encoder_width = 16;
+    c->heads.quality = 1;
+    c->heads.presence = 1;
+    c->heads.naming = 1;
+    c->lora.rank = 0;
+    c->lora.alpha = 64;
+    c->lora.dropout = 0.1f;
+    strcpy(c->lora.targets, "attn_q,attn_v");
+}
+
+int32_t pct_model_config_grid(const pct_model_config *c) { return c->image.side / c->vision.stride; }
+
+int32_t pct_model_config_fine_grid(const pct_model_config *c) {
+    return c->image.side / (c->vision.fine == PCT_FINE_NONE ? c->vision.stride : c->vision.fine_stride);
+}
+
+int32_t pct_model_config_mask_side(const pct_model_config *c) { return c->image.side / c->heads.mask_stride; }
+
+/* ---- checks --------------------------------------------------------------------------------------------------- */
+
+typedef struct limit {
+    const char *key;
+    int32_t value, low, high;
+} limit;
+
+static percept_status check_limits(const pct_model_config *c, percept_error *error) {
+    const limit limits[] = {
+        {"image.side", c->image.side, 16, 1024},
+        {"image.fit", (int32_t)c->image.fit, 0, 1},
+        {"vision.stem", (int32_t)c->vision.stem, 0, 1},
+        {"vision.stem_width", c->vision.stem_width, 16, 1024},
+        {"vision.stem_blocks", c->vision.stem_blocks, 0, 8},
+        {"vision.stride", c->vision.stride, 4, 64},
+        {"vision.fine_stride", c->vision.fine_stride, 2, 64},
+        {"vision.width", c->vision.width, 16, 4096},
+        {"vision.layers", c->vision.layers, 1, 64},
+        {"vision.heads", c->vision.heads, 1, 64},
+        {"vision.mlp", c->vision.mlp, 16, 16384},
+        {"vision.fine", (int32_t)c->vision.fine, 0, 2},
+        {"vision.merge", c->vision.merge, 0, 1},
+        {"vision.merge_norm", c->vision.merge_norm, 0, 1},
+        {"language.connector", (int32_t)c->language.connector, 0, 1},
+        {"language.vocabulary", c->language.vocabulary, 16, 1 << 20},
+        {"language.width", c->language.width, 16, 16384},
+        {"language.layers", c->language.layers, 1, 128},
+        {"language.heads", c->language.heads, 1, 256},
+        {"language.kv_heads", c->language.kv_heads, 1, 256},
+        {"language.mlp", c->language.mlp, 16, 65536},
+        {"language.context", c->language.context, 16, 1 << 20},
+        {"language.tied", c->language.tied, 0, 1},
+        {"language.prefix", (int32_t)c->language.prefix, 0, 1},
+        {"heads.box", (int32_t)c->heads.box, 0, 1},
+        {"heads.box_width", c->heads.box_width, 8, 4096},
+        {"heads.mask_width", c->heads.mask_width, 16, 4096},
+        {"heads.mask_heads", c->heads.mask_heads, 1, 64},
+        {"heads.mask_layers", c->heads.mask_layers, 1, 8},
+        {"heads.mask_mlp", c->heads.mask_mlp, 8, 16384},
+        {"heads.mask_queries", c->heads.mask_queries, 1, 16},
+        {"heads.mask_stride", c->heads.mask_stride, 1, 64},
+        {"heads.mask_encoder_side", c->heads.mask_encoder_side, 32, 512},
+        {"heads.mask_encoder_width", c->heads.mask_encoder_width, 4, 256},
+        {"heads.quality", c->heads.quality, 0, 1},
+        {"heads.presence", c->heads.presence, 0, 1},
+        {"heads.naming", c->heads.naming, 0, 1},
+        {"lora.rank", c->lora.rank, 0, 256},
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        const limit *l = &limits[i];
+        if (l->value < l->low || l->value > l->high)
+            return pct_fail(error, PERCEPT_ERROR_INPUT, "%s: %d is outside %d..%d", l->key, l->value, l->low, l->high);
+    }
+    return PERCEPT_OK;
+}
+
+static percept_status check_divides(const char *small_key, int32_t small, const char *big_key, int32_t big,
+                                    percept_error *error) {
+    if (big % small == 0) return PERCEPT_OK;
+    return pct_fail(error, PERCEPT_ERROR_INPUT, "%s: %d does not divide %s %d", small_key, small, big_key, big);
+}
+
+static bool power_of_two(int32_t value) { return value > 0 && (value & (value - 1)) == 0; }
+
+static percept_status check_geometry(const pct_model_config *c, percept_error *error) {
+    PCT_TRY(check_divides("vision.stride", c->vision.stride, "image.side", c->image.side, error));
+    bool fine = c->vision.fine != PCT_FINE_NONE;
+    int32_t from = fine ? c->vision.fine_stride : c->vision.stride;
+    if (fine) PCT_TRY(check_divides("vision.fine_stride", from, "image.side", c->image.side, error));
+    PCT_TRY(check_divides("heads.mask_stride", c->heads.mask_stride, fine ? "vision.fine_stride" : "vision.stride",
+                          from, error));
+    if (!power_of_two(from / c->heads.mask_stride) || from / c->heads.mask_stride > 32)
+        return pct_fail(error, PERCEPT_ERROR_INPUT,
+                        "heads.mask_stride: %d; the masks' features, every %d pixels, are doubled up to it: choose %d "
+                        "divided by 1, 2, 4, ... 32",
+                        c->heads.mask_stride, from, from);
+    if (c->vision.stem == PCT_STEM_CONV) {
+        if (!power_of_two(c->vision.fine_stride) || !power_of_two(c->vision.stride) || c->vision.fine_stride > 32 ||
+            c->vision.fine_stride > c->vision.stride)
+            return pct_fail(error, PERCEPT_ERROR_INPUT,
+                            "vision.fine_stride: %d and vision.stride: %d must be powers of two in rising order, the "
+                            "first at most 32, with vision.stem: conv",
+                            c->vision.fine_stride, c->vision.stride);
+        PCT_TRY(check_divides("vision.fine_stride", c->vision.fine_stride, "image.side", c->image.side, error));
+        if (c->vision.fine == PCT_FINE_SECOND)
+            return pct_fail(error, PERCEPT_ERROR_INPUT,
+                            "vision.fine: second needs vision.stem: patch (a patch kernel to resample)");
+    } else if (c->vision.fine == PCT_FINE_STEM) {
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "vision.fine: stem needs vision.stem: conv");
+    }
+    return check_divides("the mask encoder's reduction", 32, "heads.mask_encoder_side", c->heads.mask_encoder_side,
+                         error);
+}
+
+static percept_status check_floats(const pct_model_config *c, percept_error *error) {
+    for (int i = 0; i < 3; i++) {
+        if (!(c->image.mean[i] >= -1 && c->image.mean[i] <= 2))
+            return pct_fail(error, PERCEPT_ERROR_INPUT, "image.mean: %g is outside -1..2", (double)c->image.mean[i]);
+        if (!(c->image.deviation[i] >= 1e-3f && c->image.deviation[i] <= 10))
+            return pct_fail(error, PERCEPT_ERROR_INPUT, "image.deviation: %g is outside 0.001..10",
+                            (double)c->image.deviation[i]);
+    }
+    if (!(c->language.rope_theta >= 1 && c->language.rope_theta <= 1e9f))
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "language.rope_theta: %g is outside 1..1e9",
+                        (double)c->language.rope_theta);
+    if (!(c->language.norm_epsilon > 0 && c->language.norm_epsilon <= 0.1f))
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "language.norm_epsilon: %g is outside 0..0.1",
+                        (double)c->language.norm_epsilon);
+    if (!(c->lora.dropout >= 0 && c->lora.dropout < 1))
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "lora.dropout: %g is outside 0..1", (double)c->lora.dropout);
+    if (!(c->lora.alpha >= 0 && c->lora.alpha <= 4096))
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "lora.alpha: %g is outside 0..4096", (double)c->lora.alpha);
+    return PERCEPT_OK;
+}
+
+percept_status pct_model_config_check(const pct_model_config *c, percept_error *error) {
+    PCT_TRY(check_limits(c, error));
+    PCT_TRY(check_floats(c, error));
+    PCT_TRY(check_geometry(c, error));
+    PCT_TRY(check_divides("vision.heads", c->vision.heads, "vision.width", c->vision.width, error));
+    PCT_TRY(check_divides("language.heads", c->language.heads, "language.width", c->language.width, error));
+    PCT_TRY(check_divides("language.kv_heads", c->language.kv_heads, "language.heads", c->language.heads, error));
+    PCT_TRY(
+        check_divides("heads.mask_heads x 2", 2 * c->heads.mask_heads, "heads.mask_width", c->heads.mask_width, error));
+    PCT_TRY(check_divides("the sine form's 4", 4, "heads.mask_width", c->heads.mask_width, error));
+    if (c->language.width / c->language.heads % 2)
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "language.heads: a head of width %d cannot be rotated in pairs",
+                        c->language.width / c->language.heads);
+    int32_t prefix = 1 + pct_model_config_grid(c) * pct_model_config_grid(c);
+    if (c->language.context <= prefix)
+        return pct_fail(error, PERCEPT_ERROR_INPUT,
+                        "language.context: %d leaves no room for words after a picture's %d tokens",
+                        c->language.context, prefix);
+    if (!memchr(c->lora.targets, 0, sizeof c->lora.targets))
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "lora.targets: longer than %zu characters",
+                        sizeof c->lora.targets - 1);
+    return PERCEPT_OK;
+}

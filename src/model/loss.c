@@ -1,0 +1,263 @@
+/* Training and scoring: a packed batch to one number and its parts. */
+#include "model/model_private.h"
+
+#include <string.h>
+
+void pct_loss_weights_default(pct_loss_weights *weights) {
+    *weights = (pct_loss_weights){
+        .language = 1,
+        .box_l1 = 2,
+        .box_giou = 1,
+        .mask_bce = 2,
+        .mask_dice = 1,
+        .quality = 0.2f,
+        .presence = 0.2f,
+        .naming = 0.5f,
+    };
+}
+
+/* How the batch lies in the language model: rows of all prefixes, then all text rows. */
+typedef struct layout {
+    int64_t prefix, first, rows; /* rows a prefix; first text row; rows in all */
+    int32_t *positions;
+    pct_span *spans;
+    int64_t span_count;
+    int32_t *wanted; /* rows whose states are needed: supervised ones and those before an answer's object */
+    int32_t *index;  /* text row -> place in wanted, or -1 */
+    int64_t wanted_count;
+    pct_span *wanted_spans;
+    int64_t wanted_span_count;
+} layout;
+
+static void mark_wanted(const pct_batch *batch, layout *l) {
+    for (int32_t i = 0; i < batch->rows; i++) l->index[i] = batch->targets[i] >= 0 ? 0 : -1;
+    for (int32_t i = 0; i < batch->object_count; i++) {
+        const pct_batch_object *object = &batch->objects[i];
+        if (object->answer) l->index[object->row - 1] = 0;
+    }
+    for (int32_t i = 0; i < batch->rows; i++) {
+        if (l->index[i] < 0) continue;
+        l->index[i] = (int32_t)l->wanted_count;
+        l->wanted[l->wanted_count++] = (int32_t)(l->first + i);
+    }
+}
+
+/* The runs of wanted rows in a segment: each sees the prefix and its segment up to itself. */
+static void add_wanted_spans(const pct_batch_segment *segment, pct_span span, layout *l) {
+    for (int32_t i = 0; i < segment->count;) {
+        int32_t run = i;
+        while (run < segment->count && l->index[segment->row + run] >= 0) run++;
+        if (run == i) {
+            i++;
+            continue;
+        }
+        span.q_begin = l->index[segment->row + i];
+        span.q_count = run - i;
+        span.own_count = run;
+        l->wanted_spans[l->wanted_span_count++] = span;
+        i = run;
+    }
+}
+
+static void lay_out_segment(const pct_batch_segment *segment, layout *l) {
+    bool seen = segment->picture >= 0;
+    int32_t begin = (int32_t)(l->first + segment->row), start = seen ? (int32_t)l->prefix : 0;
+    pct_span span = {.q_begin = begin, .q_count = segment->count, .own_begin = begin, .own_count = segment->count};
+    span.causal = 1;
+    if (seen) {
+        span.shared_begin = (int32_t)(segment->picture * l->prefix);
+        span.shared_count = (int32_t)l->prefix;
+    }
+    l->spans[l->span_count++] = span;
+    for (int32_t i = 0; i < segment->count; i++) l->positions[begin + i] = start + i;
+    add_wanted_spans(segment, span, l);
+}
+
+static bool lay_out(pct_tape *tape, const pct_model *model, const pct_batch *batch, layout *l) {
+    *l = (layout){.prefix = pct_model_prefix_rows(model)};
+    l->first = batch->pictures * l->prefix;
+    l->rows = l->first + batch->rows;
+    int64_t spans = batch->pictures + batch->segment_count;
+    l->positions = pct_tape_ints(tape, l->rows);
+    l->wanted = pct_tape_ints(tape, batch->rows);
+    l->index = pct_tape_ints(tape, batch->rows);
+    l->spans = pct_tape_array(tape, spans, sizeof *l->spans);
+    l->wanted_spans = pct_tape_array(tape, batch->rows + 1, sizeof *l->wanted_spans);
+    if (pct_tape_failed(tape)) return false;
+    for (int64_t p = 0; p < batch->pictures; p++) {
+        int32_t begin = (int32_t)(p * l->prefix), count = (int32_t)l->prefix;
+        pct_span span = {.q_begin = begin, .q_count = count, .own_begin = begin, .own_count = count};
+        span.causal = model->config.language.prefix == PCT_PREFIX_CAUSAL;
+        l->spans[l->span_count++] = span;
+        for (int32_t i = 0; i < count; i++) l->positions[begin + i] = i;
+    }
+    mark_wanted(batch, l);
+    for (int32_t s = 0; s < batch->segment_count; s++) lay_out_segment(&batch->segments[s], l);
+    return true;
+}
+
+static pct_tensor *text_rows(pct_tape *tape, const pct_model *model, const pct_batch *batch) {
+    int64_t count = batch->object_count;
+    pct_region_in *regions = pct_tape_array(tape, count, sizeof *regions);
+    int32_t *rows = pct_tape_ints(tape, count);
+    for (int64_t i = 0; regions && rows && i < count; i++) {
+        const pct_batch_object *object = &batch->objects[i];
+        regions[i] = (pct_region_in){.source = object->source, .mask = object->mask_in};
+        memcpy(regions[i].box, object->box, sizeof object->box);
+        rows[i] = object->row;
+    }
+    return pct_model_embed(tape, model, batch->ids, batch->rows, regions, rows, rows ? count : 0);
+}
+
+/* ---- the parts of the loss -------------------------------------------------------------------------------------- */
+
+#define MAX_PARTS 8
+typedef struct parts {
+    pct_tensor *loss[MAX_PARTS];
+    pct_real weight[MAX_PARTS];
+    int count;
+} parts;
+
+/* Returns the part's value. A part with weight 0 is measured and not added. */
+static double add_part(parts *p, pct_tape *tape, pct_tensor *loss, float weight) {
+    if (!loss || pct_tape_failed(tape)) return 0;
+    if (weight > 0) {
+        p->loss[p->count] = loss;
+        p->weight[p->count++] = (pct_real)weight;
+    }
+    return (double)pct_tensor_data(loss)[0];
+}
+
+static void language_part(pct_tape *tape, const pct_model *model, const pct_batch *batch, const layout *l,
+                          pct_tensor *states, const pct_loss_weights *weights, parts *p, pct_losses *losses) {
+    int32_t *targets = pct_tape_ints(tape, l->wanted_count);
+    pct_real *each = batch->weights ? pct_tape_array(tape, l->wanted_count, sizeof *each) : NULL;
+    if (pct_tape_failed(tape)) return;
+    for (int64_t i = 0; i < l->wanted_count; i++) {
+        targets[i] = batch->targets[l->wanted[i] - l->first];
+        if (each) each[i] = batch->weights[l->wanted[i] - l->first];
+    }
+    pct_tensor *logits = pct_language_logits(tape, &model->language, states);
+    pct_tensor *loss = pct_op_cross_entropy(tape, logits, targets, each, (pct_real)weights->smoothing);
+    losses->language = add_part(p, tape, loss, weights->language);
+    if (pct_tape_failed(tape)) return;
+    int64_t vocabulary = pct_tensor_width(logits), right = 0;
+    for (int64_t i = 0; i < l->wanted_count; i++) {
+        const pct_real *row = pct_tensor_data(logits) + i * vocabulary;
+        if (targets[i] < 0) continue;
+        losses->tokens++;
+        int64_t best = 0;
+        for (int64_t k = 1; k < vocabulary; k++)
+            if (row[k] > row[best]) best = k;
+        right += best == targets[i];
+    }
+    losses->token_accuracy = losses->tokens > 0 ? (double)right / losses->tokens : 0;
+}
+
+/* Targets of the answers' objects, one after the other; rows and pictures of their states. */
+static bool region_targets(pct_tape *tape, const pct_model *model, const pct_batch *batch, const layout *l,
+                           pct_region_targets *targets, int32_t *state, int32_t *picture) {
+    int64_t side = pct_model_config_mask_side(&model->config), cells = side * side, n = targets->count;
+    pct_real *boxes = pct_tape_array(tape, n * 4, sizeof *boxes);
+    pct_real *masks = pct_tape_array(tape, n * cells, sizeof *masks);
+    pct_real *known = pct_tape_array(tape, n, sizeof *known);
+    if (pct_tape_failed(tape)) return false;
+    int64_t k = 0, unknown = 0;
+    for (int32_t i = 0; i < batch->object_count; i++) {
+        const pct_batch_object *object = &batch->objects[i];
+        if (!object->answer) continue;
+        memcpy(boxes + 4 * k, object->box, sizeof object->box);
+        if (object->mask) memcpy(masks + k * cells, object->mask, (size_t)cells * sizeof *masks);
+        known[k] = object->mask ? 1 : 0;
+        unknown += !object->mask;
+        state[k] = l->index[object->row - 1];
+        picture[k] = object->picture;
+        k++;
+    }
+    targets->boxes = boxes;
+    targets->masks = masks;
+    targets->mask_weight = unknown > 0 ? known : NULL;
+    return true;
+}
+
+static void region_part(pct_tape *tape, const pct_model *model, const pct_batch *batch, const layout *l,
+                        const pct_sight *sight, pct_tensor *states, const pct_loss_weights *weights, parts *p,
+                        pct_losses *losses) {
+    int32_t count = 0;
+    for (int32_t i = 0; i < batch->object_count; i++) count += batch->objects[i].answer;
+    losses->objects = count;
+    if (count == 0) return;
+    pct_region_targets targets = {.count = count};
+    int32_t *state = pct_tape_ints(tape, count), *picture = pct_tape_ints(tape, count);
+    if (!state || !picture || !region_targets(tape, model, batch, l, &targets, state, picture)) return;
+    states = pct_op_gather_rows(tape, states, state, count);
+    pct_regions regions = pct_model_regions(tape, model, &sight->keys, states, picture);
+    pct_region_losses made = pct_region_losses_make(tape, regions.boxes, regions.logits, regions.quality, &targets);
+    losses->box_l1 = add_part(p, tape, made.l1, weights->box_l1);
+    losses->box_giou = add_part(p, tape, made.giou, weights->box_giou);
+    losses->mask_bce = add_part(p, tape, made.bce, weights->mask_bce);
+    losses->mask_dice = add_part(p, tape, made.dice, weights->mask_dice);
+    losses->quality = add_part(p, tape, made.quality, weights->quality);
+    losses->mask_iou = made.mask_iou;
+    losses->box_iou = made.box_iou;
+}
+
+/* Every cell names its owner; the class token says which names are there. */
+static void name_part(pct_tape *tape, const pct_model *model, const pct_batch *batch, const pct_sight *sight,
+                      const pct_loss_weights *weights, parts *p, pct_losses *losses) {
+    if (batch->name_count <= 0 || batch->pictures <= 0) return;
+    pct_tensor *names = pct_name_embeddings(tape, &model->language.embedding->tensor, batch->name_ids,
+                                            batch->name_offsets, batch->name_count);
+    int64_t rows = pct_model_prefix_rows(model);
+    if (model->config.heads.naming && batch->owners) {
+        int32_t *owners = pct_tape_ints(tape, batch->pictures * rows);
+        if (!owners) return;
+        for (int64_t i = 0; i < batch->pictures * rows; i++)
+            owners[i] = i % rows == 0 ? -1 : batch->owners[i / rows * (rows - 1) + i % rows - 1];
+        pct_tensor *logits = pct_naming_apply(tape, &model->naming, sight->cells, names);
+        losses->naming = add_part(p, tape, pct_op_cross_entropy(tape, logits, owners, NULL, 0), weights->naming);
+    }
+    if (model->config.heads.presence && batch->presence) {
+        pct_tensor *logits = pct_presence_apply(tape, &model->presence, sight->classes, names);
+        pct_tensor *loss = pct_op_bce(tape, logits, batch->presence, batch->presence_weights);
+        losses->presence = add_part(p, tape, loss, weights->presence);
+    }
+}
+
+pct_tensor *pct_model_loss(pct_model *model, pct_tape *tape, const pct_batch *batch, const pct_loss_weights *weights,
+                           pct_losses *losses) {
+    *losses = (pct_losses){0};
+    parts p = {.count = 0};
+    pct_tensor *none = pct_tape_zeros(tape, 1, (int64_t[]){1});
+    layout l;
+    if (!lay_out(tape, model, batch, &l)) return none;
+    int64_t side = model->config.image.side;
+    pct_tensor *x = text_rows(tape, model, batch);
+    pct_sight sight = {0};
+    if (batch->pictures > 0) {
+        pct_tensor *pixels =
+            pct_tape_input(tape, PCT_REAL, 4, (int64_t[]){batch->pictures, side, side, 3}, batch->pixels);
+        sight = pct_model_see(tape, model, pixels, model->config.heads.presence);
+        x = pct_op_concat_rows(tape, (pct_tensor *[]){sight.prefix, x}, 2);
+    }
+    pct_language_input input = {
+        .x = x,
+        .positions = l.positions,
+        .spans = l.spans,
+        .span_count = l.span_count,
+        .wanted = l.wanted,
+        .wanted_count = l.wanted_count,
+        .wanted_spans = l.wanted_spans,
+        .wanted_span_count = l.wanted_span_count,
+    };
+    pct_tensor *states = pct_language_states(tape, &model->language, &input);
+    if (states) {
+        language_part(tape, model, batch, &l, states, weights, &p, losses);
+        region_part(tape, model, batch, &l, &sight, states, weights, &p, losses);
+    }
+    name_part(tape, model, batch, &sight, weights, &p, losses);
+    if (p.count == 0 || pct_tape_failed(tape)) return none;
+    pct_tensor *total = pct_op_weighted_sum(tape, p.loss, p.weight, p.count);
+    if (!pct_tape_failed(tape)) losses->total = (double)pct_tensor_data(total)[0];
+    return total;
+}

@@ -1,0 +1,69 @@
+/* model_private.h: the model's parts, for the files of this folder. */
+#ifndef PCT_MODEL_MODEL_PRIVATE_H
+#define PCT_MODEL_MODEL_PRIVATE_H
+
+#include "heads/box.h"
+#include "heads/losses.h"
+#include "heads/mask_decoder.h"
+#include "heads/mask_encoder.h"
+#include "heads/naming.h"
+#include "heads/quality.h"
+#include "language/language.h"
+#include "model/model.h"
+#include "vision/tower.h"
+
+struct pct_model {
+    pct_model_config config;
+    pct_parameters parameters;
+    pct_tokenizer *tokenizer; /* owned; NULL only in tests of the structure */
+    int32_t bos, object;      /* ids, -1: none */
+
+    pct_tower tower;
+    pct_connector_layers connector;
+    pct_fine_layers fine;
+    pct_language language;
+    pct_box_encoder box_encoder;
+    pct_box_decoder box_decoder;
+    pct_mask_encoder mask_encoder;
+    pct_mask_decoder mask_decoder;
+    pct_quality_head quality;
+    pct_naming_head naming;
+    pct_presence_head presence;
+
+    pct_model_card card; /* strings owned */
+    char hash[65];
+    pct_gguf *file; /* the map that stored weights lie in; NULL for a new model */
+};
+
+/* Builds every part through the builder: the one list of a model's weights. */
+void pct_model_build(pct_model *model, pct_builder *builder);
+/* An empty model of that config; the tokenizer's ids are looked up. NULL when memory is out. */
+pct_model *pct_model_new(const pct_model_config *config, const pct_tokenizer *tokenizer);
+/* The builder's LoRA fields and flags from the config. */
+pct_builder pct_model_builder(pct_model *model, bool trainable, uint64_t seed, percept_error *error);
+
+/* Rows of a picture in the language model: <bos> and its cells. */
+int64_t pct_model_prefix_rows(const pct_model *model);
+
+/* What a batch of pictures gives. */
+typedef struct pct_sight {
+    int64_t pictures;
+    pct_tensor *prefix;  /* (P*prefix rows, width of the language model) */
+    pct_tensor *cells;   /* (P*prefix rows, width): the connector's output, class rows included */
+    pct_tensor *classes; /* (P, width of the tower), when asked for */
+    pct_mask_keys keys;
+} pct_sight;
+pct_sight pct_model_see(pct_tape *tape, const pct_model *model, pct_tensor *pixels, bool classes);
+
+/* Embeddings of given ids, rows of <obj> replaced by their regions' encodings. rows[i] is the i-th region's row. */
+pct_tensor *pct_model_embed(pct_tape *tape, const pct_model *model, const int32_t *ids, int64_t count,
+                            const pct_region_in *regions, const int32_t *rows, int64_t region_count);
+
+/* A region of each state. box and logits (and quality, when the model has that head) are what the heads say. */
+typedef struct pct_regions {
+    pct_tensor *boxes, *logits, *quality;
+} pct_regions;
+pct_regions pct_model_regions(pct_tape *tape, const pct_model *model, const pct_mask_keys *keys, pct_tensor *states,
+                              const int32_t *picture);
+
+#endif

@@ -1,0 +1,187 @@
+#include "vision/tower.h"
+
+#include <math.h>
+
+int64_t pct_tower_stem_channels(const pct_tower_options *options, int stride) {
+    int64_t channels = options->stem_width;
+    for (int at = options->fine_stride; at > stride; at /= 2) channels /= 2;
+    return channels < 16 ? 16 : channels;
+}
+
+static void build_conv_stem(pct_tower *tower, pct_builder *builder) {
+    const pct_tower_options *o = &tower->options;
+    int64_t channels = 3;
+    for (int stride = 2; stride <= o->fine_stride; stride *= 2) {
+        PCT_ASSERT(tower->stages < PCT_STEM_MAX_STAGES);
+        int64_t out = pct_tower_stem_channels(o, stride);
+        pct_conv_block_build(&tower->stage[tower->stages], builder, channels, out, 3, 2, 1, PCT_GELU,
+                             "percept.stem.down%d", tower->stages);
+        tower->stages++;
+        channels = out;
+    }
+    for (int i = 0; i < o->stem_blocks; i++) {
+        pct_stem_block *block = &tower->block[i];
+        pct_conv_block_build(&block->first, builder, channels, channels, 3, 1, 1, PCT_GELU, "percept.stem.block%d.a",
+                             i);
+        pct_conv_block_build(&block->second, builder, channels, channels, 3, 1, 1, PCT_IDENTITY,
+                             "percept.stem.block%d.b", i);
+    }
+    int stride = o->fine_stride;
+    for (; stride * 2 < o->stride; stride *= 2) {
+        PCT_ASSERT(tower->reduces < PCT_STEM_MAX_STAGES);
+        pct_conv_block_build(&tower->reduce[tower->reduces], builder, channels, o->width, 3, 2, 1, PCT_GELU,
+                             "percept.stem.reduce%d", tower->reduces);
+        tower->reduces++;
+        channels = o->width;
+    }
+    pct_conv_build(&tower->last, builder, channels, o->width, 3, stride < o->stride ? 2 : 1, 1, true,
+                   "percept.stem.out");
+}
+
+static void build_layer(pct_tower_layer *layer, pct_builder *builder, const pct_tower_options *o, int index) {
+    const double gain = 0.5, residual = gain / sqrt(2.0 * o->layers);
+    pct_norm_build(&layer->norm1, builder, o->width, 1e-5, false, "v.blk.%d.ln1", index);
+    pct_linear_build(&layer->q, builder, o->width, o->width, true, gain, "v.blk.%d.attn_q", index);
+    pct_linear_build(&layer->k, builder, o->width, o->width, true, gain, "v.blk.%d.attn_k", index);
+    pct_linear_build(&layer->v, builder, o->width, o->width, true, gain, "v.blk.%d.attn_v", index);
+    pct_linear_build(&layer->out, builder, o->width, o->width, true, residual, "v.blk.%d.attn_out", index);
+    pct_norm_build(&layer->norm2, builder, o->width, 1e-5, false, "v.blk.%d.ln2", index);
+    pct_linear_build(&layer->up, builder, o->width, o->mlp, true, gain, "v.blk.%d.ffn_up", index);
+    pct_linear_build(&layer->down, builder, o->mlp, o->width, true, residual, "v.blk.%d.ffn_down", index);
+}
+
+void pct_tower_build(pct_tower *tower, pct_builder *builder, const pct_tower_options *options) {
+    *tower = (pct_tower){.options = *options};
+    const pct_tower_options *o = &tower->options;
+    PCT_ASSERT(o->layers <= PCT_TOWER_MAX_LAYERS && o->stem_blocks <= PCT_STEM_MAX_BLOCKS);
+    int64_t cells = (int64_t)(o->side / o->stride) * (o->side / o->stride);
+    if (o->conv_stem) {
+        build_conv_stem(tower, builder);
+    } else {
+        pct_conv_build(&tower->patch, builder, 3, o->width, o->stride, o->stride, 0, false, "v.patch_embd");
+    }
+    tower->class_token =
+        pct_build_weight(builder, PCT_INIT_NORMAL, 0.02, 2, (int64_t[]){1, o->width}, false, true, "v.class_embd");
+    tower->positions = pct_build_weight(builder, PCT_INIT_NORMAL, 0.02, 2, (int64_t[]){1 + cells, o->width}, false,
+                                        true, "v.position_embd.weight");
+    pct_norm_build(&tower->pre, builder, o->width, 1e-5, false, "v.pre_ln");
+    for (int i = 0; i < o->layers; i++) build_layer(&tower->layer[i], builder, o, i);
+    if (o->merge) tower->mix_language = pct_build_vector(builder, 0, o->layers + 1, "percept.merge.language");
+    if (o->merge && o->mask_merge) tower->mix_mask = pct_build_vector(builder, 0, o->layers + 1, "percept.merge.mask");
+    if (!o->merge_norm) return;
+    pct_norm_build(&tower->norm_language, builder, o->width, 1e-5, false, "percept.merge.language_norm");
+    if (o->mask_merge) pct_norm_build(&tower->norm_mask, builder, o->width, 1e-5, false, "percept.merge.mask_norm");
+}
+
+static pct_tensor *apply_layer(pct_tape *tape, const pct_tower *tower, const pct_tower_layer *layer, pct_tensor *x,
+                               const pct_span *spans, int64_t pictures) {
+    int heads = tower->options.heads;
+    pct_tensor *y = pct_norm_apply(tape, &layer->norm1, x);
+    pct_tensor *q = pct_linear_apply(tape, &layer->q, y), *k = pct_linear_apply(tape, &layer->k, y);
+    pct_tensor *v = pct_linear_apply(tape, &layer->v, y);
+    y = pct_op_attention(tape, q, k, v, heads, heads, spans, pictures);
+    x = pct_op_add(tape, x, pct_linear_apply(tape, &layer->out, y));
+    y = pct_linear_apply(tape, &layer->up, pct_norm_apply(tape, &layer->norm2, x));
+    y = pct_linear_apply(tape, &layer->down, pct_op_activate(tape, y, PCT_GELU));
+    return pct_op_add(tape, x, y);
+}
+
+/* Cells (P*cells, width) -> hidden states H[0..layers], each (P*(1+cells), width). */
+static void run(pct_tape *tape, const pct_tower *tower, pct_tensor *cells, pct_tensor *positions, int64_t pictures,
+                pct_tensor **hidden) {
+    int64_t each = pct_tensor_rows(cells) / pictures, rows = pictures * (1 + each);
+    int32_t *order = pct_tape_ints(tape, rows);
+    pct_span *spans = pct_tape_array(tape, pictures, sizeof *spans);
+    if (!order || !spans) pictures = 0;
+    for (int64_t p = 0; p < pictures; p++) {
+        order[p * (1 + each)] = 0;
+        for (int64_t i = 0; i < each; i++) order[p * (1 + each) + 1 + i] = (int32_t)(1 + p * each + i);
+        int32_t begin = (int32_t)(p * (1 + each)), count = (int32_t)(1 + each);
+        spans[p] = (pct_span){.q_begin = begin, .q_count = count, .own_begin = begin, .own_count = count};
+    }
+    pct_tensor *x = pct_op_concat_rows(tape, (pct_tensor *[]){&tower->class_token->tensor, cells}, 2);
+    x = pct_op_gather_rows(tape, x, order, order ? rows : 0);
+    x = pct_op_add_rows(tape, x, positions);
+    hidden[0] = x = pct_norm_apply(tape, &tower->pre, x);
+    for (int i = 0; i < tower->options.layers; i++)
+        hidden[i + 1] = x = apply_layer(tape, tower, &tower->layer[i], x, spans, pictures);
+}
+
+static pct_tensor *merge(pct_tape *tape, const pct_tower *tower, pct_tensor *const *hidden, pct_parameter *mix,
+                         const pct_norm *norm) {
+    int last = tower->options.layers;
+    pct_tensor *x = mix ? pct_op_mix(tape, hidden, last + 1, &mix->tensor) : hidden[last];
+    return tower->options.merge_norm ? pct_norm_apply(tape, norm, x) : x;
+}
+
+static pct_tensor *conv_stem(pct_tape *tape, const pct_tower *tower, pct_tensor *x, pct_tower_output *output) {
+    int stride = 1;
+    for (int i = 0; i < tower->stages; i++) {
+        x = pct_conv_block_apply(tape, &tower->stage[i], x);
+        stride *= 2;
+        if (stride == tower->options.skip_stride && stride < tower->options.fine_stride) output->skip = x;
+    }
+    for (int i = 0; i < tower->options.stem_blocks; i++) {
+        pct_tensor *y = pct_conv_block_apply(tape, &tower->block[i].first, x);
+        x = pct_op_add(tape, x, pct_conv_block_apply(tape, &tower->block[i].second, y));
+    }
+    output->fine = x;
+    for (int i = 0; i < tower->reduces; i++) x = pct_conv_block_apply(tape, &tower->reduce[i], x);
+    return pct_conv_apply(tape, &tower->last, x);
+}
+
+/* The paper's pass B: the same weights at a finer stride; patch kernel and positions are resampled (perceptiongpt.md,
+ * section 3). Both resamplings are fixed linear maps, so gradients reach the one copy of the weights. */
+static pct_tensor *second_pass(pct_tape *tape, const pct_tower *tower, pct_tensor *pixels) {
+    const pct_tower_options *o = &tower->options;
+    int64_t pictures = pixels->dim[0];
+    pct_taps kernel = pct_taps_bilinear_aligned(tape, o->stride, o->fine_stride);
+    pct_tensor *weight =
+        pct_op_reshape(tape, &tower->patch.weight->tensor, 3, (int64_t[]){o->width, (int64_t)o->stride * o->stride, 3});
+    weight = pct_op_apply_taps(tape, weight, &kernel);
+    weight = pct_op_reshape(tape, weight, 4, (int64_t[]){o->width, o->fine_stride, o->fine_stride, 3});
+    pct_tensor *cells = pct_op_conv(tape, pixels, weight, NULL, o->fine_stride, 0, 1);
+
+    int64_t grid = o->side / o->stride, count = grid * grid;
+    pct_taps resize = pct_taps_bicubic(tape, (int)grid, o->side / o->fine_stride);
+    int32_t *rows = pct_tape_ints(tape, count + 1);
+    if (!rows) return cells;
+    for (int64_t i = 0; i < count + 1; i++) rows[i] = (int32_t)i;
+    pct_tensor *all = &tower->positions->tensor, *first = pct_op_gather_rows(tape, all, rows, 1);
+    pct_tensor *table = pct_op_gather_rows(tape, all, rows + 1, count);
+    table = pct_op_apply_taps(tape, pct_op_reshape(tape, table, 3, (int64_t[]){1, count, o->width}), &resize);
+    table = pct_op_concat_rows(tape, (pct_tensor *[]){first, pct_as_rows(tape, table, o->width)}, 2);
+    pct_tensor *hidden[PCT_TOWER_MAX_LAYERS + 1];
+    run(tape, tower, pct_as_rows(tape, cells, o->width), table, pictures, hidden);
+    return merge(tape, tower, hidden, tower->mix_mask, &tower->norm_mask);
+}
+
+pct_tower_output pct_tower_apply(pct_tape *tape, const pct_tower *tower, pct_tensor *pixels) {
+    const pct_tower_options *o = &tower->options;
+    int64_t pictures = pixels->dim[0];
+    pct_tower_output output = {0};
+    pct_tensor *cells =
+        o->conv_stem ? conv_stem(tape, tower, pixels, &output) : pct_conv_apply(tape, &tower->patch, pixels);
+    pct_tensor *hidden[PCT_TOWER_MAX_LAYERS + 1];
+    run(tape, tower, pct_as_rows(tape, cells, o->width), &tower->positions->tensor, pictures, hidden);
+    output.language = merge(tape, tower, hidden, tower->mix_language, &tower->norm_language);
+    if (o->mask_merge && o->second)
+        output.mask = second_pass(tape, tower, pixels);
+    else if (o->mask_merge)
+        output.mask = merge(tape, tower, hidden, tower->mix_mask, &tower->norm_mask);
+    return output;
+}
+
+pct_tensor *pct_tower_cells(pct_tape *tape, pct_tensor *rows, int64_t pictures) {
+    int64_t each = pct_tensor_rows(rows) / pictures - 1;
+    int32_t *index = pct_tape_ints(tape, pictures * each);
+    for (int64_t i = 0; index && i < pictures * each; i++) index[i] = (int32_t)(i / each * (each + 1) + 1 + i % each);
+    return pct_op_gather_rows(tape, rows, index, index ? pictures * each : 0);
+}
+
+pct_tensor *pct_tower_classes(pct_tape *tape, pct_tensor *rows, int64_t pictures) {
+    int64_t each = pct_tensor_rows(rows) / pictures;
+    int32_t *index = pct_tape_ints(tape, pictures);
+    for (int64_t i = 0; index && i < pictures; i++) index[i] = (int32_t)(i * each);
+    return pct_op_gather_rows(tape, rows, index, index ? pictures : 0);
+}
