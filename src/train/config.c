@@ -1,0 +1,202 @@
+/* config.c: the table of keys and the checks between them. See config.h. */
+#include "train/config.h"
+
+#include "base/size.h"
+
+#include <string.h>
+
+static const char *const fits[] = {"pad", "stretch", NULL};
+static const char *const stems[] = {"conv", "patch", NULL};
+static const char *const fines[] = {"stem", "second", "none", NULL};
+static const char *const connectors[] = {"linear", "mlp", NULL};
+static const char *const prefixes[] = {"full", "causal", NULL};
+static const char *const boxes[] = {"moments", "plain", NULL};
+static const char *const precisions[] = {"auto", "f32", "bf16", NULL};
+static const char *const types[] = {"q8_0", "f16", "f32", NULL};
+
+#define C pct_train_config
+#define MODEL_INTEGER(section, field, min, max, fallback, doc)                                                         \
+    PCT_CONFIG_INTEGER("model." #section "." #field, C, wanted.section##_##field, min, max, fallback, doc),
+#define MODEL_CHOICE(section, field, type, names, fallback, doc)                                                       \
+    PCT_CONFIG_CHOICE("model." #section "." #field, C, wanted.section##_##field, names, fallback, doc),
+
+static const pct_config_field fields[] = {
+    PCT_TRAIN_MODEL_INTEGERS(MODEL_INTEGER) PCT_TRAIN_MODEL_CHOICES(MODEL_CHOICE)
+        PCT_CONFIG_NUMBERS("model.image.mean", C, wanted.mean, 0, 1, "0.5, 0.5, 0.5", "subtracted from 0..1 RGB"),
+    PCT_CONFIG_NUMBERS("model.image.deviation", C, wanted.deviation, 0.01, 10, "0.25, 0.25, 0.25", "divided by"),
+    PCT_CONFIG_NUMBER("model.language.rope_theta", C, wanted.rope_theta, 10, 1e8, "10000", "base of rotary positions"),
+    PCT_CONFIG_NUMBER("model.language.norm_epsilon", C, wanted.norm_epsilon, 1e-8, 1e-2, "1e-5", "of RMSNorm"),
+    PCT_CONFIG_NUMBER("model.lora.alpha", C, wanted.lora_alpha, 0, 1024, "64", "LoRA's scale times its rank"),
+    PCT_CONFIG_NUMBER("model.lora.dropout", C, wanted.lora_dropout, 0, 0.9, "0.1", "on LoRA's input"),
+    PCT_CONFIG_TEXT("model.lora.targets", C, wanted.lora_targets, "attn_q,attn_v", "ends of the names LoRA adapts"),
+
+    PCT_CONFIG_TEXT("data.folder", C, data.folder, "", "a data set folder to train on instead of composed scenes"),
+    PCT_CONFIG_TEXT("data.pack", C, data.pack, "", "prepared cut-outs and backgrounds that scenes are composed from"),
+    PCT_CONFIG_TEXT("data.cutouts", C, data.cutouts, "", "a folder of your own cut-outs, named by file or sub-folder"),
+    PCT_CONFIG_TEXT("data.backgrounds", C, data.backgrounds, "", "a folder of your own backgrounds"),
+    PCT_CONFIG_TEXTS("data.styles", C, data.styles, "", "styles of the pack to use; empty: all"),
+    PCT_CONFIG_NUMBER("data.generated", C, data.generated, -1, 1, "-1", "share of generated backgrounds; -1: 0.3"),
+    PCT_CONFIG_INTEGER("data.side", C, data.side, 0, 1024, "0", "side of composed pictures; 0: the model's square"),
+    PCT_CONFIG_INTEGER("data.questions", C, data.questions, 1, 32, "6", "questions a picture"),
+    PCT_CONFIG_INTEGER("data.objects_min", C, data.objects_min, 0, 8, "0", "fewest things in a picture; 0: 1"),
+    PCT_CONFIG_INTEGER("data.objects_max", C, data.objects_max, 0, 8, "0", "most things in a picture; 0: 8"),
+    PCT_CONFIG_NUMBERS("data.weights", C, data.weights, 0, 1000, "",
+                       "frequency of refer, all, absent, name, box2mask, count, relation, describe, dialogue; empty: "
+                       "the default mix"),
+    PCT_CONFIG_INTEGER("data.names", C, data.names, 0, 4096, "192", "names in a batch's list (presence, naming)"),
+    PCT_CONFIG_NUMBER("data.object_weight", C, data.object_weight, 0.01, 100, "1", "weight of <obj> among the tokens"),
+    PCT_CONFIG_NUMBER("data.mask_share", C, data.mask_share, 0, 1, "0.5", "regions given as masks, not boxes"),
+
+    PCT_CONFIG_NUMBER("losses.language", C, losses.language, 0, 100, "1", "cross entropy of the answers' tokens"),
+    PCT_CONFIG_NUMBER("losses.box_l1", C, losses.box_l1, 0, 100, "2", "distance of the boxes' edges"),
+    PCT_CONFIG_NUMBER("losses.box_giou", C, losses.box_giou, 0, 100, "1", "1 - generalised IoU of the boxes"),
+    PCT_CONFIG_NUMBER("losses.mask_bce", C, losses.mask_bce, 0, 100, "2", "binary cross entropy of the masks"),
+    PCT_CONFIG_NUMBER("losses.mask_dice", C, losses.mask_dice, 0, 100, "1", "dice loss of the masks"),
+    PCT_CONFIG_NUMBER("losses.quality", C, losses.quality, 0, 100, "0.2", "of the predicted quality"),
+    PCT_CONFIG_NUMBER("losses.presence", C, losses.presence, 0, 100, "0.2", "which names are in the picture"),
+    PCT_CONFIG_NUMBER("losses.naming", C, losses.naming, 0, 100, "0.5", "every patch names its owner"),
+    PCT_CONFIG_NUMBER("losses.smoothing", C, losses.smoothing, 0, 0.5, "0", "label smoothing of the tokens"),
+
+    PCT_CONFIG_NUMBER("optimiser.rate", C, optimiser.rate, 0, 1, "1e-3", "peak learning rate"),
+    PCT_CONFIG_NUMBER("optimiser.beta1", C, optimiser.beta1, 0, 0.9999, "0.9", "AdamW's first moment"),
+    PCT_CONFIG_NUMBER("optimiser.beta2", C, optimiser.beta2, 0, 0.99999, "0.98", "AdamW's second moment"),
+    PCT_CONFIG_NUMBER("optimiser.epsilon", C, optimiser.epsilon, 1e-16, 1e-2, "1e-8", "AdamW's epsilon"),
+    PCT_CONFIG_NUMBER("optimiser.decay", C, optimiser.decay, 0, 1, "0.05", "weight decay, of matrices alone"),
+    PCT_CONFIG_NUMBER("optimiser.clip", C, optimiser.clip, 0, 1e6, "1", "largest norm of the gradient; 0: no limit"),
+    PCT_CONFIG_NUMBER("optimiser.ema", C, optimiser.ema, 0, 0.99999, "0", "decay of the weights' average; 0: none"),
+    PCT_CONFIG_INTEGER("optimiser.accumulate", C, optimiser.accumulate, 1, 1024, "1", "batches an optimiser step"),
+    PCT_CONFIG_TEXTS("optimiser.freeze", C, optimiser.freeze, "",
+                     "parts that do not learn: vision, connector, language, heads, or beginnings of tensor names"),
+
+    PCT_CONFIG_INTEGER("schedule.steps", C, schedule.steps, 1, 1000000000, "20000", "optimiser steps"),
+    PCT_CONFIG_INTEGER("schedule.batch", C, schedule.batch, 1, 256, "8", "pictures a batch"),
+    PCT_CONFIG_INTEGER("schedule.warmup", C, schedule.warmup, 0, 1000000000, "500", "steps of linear warm-up"),
+    PCT_CONFIG_NUMBER("schedule.final", C, schedule.final, 0, 1, "0.02", "share of the rate that the cosine ends at"),
+
+    PCT_CONFIG_TEXT("run.out", C, run.out, NULL, "folder that the run writes"),
+    PCT_CONFIG_TEXT("run.name", C, run.name, "percept-nano", "the model's name"),
+    PCT_CONFIG_TEXT("run.from", C, run.from, "", "a model file to start from; its structure then beats model.*"),
+    PCT_CONFIG_TEXT("run.date", C, run.date, "", "date for the model card; empty: today"),
+    PCT_CONFIG_TEXT("run.licence", C, run.licence, "MIT", "licence of the weights"),
+    PCT_CONFIG_TEXT("run.data_licences", C, run.data_licences, "", "licences of the training data, for the card"),
+    PCT_CONFIG_TEXT("run.description", C, run.description, "", "what the model is, for the card"),
+    PCT_CONFIG_TEXT("run.domain", C, run.domain, "", "what it was trained on and is good for, for the card"),
+    PCT_CONFIG_INTEGER("run.seed", C, run.seed, 0, 9007199254740991, "1", "of weights, scenes and everything random"),
+    PCT_CONFIG_INTEGER("run.threads", C, run.threads, 0, 512, "0", "0: the processors this process may run on"),
+    PCT_CONFIG_INTEGER("run.log_every", C, run.log_every, 1, 1000000, "20", "steps between lines of metrics"),
+    PCT_CONFIG_INTEGER("run.validate_every", C, run.validate_every, 0, 1000000000, "1000", "steps; 0: never"),
+    PCT_CONFIG_INTEGER("run.validate_pictures", C, run.validate_pictures, 1, 100000, "64", "of each validation set"),
+    PCT_CONFIG_INTEGER("run.checkpoint_every", C, run.checkpoint_every, 1, 1000000000, "500", "steps"),
+    PCT_CONFIG_INTEGER("run.keep", C, run.keep, 1, 1000, "2", "newest checkpoints that are kept"),
+    PCT_CONFIG_NUMBER("run.spike", C, run.spike, 1, 1000, "4",
+                      "the run has diverged when the loss stays above this "
+                      "many times its running mean"),
+    PCT_CONFIG_INTEGER("run.spike_steps", C, run.spike_steps, 1, 1000000, "100", "for so many steps"),
+    PCT_CONFIG_INTEGER("run.calibrate", C, run.calibrate, 0, 100000, "400", "pictures the scores are calibrated on"),
+    PCT_CONFIG_INTEGER("run.test", C, run.test, 0, 100000, "200", "pictures of each test split for the model card"),
+    PCT_CONFIG_CHOICE("run.precision", C, run.precision, precisions, "auto", "of matrix products"),
+    PCT_CONFIG_CHOICE("run.type", C, run.type, types, "q8_0", "of the matrices in the model file"),
+};
+
+const pct_config_field *pct_train_config_fields(size_t *count) {
+    *count = PCT_COUNT(fields);
+    return fields;
+}
+
+static percept_status copy_three(float out[3], const pct_config_numbers *in, const char *key, percept_error *error) {
+    if (in->count != 3) {
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "%s: three numbers are wanted (R, G, B), not %d", key, in->count);
+    }
+    memcpy(out, in->values, 3 * sizeof *out);
+    return PERCEPT_OK;
+}
+
+static percept_status finish_model(pct_train_config *config, percept_error *error) {
+    pct_model_config *model = &config->model;
+    pct_model_config_default(model);
+#define COPY(section, field, ...) model->section.field = (int32_t)config->wanted.section##_##field;
+    PCT_TRAIN_MODEL_INTEGERS(COPY)
+#undef COPY
+#define COPY(section, field, type, ...) model->section.field = (type)config->wanted.section##_##field;
+    PCT_TRAIN_MODEL_CHOICES(COPY)
+#undef COPY
+    PCT_TRY(copy_three(model->image.mean, &config->wanted.mean, "model.image.mean", error));
+    PCT_TRY(copy_three(model->image.deviation, &config->wanted.deviation, "model.image.deviation", error));
+    model->language.rope_theta = config->wanted.rope_theta;
+    model->language.norm_epsilon = config->wanted.norm_epsilon;
+    model->lora.alpha = config->wanted.lora_alpha;
+    model->lora.dropout = config->wanted.lora_dropout;
+    size_t length = strlen(config->wanted.lora_targets);
+    if (length >= sizeof model->lora.targets) {
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "model.lora.targets: longer than %zu bytes",
+                        sizeof model->lora.targets - 1);
+    }
+    memcpy(model->lora.targets, config->wanted.lora_targets, length + 1);
+    percept_status status = pct_model_config_check(model, error);
+    if (status != PERCEPT_OK) {
+        pct_error_prefix(error, "model");
+        if (error) error->status = PERCEPT_ERROR_INPUT;
+        return PERCEPT_ERROR_INPUT;
+    }
+    return PERCEPT_OK;
+}
+
+static percept_status finish(pct_train_config *config, pct_config *reader, percept_error *error) {
+    PCT_TRY(pct_config_finish(reader, error));
+    PCT_TRY(finish_model(config, error));
+    int sources = (config->data.pack[0] || config->data.cutouts[0]) + (config->data.folder[0] != 0);
+    if (sources != 1) {
+        return pct_fail(error, PERCEPT_ERROR_INPUT,
+                        "data: %s; give data.pack or data.cutouts for composed scenes, or data.folder alone",
+                        sources ? "data.folder cannot be mixed with scenes" : "no source of pictures");
+    }
+    if (config->schedule.warmup > config->schedule.steps) {
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "schedule.warmup: %lld steps are more than schedule.steps %lld",
+                        (long long)config->schedule.warmup, (long long)config->schedule.steps);
+    }
+    if (config->data.weights.count != 0 && config->data.weights.count != PCT_TASK_COUNT_) {
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "data.weights: %d numbers, one for each of the %d tasks is wanted",
+                        config->data.weights.count, PCT_TASK_COUNT_);
+    }
+    pct_scene_options scenes;
+    return pct_train_scene_options(config, &scenes, error);
+}
+
+percept_status pct_train_config_load(pct_train_config *config, pct_config *reader, const char *path,
+                                     const char *const *settings, size_t setting_count, percept_error *error) {
+    *config = (pct_train_config){0};
+    pct_config_init(reader, fields, PCT_COUNT(fields), config);
+    if (path) PCT_TRY(pct_config_load(reader, path, error));
+    for (size_t i = 0; i < setting_count; i++) PCT_TRY(pct_config_set(reader, settings[i], error));
+    percept_status status = finish(config, reader, error);
+    if (status != PERCEPT_OK && path) pct_error_prefix(error, "%s", path);
+    return status;
+}
+
+percept_status pct_train_config_load_text(pct_train_config *config, pct_config *reader, const char *name,
+                                          const char *text, size_t size, percept_error *error) {
+    *config = (pct_train_config){0};
+    pct_config_init(reader, fields, PCT_COUNT(fields), config);
+    PCT_TRY(pct_config_load_memory(reader, name, text, size, error));
+    return finish(config, reader, error);
+}
+
+percept_status pct_train_scene_options(const pct_train_config *config, pct_scene_options *options,
+                                       percept_error *error) {
+    pct_scene_options_default(options);
+    options->pack = config->data.pack[0] ? config->data.pack : NULL;
+    options->cutouts = config->data.cutouts[0] ? config->data.cutouts : NULL;
+    options->backgrounds = config->data.backgrounds[0] ? config->data.backgrounds : NULL;
+    options->generated = config->data.generated;
+    for (int i = 0; i < config->data.styles.count; i++) {
+        enum pct_style style;
+        if (!pct_style_from_text(config->data.styles.values[i], &style)) {
+            return pct_fail(error, PERCEPT_ERROR_INPUT,
+                            "data.styles: '%.40s' is none of photo, drawing, noto, openmoji, fluent, user",
+                            config->data.styles.values[i]);
+        }
+        options->styles |= 1u << style;
+    }
+    for (int i = 0; i < config->data.weights.count; i++) options->weights[i] = config->data.weights.values[i];
+    return PERCEPT_OK;
+}

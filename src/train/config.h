@@ -1,0 +1,114 @@
+/* config.h: what a training run is told: the keys of its YAML file, their ranges, defaults and meaning.
+ *
+ * One table (formats/yaml.h) gives the reader, `--key=value`, the help text and the effective config that a run leaves
+ * in its folder. Agreement between keys is checked here; whether files exist is found out when they are opened. */
+#ifndef PCT_TRAIN_CONFIG_H
+#define PCT_TRAIN_CONFIG_H
+
+#include "data/scene.h"
+#include "formats/yaml.h"
+#include "model/config.h"
+#include "model/model.h"
+
+/* Whole numbers of the model's structure: X(section, field, min, max, default, doc). Defaults are percept-nano's. */
+#define PCT_TRAIN_MODEL_INTEGERS(X)                                                                                    \
+    X(image, side, 32, 1024, "192", "the model's square, pixels")                                                      \
+    X(vision, stem_width, 16, 1024, "128", "channels of the convolutional stem at the fine stride")                    \
+    X(vision, stem_blocks, 0, 8, "2", "residual blocks of the stem at the fine stride")                                \
+    X(vision, stride, 4, 64, "16", "pixels a cell of the language model's grid")                                       \
+    X(vision, fine_stride, 2, 64, "8", "pixels a cell of the masks' grid")                                             \
+    X(vision, width, 16, 2048, "256", "width of the tower")                                                            \
+    X(vision, layers, 1, 48, "6", "transformer layers of the tower")                                                   \
+    X(vision, heads, 1, 64, "8", "attention heads of the tower")                                                       \
+    X(vision, mlp, 16, 8192, "1024", "hidden width of the tower's MLPs")                                               \
+    X(vision, merge, 0, 1, "1", "1: learned merge of all hidden layers; 0: the last layer alone")                      \
+    X(vision, merge_norm, 0, 1, "1", "1: a LayerNorm after the merge; 0: as in the paper")                             \
+    X(language, vocabulary, 16, 1048576, "2048", "ids of the tokenizer that a fresh run trains")                       \
+    X(language, width, 16, 4096, "256", "width of the language model")                                                 \
+    X(language, layers, 1, 64, "8", "layers of the language model")                                                    \
+    X(language, heads, 1, 64, "8", "attention heads of the language model")                                            \
+    X(language, kv_heads, 1, 64, "4", "heads of keys and values")                                                      \
+    X(language, mlp, 16, 16384, "704", "hidden width of its gated MLPs")                                               \
+    X(language, context, 64, 32768, "1024", "longest picture, question and answer in tokens")                          \
+    X(language, tied, 0, 1, "1", "1: the output matrix is the embedding")                                              \
+    X(heads, box_width, 16, 4096, "256", "hidden width of box encoder and decoder")                                    \
+    X(heads, mask_width, 16, 1024, "128", "width of the mask decoder")                                                 \
+    X(heads, mask_heads, 1, 32, "4", "attention heads of the mask decoder")                                            \
+    X(heads, mask_layers, 1, 8, "2", "two-way layers of the mask decoder")                                             \
+    X(heads, mask_mlp, 16, 4096, "256", "hidden width of the mask decoder's MLPs")                                     \
+    X(heads, mask_queries, 1, 16, "4", "queries a region in the mask decoder")                                         \
+    X(heads, mask_stride, 1, 64, "4", "pixels a cell of the mask logits")                                              \
+    X(heads, mask_encoder_side, 32, 512, "64", "side of the masks that the mask encoder reads")                        \
+    X(heads, mask_encoder_width, 4, 512, "16", "channels of the mask encoder")                                         \
+    X(heads, quality, 0, 1, "1", "1: a head predicts each region's quality")                                           \
+    X(heads, presence, 0, 1, "1", "1: a head says which names are in the picture")                                     \
+    X(heads, naming, 0, 1, "1", "1: every patch names its owner")                                                      \
+    X(lora, rank, 0, 256, "0", "rank of LoRA; 0: none")
+
+/* Choices: X(section, field, type, names, default, doc); names are tables in config.c. */
+#define PCT_TRAIN_MODEL_CHOICES(X)                                                                                     \
+    X(image, fit, enum pct_fit_mode, fits, "stretch", "how a picture becomes the model's square")                      \
+    X(vision, stem, enum pct_stem, stems, "conv", "what makes the first features")                                     \
+    X(vision, fine, enum pct_fine, fines, "stem", "where the masks' finer features come from")                         \
+    X(language, connector, enum pct_connector, connectors, "mlp", "between tower and language model")                  \
+    X(language, prefix, enum pct_prefix, prefixes, "full", "how image tokens see each other")                          \
+    X(heads, box, enum pct_box_head, boxes, "moments", "what the box head sees beside the hidden state")
+
+typedef struct pct_train_config {
+    pct_model_config model; /* filled by pct_train_config_finish from `wanted` */
+    struct {
+#define PCT_FIELD(section, field, ...) int64_t section##_##field;
+        PCT_TRAIN_MODEL_INTEGERS(PCT_FIELD)
+#undef PCT_FIELD
+#define PCT_FIELD(section, field, ...) int section##_##field;
+        PCT_TRAIN_MODEL_CHOICES(PCT_FIELD)
+#undef PCT_FIELD
+        pct_config_numbers mean, deviation;
+        float rope_theta, norm_epsilon, lora_alpha, lora_dropout;
+        const char *lora_targets;
+    } wanted;
+    struct {
+        const char *folder, *pack, *cutouts, *backgrounds;
+        pct_config_texts styles;
+        float generated, object_weight, mask_share;
+        int64_t side, questions, objects_min, objects_max, names;
+        pct_config_numbers weights;
+    } data;
+    pct_loss_weights losses;
+    struct {
+        float rate, beta1, beta2, epsilon, decay, clip, ema;
+        int64_t accumulate;
+        pct_config_texts freeze;
+    } optimiser;
+    struct {
+        int64_t steps, batch, warmup;
+        float final;
+    } schedule;
+    struct {
+        const char *out, *name, *from, *date, *licence, *data_licences, *description, *domain;
+        int64_t seed, threads, log_every, validate_every, validate_pictures, checkpoint_every, keep, spike_steps;
+        int64_t calibrate, test;
+        float spike;
+        int precision, type;
+    } run;
+} pct_train_config;
+
+enum pct_train_precision { PCT_TRAIN_AUTO, PCT_TRAIN_F32, PCT_TRAIN_BF16 };
+enum pct_train_type { PCT_TRAIN_Q8_0, PCT_TRAIN_TYPE_F16, PCT_TRAIN_TYPE_F32 };
+
+/* The table, for help and for the command line. */
+const pct_config_field *pct_train_config_fields(size_t *count);
+
+/* Reads the file (NULL: defaults alone), then the settings ("key=value"), checks all. On success `reader` keeps the
+ * strings and can write the effective config; pct_config_free(reader) in any case. */
+percept_status pct_train_config_load(pct_train_config *config, pct_config *reader, const char *path,
+                                     const char *const *settings, size_t setting_count, percept_error *error);
+/* The same from YAML text: a checkpoint's own config. */
+percept_status pct_train_config_load_text(pct_train_config *config, pct_config *reader, const char *name,
+                                          const char *text, size_t size, percept_error *error);
+
+/* What the source of scenes is opened with. Borrows the config's strings. */
+percept_status pct_train_scene_options(const pct_train_config *config, pct_scene_options *options,
+                                       percept_error *error);
+
+#endif

@@ -1,0 +1,208 @@
+/* finish.c: validation on the way; at the end the model file, its calibration and its figures. See trainer.h. */
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/size.h"
+#include "eval/calibrate.h"
+#include "train/trainer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- validation ------------------------------------------------------------------------------------------------ */
+
+/* Teacher-forced losses over the feed's samples: means over batches. */
+static percept_status forced_losses(pct_trainer *trainer, const pct_feed *feed, pct_losses *mean,
+                                    percept_error *error) {
+    *mean = (pct_losses){0};
+    double *sums[] = {&mean->total,    &mean->language,       &mean->box_l1,   &mean->box_giou,
+                      &mean->mask_bce, &mean->mask_dice,      &mean->quality,  &mean->presence,
+                      &mean->naming,   &mean->token_accuracy, &mean->mask_iou, &mean->box_iou};
+    int64_t batches = 0;
+    percept_status status = PERCEPT_OK;
+    trainer->tape.record = false;
+    for (int64_t first = 0; first < feed->count && status == PERCEPT_OK; first += trainer->batch, batches++) {
+        int32_t count = (int32_t)pct_min_i64(trainer->batch, feed->count - first);
+        pct_batch batch;
+        status = pct_trainer_batch(trainer, feed, first, count, feed->seed, (uint64_t)first, &batch, error);
+        if (status != PERCEPT_OK) break;
+        pct_losses one;
+        pct_model_loss(trainer->model, &trainer->tape, &batch, &trainer->config.losses, &one);
+        status = pct_tape_status(&trainer->tape, error);
+        const double values[] = {one.total,   one.language, one.box_l1, one.box_giou,       one.mask_bce, one.mask_dice,
+                                 one.quality, one.presence, one.naming, one.token_accuracy, one.mask_iou, one.box_iou};
+        for (size_t i = 0; i < PCT_COUNT(sums); i++) *sums[i] += values[i];
+    }
+    trainer->tape.record = true;
+    for (size_t i = 0; i < PCT_COUNT(sums) && batches; i++) *sums[i] /= (double)batches;
+    return status;
+}
+
+static percept_status validate_split(pct_trainer *trainer, enum pct_split split, percept_error *error) {
+    pct_feed feed = pct_trainer_feed(trainer, split, PCT_SEED_VALIDATION, trainer->config.run.validate_pictures);
+    pct_losses losses;
+    PCT_TRY(forced_losses(trainer, &feed, &losses, error));
+    pct_eval_report report;
+    pct_eval_options options = {.threshold = 0};
+    percept_status status = pct_eval_run(trainer->model, trainer->compute, &feed, &options, NULL, NULL, &report, error);
+    if (status == PERCEPT_OK) {
+        status = pct_metrics_validation(&trainer->metrics, trainer->state.step, pct_split_text(split), &report, &losses,
+                                        error);
+        char message[256];
+        snprintf(message, sizeof message,
+                 "%s, %lld questions: mIoU %.1f%%, Acc@0.5 %.1f%%, absent %.1f%%, present %.1f%%, counts %.1f%%, names "
+                 "%.1f%%",
+                 pct_split_text(split), (long long)report.questions, 100 * pct_figures_get(&report.all, "miou"),
+                 100 * pct_figures_get(&report.all, "acc50"), 100 * pct_figures_get(&report.all, "absent_acc"),
+                 100 * pct_figures_get(&report.all, "present_recall"), 100 * pct_figures_get(&report.all, "count_acc"),
+                 100 * pct_figures_get(&report.all, "name_exact"));
+        pct_meter_update(&trainer->meter, trainer->state.step, message);
+    }
+    pct_eval_report_free(&report);
+    return status;
+}
+
+percept_status pct_trainer_validate(pct_trainer *trainer, percept_error *error) {
+    pct_optimiser_swap(&trainer->optimiser);
+    percept_status status = validate_split(trainer, PCT_SPLIT_ARRANGEMENTS, error);
+    if (status == PERCEPT_OK) status = validate_split(trainer, PCT_SPLIT_CALIBRATION, error);
+    pct_optimiser_swap(&trainer->optimiser);
+    if (status == PERCEPT_OK) status = pct_metrics_plot(&trainer->metrics, error);
+    return status;
+}
+
+/* ---- the model file --------------------------------------------------------------------------------------------- */
+
+static pct_dtype stored_type(const pct_trainer *trainer) {
+    switch (trainer->config.run.type) {
+    case PCT_TRAIN_TYPE_F16:
+        return PCT_F16;
+    case PCT_TRAIN_TYPE_F32:
+        return PCT_REAL;
+    default:
+        return PCT_Q8_0;
+    }
+}
+
+static void add_provenance(const pct_trainer *trainer, pct_text *out) {
+    const pct_train_config *config = &trainer->config;
+    char today[32] = "";
+    time_t now = time(NULL);
+    struct tm utc;
+    if (gmtime_r(&now, &utc)) strftime(today, sizeof today, "%Y-%m-%d", &utc);
+    pct_text_printf(out, "made by '%s' on %s; seed %lld, %lld steps of %lld pictures, %lld parameters, config %016llx",
+                    trainer->options->command ? trainer->options->command : "percept train",
+                    config->run.date[0] ? config->run.date : today, (long long)config->run.seed,
+                    (long long)trainer->state.step, (long long)(config->schedule.batch * config->optimiser.accumulate),
+                    (long long)trainer->optimiser.elements,
+                    (unsigned long long)pct_hash_bytes(trainer->effective.data, trainer->effective.length));
+    if (config->run.from[0]) pct_text_printf(out, "; started from %s", config->run.from);
+}
+
+/* What is known at each stage of the end. */
+struct ending {
+    pct_trainer *trainer;
+    percept_progress_fn *progress;
+    void *context;
+    char *path;
+    pct_text provenance, figures;
+    pct_calibration calibration;
+    float threshold;
+};
+
+static percept_status save(struct ending *end, percept_error *error) {
+    const pct_train_config *config = &end->trainer->config;
+    pct_model_card card = {.name = config->run.name,
+                           .version = "1",
+                           .description = config->run.description,
+                           .domain = config->run.domain,
+                           .licence = config->run.licence,
+                           .data_licences = config->run.data_licences,
+                           .provenance = end->provenance.data,
+                           .figures = end->figures.data ? end->figures.data : "",
+                           .calibration = end->calibration,
+                           .threshold = end->threshold};
+    PCT_TRY(pct_model_set_card(end->trainer->model, &card, error));
+    return pct_model_save(end->trainer->model, end->path, stored_type(end->trainer), NULL, error);
+}
+
+/* Runs the file that was just written, as its users will, over one split. */
+static percept_status examine(struct ending *end, enum pct_split split, uint64_t seed, int64_t count, bool keep,
+                              pct_eval_report *report, pct_model **model, percept_error *error) {
+    *report = (pct_eval_report){0};
+    PCT_TRY(pct_model_open(model, end->path, false, error));
+    pct_feed feed = pct_trainer_feed(end->trainer, split, seed, count);
+    pct_eval_options options = {.threshold = keep ? 0 : -1, .keep = keep};
+    return pct_eval_run(*model, end->trainer->compute, &feed, &options, end->progress, end->context, report, error);
+}
+
+static percept_status calibrate(struct ending *end, percept_error *error) {
+    pct_eval_report report;
+    pct_model *model = NULL;
+    percept_status status = examine(end, PCT_SPLIT_CALIBRATION, PCT_SEED_CALIBRATION,
+                                    end->trainer->config.run.calibrate, true, &report, &model, error);
+    pct_model_close(&model);
+    if (status == PERCEPT_OK) {
+        percept_error reason = {0};
+        if (pct_calibrate_fit(report.regions, report.region_count, &end->calibration, &reason) == PERCEPT_OK) {
+            end->threshold =
+                pct_calibrate_threshold(&end->calibration, report.regions, report.question_list, report.question_count);
+        } else { /* a model that finds nothing yet: it is written uncalibrated, and says so */
+            pct_log_write(end->trainer->options->log, PCT_LOG_WARNING, "%s", reason.message);
+        }
+    }
+    pct_eval_report_free(&report);
+    return status;
+}
+
+static percept_status test_split(struct ending *end, enum pct_split split, percept_error *error) {
+    pct_eval_report report;
+    pct_model *model = NULL;
+    pct_text json = {0};
+    char name[64], data[96], *path = NULL;
+    int64_t count = end->trainer->config.run.test;
+    percept_status status = examine(end, split, PCT_SEED_TEST, count, false, &report, &model, error);
+    if (status == PERCEPT_OK) {
+        snprintf(name, sizeof name, "test-%s.json", pct_split_text(split));
+        snprintf(data, sizeof data, "scenes:%s:%lld:%d", pct_split_text(split), (long long)count, PCT_SEED_TEST);
+        pct_eval_report_json(&report, model, data, pct_split_text(split), &json);
+        path = pct_path_join(end->trainer->config.run.out, name);
+        status = path && !json.failed ? pct_file_write(path, json.data, json.length, error)
+                                      : pct_fail_memory(error, "report");
+        pct_text_printf(&end->figures, "%s%s:", end->figures.length ? "; " : "", data);
+        for (int i = 0; i < 9; i++) { /* those of the interface */
+            pct_text_printf(&end->figures, " %s %.3f", pct_figures_keys[i],
+                            pct_figures_get(&report.all, pct_figures_keys[i]));
+        }
+    }
+    free(path);
+    pct_text_free(&json);
+    pct_model_close(&model);
+    pct_eval_report_free(&report);
+    return status;
+}
+
+percept_status pct_trainer_finish(pct_trainer *trainer, percept_progress_fn *progress, void *context,
+                                  percept_error *error) {
+    struct ending end = {.trainer = trainer, .progress = progress, .context = context};
+    end.path = pct_path_join(trainer->config.run.out, "model.gguf");
+    add_provenance(trainer, &end.provenance);
+    percept_status status = end.path && !end.provenance.failed ? PERCEPT_OK : pct_fail_memory(error, "model file");
+    pct_optimiser_swap(&trainer->optimiser);
+    if (status == PERCEPT_OK) status = save(&end, error);
+    if (status == PERCEPT_OK && trainer->config.run.calibrate > 0) {
+        status = calibrate(&end, error);
+        if (status == PERCEPT_OK) status = save(&end, error);
+    }
+    if (status == PERCEPT_OK && trainer->config.run.test > 0) {
+        status = test_split(&end, PCT_SPLIT_ARRANGEMENTS, error);
+        if (status == PERCEPT_OK) status = test_split(&end, PCT_SPLIT_CUTOUTS, error);
+        if (status == PERCEPT_OK) status = save(&end, error);
+    }
+    pct_optimiser_swap(&trainer->optimiser);
+    if (status == PERCEPT_OK) status = pct_metrics_plot(&trainer->metrics, error);
+    pct_text_free(&end.provenance);
+    pct_text_free(&end.figures);
+    free(end.path);
+    return status;
+}

@@ -1,0 +1,36 @@
+/* run.h: a training run from its config to the model file.
+ *
+ * The folder run.out gets config.yaml, metrics.jsonl, loss.png, figures.png, checkpoints, and at the end model.gguf
+ * with its figures (test-*.json). Scenes are composed as they are needed, on the same threads, and never seen twice. A
+ * run that was interrupted and resumed ends with the same bits as one that was not, at the same thread count. */
+#ifndef PCT_TRAIN_RUN_H
+#define PCT_TRAIN_RUN_H
+
+#include "base/log.h"
+#include "percept/progress.h"
+#include "train/config.h"
+
+typedef struct pct_train_options {
+    const char *config;          /* YAML; NULL: defaults and settings alone */
+    const char *const *settings; /* "key=value", each beats the file */
+    size_t setting_count;
+    bool resume;         /* go on from the newest checkpoint of the run's folder */
+    int32_t threads;     /* 0: run.threads */
+    uint32_t cpu_mask;   /* narrows pct_cpu_flags() */
+    const char *command; /* for the model card; NULL: "percept train" */
+    const pct_log *log;  /* NULL: warnings are dropped */
+    int64_t guard_after; /* tests: steps after this many must not allocate; 0: no guard */
+} pct_train_options;
+
+typedef struct pct_train_result {
+    int64_t steps, parameters; /* done; numbers that learn */
+    double pictures_per_second;
+} pct_train_result;
+
+/* USAGE: the folder holds a run already and resume was not asked, or the other way round. INPUT: config, data. WORK:
+ * the loss or its gradient is not finite or stayed far above its running mean; the last good checkpoint stays.
+ * INTERRUPTED: the callback asked to stop; a checkpoint of the last whole step was written. result may be NULL. */
+percept_status pct_train_run(const pct_train_options *options, percept_progress_fn *progress, void *context,
+                             pct_train_result *result, percept_error *error);
+
+#endif

@@ -1,0 +1,218 @@
+/* setup.c: from a config to a trainer that is ready for its first step, or for the one after its checkpoint. */
+#include "base/cpu.h"
+#include "base/file.h"
+#include "base/size.h"
+#include "train/trainer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static percept_status read_config(pct_trainer *trainer, const pct_train_options *options, percept_error *error) {
+    PCT_TRY(pct_train_config_load(&trainer->config, &trainer->reader, options->config, options->settings,
+                                  options->setting_count, error));
+    pct_config_write(&trainer->reader, &trainer->effective);
+    if (trainer->effective.failed) return pct_fail_memory(error, "config");
+    trainer->batch = (int32_t)trainer->config.schedule.batch;
+    trainer->state.seed = (uint64_t)trainer->config.run.seed;
+    return PERCEPT_OK;
+}
+
+static percept_status open_compute(pct_trainer *trainer, percept_error *error) {
+    const pct_train_options *options = trainer->options;
+    int threads = options->threads ? options->threads : (int)trainer->config.run.threads;
+    PCT_TRY(pct_pool_create(&trainer->pool, threads, error));
+    return pct_compute_create(&trainer->compute, trainer->pool, pct_cpu_flags() & options->cpu_mask, error);
+}
+
+static percept_status open_source(pct_trainer *trainer, percept_error *error) {
+    pct_scene_options scenes;
+    PCT_TRY(pct_train_scene_options(&trainer->config, &scenes, error));
+    return pct_scene_source_open(&trainer->source, &scenes, error);
+}
+
+/* Needs the model's side, which a model file may have set. */
+static void fill_request(pct_trainer *trainer) {
+    const pct_train_config *config = &trainer->config;
+    int32_t side = config->data.side ? (int32_t)config->data.side : config->model.image.side;
+    trainer->request = (pct_scene_request){.width = side,
+                                           .height = side,
+                                           .questions = (int32_t)config->data.questions,
+                                           .objects_min = (int32_t)config->data.objects_min,
+                                           .objects_max = (int32_t)config->data.objects_max};
+}
+
+/* A fresh model with a tokenizer of its own, or the checkpoint's; or a model file's. */
+static percept_status make_model(pct_trainer *trainer, const pct_gguf *checkpoint, percept_error *error) {
+    pct_train_config *config = &trainer->config;
+    if (config->run.from[0]) {
+        PCT_TRY(pct_model_open(&trainer->model, config->run.from, true, error));
+        config->model = *pct_model_get_config(trainer->model);
+        fill_request(trainer);
+        return PERCEPT_OK;
+    }
+    fill_request(trainer);
+    pct_tokenizer *tokenizer = NULL;
+    percept_status status = checkpoint ? pct_tokenizer_load(&tokenizer, checkpoint, error)
+                                       : pct_trainer_tokenizer(trainer, &tokenizer, error);
+    if (status != PERCEPT_OK) return status;
+    config->model.language.vocabulary = pct_tokenizer_size(tokenizer);
+    status = pct_model_create(&trainer->model, &config->model, tokenizer, (uint64_t)config->run.seed, error);
+    if (status != PERCEPT_OK) pct_tokenizer_destroy(&tokenizer);
+    return status;
+}
+
+/* Whether a tensor belongs to a part: one of the four names, or the beginning of its own name. */
+static bool belongs(const char *name, const char *part) {
+    static const struct {
+        const char *part, *begin;
+    } parts[] = {{"vision", "v."},           {"connector", "mm."},   {"language", "blk."},
+                 {"language", "token_embd"}, {"language", "output"}, {"heads", "percept."},
+                 {"heads", "obj."},          {"heads", "mask_"},     {"heads", "box_"}};
+    bool known = false;
+    for (size_t i = 0; i < PCT_COUNT(parts); i++) {
+        if (strcmp(part, parts[i].part) != 0) continue;
+        known = true;
+        if (strncmp(name, parts[i].begin, strlen(parts[i].begin)) == 0) return true;
+    }
+    return !known && strncmp(name, part, strlen(part)) == 0;
+}
+
+static percept_status freeze(pct_trainer *trainer, percept_error *error) {
+    pct_parameters *set = pct_model_get_parameters(trainer->model);
+    for (int p = 0; p < trainer->config.optimiser.freeze.count; p++) {
+        const char *part = trainer->config.optimiser.freeze.values[p];
+        size_t found = 0;
+        for (size_t i = 0; i < set->count; i++) {
+            if (!belongs(set->list[i]->name, part)) continue;
+            set->list[i]->trainable = false;
+            set->list[i]->tensor.needs_grad = false;
+            found++;
+        }
+        if (!found) {
+            return pct_fail(error, PERCEPT_ERROR_INPUT,
+                            "optimiser.freeze: '%.60s' is the beginning of no tensor's name; vision, connector, "
+                            "language and heads are the parts",
+                            part);
+        }
+    }
+    return PERCEPT_OK;
+}
+
+static percept_status make_optimiser(pct_trainer *trainer, const pct_gguf *checkpoint, percept_error *error) {
+    const pct_train_config *config = &trainer->config;
+    pct_optimiser_options options = {.beta1 = config->optimiser.beta1,
+                                     .beta2 = config->optimiser.beta2,
+                                     .epsilon = config->optimiser.epsilon,
+                                     .decay = config->optimiser.decay,
+                                     .clip = config->optimiser.clip,
+                                     .ema = config->optimiser.ema};
+    pct_parameters *set = pct_model_get_parameters(trainer->model);
+    PCT_TRY(freeze(trainer, error));
+    PCT_TRY(pct_optimiser_init(&trainer->optimiser, &options, trainer->compute, set, error));
+    return checkpoint ? pct_checkpoint_restore(checkpoint, set, &trainer->optimiser, error) : PERCEPT_OK;
+}
+
+static percept_status make_batcher(pct_trainer *trainer, percept_error *error) {
+    const pct_train_config *config = &trainer->config;
+    pct_batcher_options options = {.names = (int32_t)config->data.names,
+                                   .object_weight = config->data.object_weight,
+                                   .mask_share = config->data.mask_share};
+    int32_t count = pct_scene_names(trainer->source);
+    const char **names = calloc((size_t)count + 1, sizeof *names);
+    if (!names) return pct_fail_memory(error, "names");
+    for (int32_t i = 0; i < count; i++) names[i] = pct_scene_name(trainer->source, i);
+    percept_status status =
+        pct_batcher_create(&trainer->batcher, pct_model_get_config(trainer->model),
+                           pct_model_get_tokenizer(trainer->model), &options, names, count, trainer->pool, error);
+    free(names);
+    return status;
+}
+
+static percept_status make_slots(pct_trainer *trainer, percept_error *error) {
+    size_t count = (size_t)trainer->batch;
+    trainer->slots = calloc(count, sizeof *trainer->slots);
+    trainer->samples = calloc(count, sizeof *trainer->samples);
+    trainer->slot_errors = calloc(count, sizeof *trainer->slot_errors);
+    if (!trainer->slots || !trainer->samples || !trainer->slot_errors) return pct_fail_memory(error, "batches");
+    for (size_t i = 0; i < count; i++) pct_arena_init(&trainer->slots[i], 0);
+    pct_arena_init(&trainer->arena, (size_t)64 << 20);
+    bool bf16 = trainer->config.run.precision == PCT_TRAIN_BF16 ||
+                (trainer->config.run.precision == PCT_TRAIN_AUTO && pct_compute_prefers_bf16(trainer->compute));
+    pct_tape_init(&trainer->tape, trainer->compute, &trainer->arena, true, bf16 ? PCT_BF16 : PCT_REAL);
+    trainer->tape.recycle = true;
+    return PERCEPT_OK;
+}
+
+/* Finds the checkpoint to go on from; refuses to mix two runs in one folder. */
+static percept_status find_checkpoint(pct_trainer *trainer, pct_gguf **checkpoint, percept_error *error) {
+    const char *folder = trainer->config.run.out;
+    char *path = NULL;
+    PCT_TRY(pct_checkpoint_newest(folder, &path, error));
+    percept_status status = PERCEPT_OK;
+    if (!trainer->options->resume && path) {
+        status = pct_fail(error, PERCEPT_ERROR_USAGE,
+                          "%s: holds a run already; resume it, or give another folder as run.out", folder);
+    } else if (trainer->options->resume && !path) {
+        status = pct_fail(error, PERCEPT_ERROR_USAGE, "%s: holds no checkpoint to resume from", folder);
+    } else if (path) {
+        const char *before;
+        status = pct_checkpoint_open(checkpoint, path, &trainer->state, &before, error);
+        if (status == PERCEPT_OK && strcmp(before, trainer->effective.data) != 0) {
+            pct_log_write(trainer->options->log, PCT_LOG_WARNING,
+                          "%s: the config has changed since this checkpoint; the run goes on under the new one", path);
+        }
+        if (status == PERCEPT_OK && trainer->state.seed != (uint64_t)trainer->config.run.seed) {
+            status = pct_fail(error, PERCEPT_ERROR_USAGE, "run.seed: %lld, but the run began with %llu",
+                              (long long)trainer->config.run.seed, (unsigned long long)trainer->state.seed);
+        }
+    }
+    free(path);
+    return status;
+}
+
+static percept_status write_config(pct_trainer *trainer, percept_error *error) {
+    char *path = pct_path_join(trainer->config.run.out, "config.yaml");
+    if (!path) return pct_fail_memory(error, "config");
+    percept_status status = pct_file_write(path, trainer->effective.data, trainer->effective.length, error);
+    free(path);
+    return status;
+}
+
+percept_status pct_trainer_setup(pct_trainer *trainer, const pct_train_options *options, percept_error *error) {
+    *trainer = (pct_trainer){.options = options};
+    pct_gguf *checkpoint = NULL;
+    percept_status status = read_config(trainer, options, error);
+    if (status == PERCEPT_OK) status = pct_make_directory(trainer->config.run.out, error);
+    if (status == PERCEPT_OK) status = find_checkpoint(trainer, &checkpoint, error);
+    if (status == PERCEPT_OK) status = open_compute(trainer, error);
+    if (status == PERCEPT_OK) status = open_source(trainer, error);
+    if (status == PERCEPT_OK) status = make_model(trainer, checkpoint, error);
+    if (status == PERCEPT_OK) status = make_optimiser(trainer, checkpoint, error);
+    if (status == PERCEPT_OK) status = make_batcher(trainer, error);
+    if (status == PERCEPT_OK) status = make_slots(trainer, error);
+    if (status == PERCEPT_OK) status = write_config(trainer, error);
+    if (status == PERCEPT_OK) {
+        status =
+            pct_metrics_open(&trainer->metrics, trainer->config.run.out, options->resume, trainer->state.step, error);
+    }
+    pct_gguf_close(&checkpoint);
+    return status;
+}
+
+void pct_trainer_free(pct_trainer *trainer) {
+    pct_metrics_close(&trainer->metrics);
+    if (trainer->slots) pct_tape_clear(&trainer->tape);
+    pct_arena_free(&trainer->arena);
+    for (int32_t i = 0; trainer->slots && i < trainer->batch; i++) pct_arena_free(&trainer->slots[i]);
+    free(trainer->slots);
+    free(trainer->samples);
+    free(trainer->slot_errors);
+    pct_batcher_destroy(&trainer->batcher);
+    pct_optimiser_free(&trainer->optimiser);
+    pct_model_close(&trainer->model);
+    pct_scene_source_close(&trainer->source);
+    pct_compute_destroy(&trainer->compute);
+    pct_pool_destroy(&trainer->pool);
+    pct_text_free(&trainer->effective);
+    pct_config_free(&trainer->reader);
+}
