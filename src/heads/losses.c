@@ -9,11 +9,11 @@ static void measure(pct_tape *tape, pct_tensor *boxes, pct_tensor *logits, const
     double mask_sum = 0, box_sum = 0;
     if (pct_tape_failed(tape)) return;
     for (int64_t i = 0; i < targets->count; i++) {
-        double box = pct_box_iou(pct_tensor_data(boxes) + 4 * i, targets->boxes + 4 * i);
+        double box = pct_region_box_iou(pct_tensor_data(boxes) + 4 * i, targets->boxes + 4 * i);
         box_sum += box;
         iou[i] = (pct_real)box;
         if (targets->mask_weight && targets->mask_weight[i] == 0) continue;
-        double mask = pct_mask_iou(pct_tensor_data(logits) + i * cells, targets->masks + i * cells, cells);
+        double mask = pct_region_mask_iou(pct_tensor_data(logits) + i * cells, targets->masks + i * cells, cells);
         mask_sum += mask;
         iou[i] = (pct_real)mask;
         known++;

@@ -38,7 +38,7 @@ static void statistics(pct_real *out, const pct_real *logits, const pct_real *bo
     out[2] = (pct_real)(inside > 0 ? sure / inside : 0);          /* mean probability inside */
     out[3] = (pct_real)(soft > 1e-6 ? square / soft : 0);         /* 1 when every cell is decided */
     out[4] = (pct_real)(doubt / (inside + doubt + 1));            /* undecided against decided */
-    out[5] = (pct_real)(inside > 0 ? pct_box_iou(hull, box) : 0); /* agreement with the box */
+    out[5] = (pct_real)(inside > 0 ? pct_region_box_iou(hull, box) : 0); /* agreement with the box */
     out[6] = (pct_real)fmax(0, (double)(box[2] - box[0]));
     out[7] = (pct_real)fmax(0, (double)(box[3] - box[1]));
 }
@@ -54,7 +54,7 @@ pct_tensor *pct_quality_apply(pct_tape *tape, const pct_quality_head *head, pct_
     return pct_mlp_apply(tape, &head->mlp, seen);
 }
 
-double pct_box_iou(const pct_real *a, const pct_real *b) {
+double pct_region_box_iou(const pct_real *a, const pct_real *b) {
     double ax0 = fmin((double)a[0], (double)a[2]), ax1 = fmax((double)a[0], (double)a[2]);
     double ay0 = fmin((double)a[1], (double)a[3]), ay1 = fmax((double)a[1], (double)a[3]);
     double bx0 = fmin((double)b[0], (double)b[2]), bx1 = fmax((double)b[0], (double)b[2]);
@@ -65,7 +65,7 @@ double pct_box_iou(const pct_real *a, const pct_real *b) {
     return all > 0 ? inter / all : 0;
 }
 
-double pct_mask_iou(const pct_real *logits, const pct_real *target, int64_t count) {
+double pct_region_mask_iou(const pct_real *logits, const pct_real *target, int64_t count) {
     int64_t inter = 0, all = 0;
     for (int64_t i = 0; i < count; i++) {
         bool p = logits[i] > 0, t = target[i] > (pct_real)0.5;

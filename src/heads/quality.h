@@ -19,8 +19,8 @@ pct_tensor *pct_quality_apply(pct_tape *tape, const pct_quality_head *head, pct_
                               pct_tensor *logits, pct_tensor *boxes);
 
 /* IoU of two boxes in x0,y0,x1,y1, corners ordered first; 0 when both are empty. */
-double pct_box_iou(const pct_real *a, const pct_real *b);
+double pct_region_box_iou(const pct_real *a, const pct_real *b);
 /* IoU of logits > 0 with target > 0.5; 1 when both are empty. */
-double pct_mask_iou(const pct_real *logits, const pct_real *target, int64_t count);
+double pct_region_mask_iou(const pct_real *logits, const pct_real *target, int64_t count);
 
 #endif
