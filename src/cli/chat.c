@@ -1,0 +1,132 @@
+/* chat.c: `chat`: several turns about one picture. */
+#include "cli/command.h"
+#include "cli/inputs.h"
+#include "cli/print.h"
+#include "cli/terminal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+typedef struct talk {
+    const pct_cli_settings *settings;
+    percept_session *session;
+    percept_answer *last; /* the dialogue so far; NULL: none */
+} talk;
+
+static bool print_piece(void *context, const percept_stream_event *event) {
+    (void)context;
+    fputs(event->text, stdout);
+    fflush(stdout);
+    return pct_cli_interrupted();
+}
+
+static percept_status answer_line(talk *t, const char *text, percept_error *error) {
+    const pct_cli_settings *s = t->settings;
+    percept_question question;
+    percept_ask_options options;
+    percept_answer *answer = NULL;
+    percept_question_init(&question);
+    percept_ask_options_init(&options);
+    question.text = text;
+    question.after = t->last;
+    options.threshold = (float)s->threshold;
+    options.max_tokens = (int32_t)s->max_tokens;
+    options.time_limit = s->time_limit;
+    options.temperature = (float)s->temperature;
+    options.top_p = (float)s->top_p;
+    options.seed = (uint64_t)s->seed;
+    if (!s->json) options.stream = print_piece;
+    percept_status status = percept_session_ask_many(t->session, &question, 1, &options, &answer, error);
+    if (!s->json) putchar('\n');
+    if (status != PERCEPT_OK) return status;
+    percept_answer_free(&t->last);
+    t->last = answer;
+    if (s->json) {
+        status = pct_cli_print_answer(answer, s, false, error);
+    } else {
+        pct_cli_print_objects(answer);
+        pct_cli_warn_finish(answer);
+    }
+    fflush(stdout);
+    return status;
+}
+
+/* Lines until the end of input. A question that makes no sense (too long, an "<obj>") is said and the talk goes on. */
+static percept_status talk_on(talk *t, percept_error *error) {
+    bool person = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+    char *line = NULL;
+    size_t capacity = 0;
+    percept_status status = PERCEPT_OK;
+    while (status == PERCEPT_OK && !pct_cli_output_closed()) {
+        if (person) fputs("> ", stderr);
+        ssize_t length = getline(&line, &capacity, stdin);
+        if (length < 0) break;
+        while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) line[--length] = 0;
+        if (strcmp(line, "/quit") == 0) break;
+        if (strcmp(line, "/new") == 0)
+            percept_answer_free(&t->last);
+        else if (line[strspn(line, " \t")])
+            status = answer_line(t, line, error);
+        if (status == PERCEPT_ERROR_USAGE) {
+            pct_cli_report("chat", error);
+            *error = (percept_error){0};
+            status = PERCEPT_OK;
+        }
+    }
+    if (person) fputc('\n', stderr);
+    free(line);
+    if (status == PERCEPT_OK && pct_cli_interrupted()) {
+        status = pct_cli_fail(error, PERCEPT_ERROR_INTERRUPTED, "interrupted");
+    }
+    return status;
+}
+
+static percept_status check_line(const pct_cli_line *line, percept_error *error) {
+    if (line->argument_count == 0) {
+        return pct_cli_fail(error, PERCEPT_ERROR_USAGE,
+                            "no picture is named; this program's models talk about a picture");
+    }
+    if (line->argument_count > 1) {
+        return pct_cli_fail(error, PERCEPT_ERROR_USAGE, "%zu arguments; give one picture", line->argument_count);
+    }
+    if (strcmp(line->arguments[0], "-") == 0) {
+        return pct_cli_fail(error, PERCEPT_ERROR_USAGE, "standard input is where questions come from; name a file");
+    }
+    return PERCEPT_OK;
+}
+
+static int run_chat(const pct_cli_line *line) {
+    talk t = {.settings = &line->settings};
+    percept_engine *engine = NULL;
+    percept_error error = {0};
+    percept_image_options image;
+    percept_image_options_init(&image);
+    image.max_pixels = line->settings.max_pixels;
+    percept_status status = check_line(line, &error);
+    if (status == PERCEPT_OK) status = pct_cli_open_engine(&line->settings, &engine, &error);
+    if (status == PERCEPT_OK) status = percept_session_new(&t.session, engine, &error);
+    if (status == PERCEPT_OK) {
+        pct_cli_cancel_on_signal(t.session);
+        status = percept_session_load_image(t.session, line->arguments[0], &image, &error);
+    }
+    if (status == PERCEPT_OK) status = talk_on(&t, &error);
+    pct_cli_cancel_on_signal(NULL);
+    percept_answer_free(&t.last);
+    percept_session_free(&t.session);
+    percept_engine_close(&engine);
+    return status == PERCEPT_OK ? PCT_EXIT_DONE : pct_cli_report("chat", &error);
+}
+
+const pct_cli_command pct_cli_chat = {
+    .name = "chat",
+    .arguments = "IMAGE",
+    .summary = "several turns about one picture; answers appear as they are made",
+    .details = "Reads a question a line. /new begins a new dialogue, /quit or the end of input ends.",
+    .options = PCT_CLI_BIT(PCT_CLI_MODEL) | PCT_CLI_BIT(PCT_CLI_JSON) | PCT_CLI_BIT(PCT_CLI_THRESHOLD) |
+               PCT_CLI_BIT(PCT_CLI_MAX_TOKENS) | PCT_CLI_BIT(PCT_CLI_MAX_PIXELS) | PCT_CLI_BIT(PCT_CLI_TIME_LIMIT) |
+               PCT_CLI_BIT(PCT_CLI_TEMPERATURE) | PCT_CLI_BIT(PCT_CLI_TOP_P) | PCT_CLI_BIT(PCT_CLI_SEED),
+    .run = run_chat,
+};

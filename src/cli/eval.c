@@ -1,0 +1,55 @@
+/* eval.c: `eval`: a model's figures on a data set. */
+#include "cli/command.h"
+#include "cli/inputs.h"
+#include "cli/terminal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static percept_status evaluate(const pct_cli_line *line, char **json, char **table, percept_error *error) {
+    const pct_cli_settings *s = &line->settings;
+    if (line->argument_count != 1) {
+        return pct_cli_fail(error, PERCEPT_ERROR_USAGE,
+                            "%zu arguments; give one data set folder, or "
+                            "scenes:SPLIT:COUNT:SEED",
+                            line->argument_count);
+    }
+    char *model = NULL;
+    percept_status status = pct_cli_model_path(s, &model, error);
+    if (status != PERCEPT_OK) return status;
+    percept_eval_options options;
+    percept_eval_options_init(&options);
+    options.model = model;
+    options.data = line->arguments[0];
+    options.pack = s->pack;
+    options.threshold = (float)s->threshold;
+    options.limit = s->limit;
+    options.threads = (int32_t)s->threads;
+    options.cpu_mask = (uint32_t)s->cpu_mask;
+    status = percept_eval_run(&options, pct_cli_progress, NULL, s->json ? json : NULL, s->json ? NULL : table, error);
+    free(model);
+    return status;
+}
+
+static int run_eval(const pct_cli_line *line) {
+    percept_error error = {0};
+    char *json = NULL, *table = NULL;
+    percept_status status = evaluate(line, &json, &table, &error);
+    pct_cli_progress_end();
+    if (json) puts(json);
+    if (table) fputs(table, stdout);
+    percept_free(json);
+    percept_free(table);
+    return status == PERCEPT_OK ? PCT_EXIT_DONE : pct_cli_report("eval", &error);
+}
+
+const pct_cli_command pct_cli_eval = {
+    .name = "eval",
+    .arguments = "DATA",
+    .summary = "a model's figures on a data set",
+    .details = "DATA is a data set folder (percept scenes writes one) or scenes:SPLIT:COUNT:SEED, which composes the\n"
+               "pictures on the way; SPLIT is arrangements, cutouts, calibration or training.",
+    .options = PCT_CLI_BIT(PCT_CLI_MODEL) | PCT_CLI_BIT(PCT_CLI_JSON) | PCT_CLI_BIT(PCT_CLI_THRESHOLD) |
+               PCT_CLI_BIT(PCT_CLI_LIMIT) | PCT_CLI_BIT(PCT_CLI_PACK),
+    .run = run_eval,
+};

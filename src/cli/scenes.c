@@ -1,0 +1,58 @@
+/* scenes.c: `scenes`: composed pictures with questions, as a data set folder. */
+#include "cli/command.h"
+#include "cli/terminal.h"
+
+#include <stdio.h>
+
+static percept_status compose(const pct_cli_settings *s, percept_error *error) {
+    if (!s->out) return pct_cli_fail(error, PERCEPT_ERROR_USAGE, "no folder is named; give -o DIR");
+    if (s->objects_min > s->objects_max) {
+        return pct_cli_fail(error, PERCEPT_ERROR_USAGE, "--objects-min %lld is above --objects-max %lld",
+                            (long long)s->objects_min, (long long)s->objects_max);
+    }
+    percept_scenes_options options;
+    percept_scenes_options_init(&options);
+    options.out = s->out;
+    options.split = s->split;
+    options.count = s->count;
+    options.seed = (uint64_t)s->seed;
+    options.width = (int32_t)s->width;
+    options.height = (int32_t)s->height;
+    options.questions = (int32_t)s->picture_questions;
+    options.objects_min = (int32_t)s->objects_min;
+    options.objects_max = (int32_t)s->objects_max;
+    options.pack = s->pack;
+    options.cutouts = s->cutouts;
+    options.backgrounds = s->backgrounds;
+    options.threads = (int32_t)s->threads;
+    return percept_scenes_run(&options, pct_cli_progress, NULL, error);
+}
+
+static int run_scenes(const pct_cli_line *line) {
+    const pct_cli_settings *s = &line->settings;
+    percept_error error = {0};
+    percept_status status;
+    if (line->argument_count) {
+        status = pct_cli_fail(&error, PERCEPT_ERROR_USAGE, "\"%.60s\": scenes takes no arguments", line->arguments[0]);
+    } else if (s->prepare) {
+        status = percept_scenes_prepare(s->prepare, s->out, pct_cli_progress, NULL, &error);
+    } else {
+        status = compose(s, &error);
+    }
+    pct_cli_progress_end();
+    return status == PERCEPT_OK ? PCT_EXIT_DONE : pct_cli_report("scenes", &error);
+}
+
+const pct_cli_command pct_cli_scenes = {
+    .name = "scenes",
+    .arguments = "-o DIR",
+    .summary = "composes training and test pictures with questions from cut-outs",
+    .details = "The same options and seed give the same data set. --prepare ASSETS makes the pack of cut-outs first\n"
+               "(-o names it; else ASSETS/scenes.pack).",
+    .options = PCT_CLI_BIT(PCT_CLI_OUT) | PCT_CLI_BIT(PCT_CLI_SPLIT) | PCT_CLI_BIT(PCT_CLI_COUNT) |
+               PCT_CLI_BIT(PCT_CLI_SEED) | PCT_CLI_BIT(PCT_CLI_WIDTH) | PCT_CLI_BIT(PCT_CLI_HEIGHT) |
+               PCT_CLI_BIT(PCT_CLI_PICTURE_QUESTIONS) | PCT_CLI_BIT(PCT_CLI_OBJECTS_MIN) |
+               PCT_CLI_BIT(PCT_CLI_OBJECTS_MAX) | PCT_CLI_BIT(PCT_CLI_PACK) | PCT_CLI_BIT(PCT_CLI_CUTOUTS) |
+               PCT_CLI_BIT(PCT_CLI_BACKGROUNDS) | PCT_CLI_BIT(PCT_CLI_PREPARE),
+    .run = run_scenes,
+};

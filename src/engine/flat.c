@@ -1,0 +1,271 @@
+/* flat.c: see percept/flat.h. */
+#include "percept/flat.h"
+
+#include "formats/json.h"
+#include "image/rle.h"
+#include "percept/percept.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct percept_flat {
+    percept_engine *engine;
+    percept_session *session;
+    percept_error error; /* of the last call */
+};
+
+/* A request, read; its strings are borrowed from the JSON document. */
+typedef struct request {
+    json_t *document; /* owned */
+    percept_question *questions;
+    percept_region *regions; /* of all questions, one after the other */
+    size_t question_count, region_count;
+    percept_image_options image;
+    percept_ask_options ask;
+    percept_json_options json;
+} request;
+
+static void free_request(request *r) {
+    for (size_t i = 0; i < r->region_count; i++) free((void *)(uintptr_t)r->regions[i].mask);
+    free(r->regions);
+    free(r->questions);
+    json_decref(r->document);
+}
+
+percept_flat *percept_flat_open(const char *model, int32_t threads) {
+    percept_flat *flat = calloc(1, sizeof *flat);
+    if (!flat) return NULL;
+    percept_engine_options options;
+    percept_engine_options_init(&options);
+    options.threads = threads;
+    percept_status status = percept_engine_open(&flat->engine, model, &options, &flat->error);
+    if (status == PERCEPT_OK) percept_session_new(&flat->session, flat->engine, &flat->error);
+    return flat;
+}
+
+void percept_flat_close(percept_flat *flat) {
+    if (!flat) return;
+    percept_session_free(&flat->session);
+    percept_engine_close(&flat->engine);
+    free(flat);
+}
+
+int32_t percept_flat_status(const percept_flat *flat) {
+    return flat ? (int32_t)flat->error.status : (int32_t)PERCEPT_ERROR_RESOURCE;
+}
+
+const char *percept_flat_error(const percept_flat *flat) { return flat ? flat->error.message : "out of memory"; }
+
+/* ---- reading a request ---------------------------------------------------------------------------------------------
+ */
+
+static percept_status read_box(const json_t *list, percept_box *box, percept_error *error) {
+    float values[4] = {0};
+    bool good = json_array_size(list) == 4;
+    for (size_t i = 0; i < 4 && good; i++) {
+        const json_t *number = json_array_get(list, i);
+        good = json_is_number(number);
+        if (good) values[i] = (float)json_number_value(number);
+    }
+    if (!good) return pct_fail(error, PERCEPT_ERROR_USAGE, "key 'box': not four numbers; give [x0, y0, x1, y1]");
+    *box = (percept_box){values[0], values[1], values[2], values[3]};
+    return PERCEPT_OK;
+}
+
+static percept_status read_mask(const json_t *object, percept_region *region, percept_error *error) {
+    static const char *const known[] = {"size", "counts", NULL};
+    const char *counts = NULL;
+    json_t *size = NULL;
+    PCT_TRY(pct_json_refuse_unknown(object, known, error));
+    PCT_TRY(pct_json_get_string(object, "counts", &counts, error));
+    PCT_TRY(pct_json_get_array(object, "size", &size, error));
+    json_int_t height = json_integer_value(json_array_get(size, 0)),
+               width = json_integer_value(json_array_get(size, 1));
+    if (json_array_size(size) != 2 || height < 1 || width < 1 || height > PCT_IMAGE_MAX_SIDE ||
+        width > PCT_IMAGE_MAX_SIDE) {
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "key 'size': not a size; give [height, width]");
+    }
+    pct_mask mask = {0};
+    PCT_TRY(pct_mask_from_rle_string(&mask, counts, strlen(counts), (int)width, (int)height, error));
+    region->mask = mask.data;
+    region->mask_width = mask.width;
+    region->mask_height = mask.height;
+    return PERCEPT_OK;
+}
+
+static percept_status read_region(const json_t *item, percept_region *region, percept_error *error) {
+    static const char *const known[] = {"box", "mask", NULL};
+    if (!json_is_object(item)) {
+        return pct_fail(error, PERCEPT_ERROR_USAGE,
+                        "key 'regions': an item is not an object; give {\"box\": [...]} or "
+                        "{\"mask\": {...}}");
+    }
+    json_t *box = NULL, *mask = NULL;
+    PCT_TRY(pct_json_refuse_unknown(item, known, error));
+    PCT_TRY(pct_json_get_array_or_null(item, "box", &box, error));
+    PCT_TRY(pct_json_get_object_or_null(item, "mask", &mask, error));
+    if (!box == !mask) {
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "key 'regions': give each region either a box or a mask");
+    }
+    return box ? read_box(box, &region->box, error) : read_mask(mask, region, error);
+}
+
+static percept_status read_task(const json_t *item, percept_task *task, percept_error *error) {
+    static const char *const names[] = {"ask", "find", "describe"};
+    const char *text = NULL;
+    PCT_TRY(pct_json_get_string_or(item, "task", "ask", &text, error));
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(text, names[i]) != 0) continue;
+        *task = (percept_task)i;
+        return PERCEPT_OK;
+    }
+    return pct_fail(error, PERCEPT_ERROR_USAGE, "key 'task': \"%.40s\" is not known; give ask, find or describe", text);
+}
+
+static percept_status read_question(request *r, const json_t *item, percept_error *error) {
+    static const char *const known[] = {"task", "text", "regions", NULL};
+    if (!json_is_object(item)) {
+        return pct_fail(error, PERCEPT_ERROR_USAGE,
+                        "key 'questions': an item is not an object; give {\"text\": \"...\"}");
+    }
+    percept_question *question = &r->questions[r->question_count++];
+    percept_question_init(question);
+    json_t *regions = NULL;
+    PCT_TRY(pct_json_refuse_unknown(item, known, error));
+    PCT_TRY(read_task(item, &question->task, error));
+    PCT_TRY(pct_json_get_string_or(item, "text", NULL, &question->text, error));
+    PCT_TRY(pct_json_get_array_or_null(item, "regions", &regions, error));
+    question->regions = r->regions + r->region_count;
+    question->region_count = json_array_size(regions);
+    for (size_t i = 0; i < question->region_count; i++) {
+        PCT_TRY(read_region(json_array_get(regions, i), &r->regions[r->region_count++], error));
+    }
+    return PERCEPT_OK;
+}
+
+static percept_status read_questions(request *r, percept_error *error) {
+    json_t *list = NULL;
+    PCT_TRY(pct_json_get_array(r->document, "questions", &list, error));
+    size_t count = json_array_size(list), regions = 0;
+    if (count == 0) return pct_fail(error, PERCEPT_ERROR_USAGE, "key 'questions': empty; give at least one");
+    for (size_t i = 0; i < count; i++) {
+        regions += json_array_size(json_object_get(json_array_get(list, i), "regions"));
+    }
+    r->questions = calloc(count, sizeof *r->questions);
+    r->regions = calloc(regions + 1, sizeof *r->regions);
+    if (!r->questions || !r->regions) return pct_fail_memory(error, "request");
+    for (size_t i = 0; i < count; i++) PCT_TRY(read_question(r, json_array_get(list, i), error));
+    return PERCEPT_OK;
+}
+
+static percept_status read_masks_key(request *r, percept_error *error) {
+    static const char *const names[] = {"rle", "polygon", "none"};
+    const char *text = NULL;
+    PCT_TRY(pct_json_get_string_or(r->document, "masks", "rle", &text, error));
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(text, names[i]) != 0) continue;
+        r->json.masks = (percept_mask_format)i;
+        r->ask.no_masks = r->json.masks == PERCEPT_MASK_NONE;
+        return PERCEPT_OK;
+    }
+    return pct_fail(error, PERCEPT_ERROR_USAGE, "key 'masks': \"%.40s\" is not known; give rle, polygon or none", text);
+}
+
+static percept_status read_settings(request *r, percept_error *error) {
+    const json_t *document = r->document;
+    double threshold, temperature, top_p;
+    int64_t tokens, seed;
+    PCT_TRY(pct_json_get_string_or(document, "name", "image", &r->image.name, error));
+    PCT_TRY(pct_json_get_i64_or(document, "max_pixels", 1, INT64_MAX, 0, &r->image.max_pixels, error));
+    PCT_TRY(pct_json_get_f64_or(document, "threshold", 0, 1, -1, &threshold, error));
+    PCT_TRY(pct_json_get_i64_or(document, "max_tokens", 1, INT32_MAX, 0, &tokens, error));
+    PCT_TRY(pct_json_get_f64_or(document, "time_limit", 1e-3, 1e9, 0, &r->ask.time_limit, error));
+    PCT_TRY(pct_json_get_f64_or(document, "temperature", 0, 10, 0, &temperature, error));
+    PCT_TRY(pct_json_get_f64_or(document, "top_p", 1e-6, 1, 1, &top_p, error));
+    PCT_TRY(pct_json_get_i64_or(document, "seed", 0, INT64_MAX, 0, &seed, error));
+    PCT_TRY(pct_json_get_bool_or(document, "timings", false, &r->json.timings, error));
+    r->ask.threshold = (float)threshold;
+    r->ask.max_tokens = (int32_t)tokens;
+    r->ask.temperature = (float)temperature;
+    r->ask.top_p = (float)top_p;
+    r->ask.seed = (uint64_t)seed;
+    return read_masks_key(r, error);
+}
+
+static percept_status read_request(request *r, const char *text, percept_error *error) {
+    static const char *const known[] = {"questions", "name", "threshold",  "max_tokens", "time_limit", "temperature",
+                                        "top_p",     "seed", "max_pixels", "masks",      "timings",    NULL};
+    percept_image_options_init(&r->image);
+    percept_ask_options_init(&r->ask);
+    percept_json_options_init(&r->json);
+    PCT_TRY(pct_json_parse(&r->document, "request", text, strlen(text), error));
+    if (!json_is_object(r->document)) {
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "not an object; give {\"questions\": [...]}");
+    }
+    PCT_TRY(pct_json_refuse_unknown(r->document, known, error));
+    PCT_TRY(read_settings(r, error));
+    return read_questions(r, error);
+}
+
+/* ---- answering -----------------------------------------------------------------------------------------------------
+ */
+
+static percept_status write_answers(const request *r, percept_answer *const *answers, char **out,
+                                    percept_error *error) {
+    pct_text text = {0};
+    percept_status status = PERCEPT_OK;
+    pct_text_puts(&text, "{\"answers\": [");
+    for (size_t i = 0; i < r->question_count && status == PERCEPT_OK; i++) {
+        char *json = NULL;
+        status = percept_answer_json(answers[i], &r->json, &json, error);
+        if (i) pct_text_puts(&text, ", ");
+        if (json) pct_text_puts(&text, json);
+        free(json);
+    }
+    pct_text_puts(&text, "]}");
+    char *whole = pct_text_take(&text);
+    if (status == PERCEPT_OK && !whole) status = pct_fail_memory(error, "answers");
+    if (status != PERCEPT_OK)
+        free(whole);
+    else
+        *out = whole;
+    return status;
+}
+
+static percept_status ask(percept_flat *flat, const void *image, size_t image_size, const request *r, char **out,
+                          percept_error *error) {
+    PCT_TRY(percept_session_load_image_memory(flat->session, image, image_size, &r->image, error));
+    percept_answer **answers = calloc(r->question_count, sizeof *answers);
+    if (!answers) return pct_fail_memory(error, "answers");
+    percept_status status =
+        percept_session_ask_many(flat->session, r->questions, r->question_count, &r->ask, answers, error);
+    if (status == PERCEPT_OK) status = write_answers(r, answers, out, error);
+    for (size_t i = 0; i < r->question_count; i++) percept_answer_free(&answers[i]);
+    free(answers);
+    return status;
+}
+
+char *percept_flat_ask(percept_flat *flat, const void *image, size_t image_size, const char *text) {
+    if (!flat || !flat->session) return NULL; /* the error of opening stands */
+    flat->error = (percept_error){0};
+    request r = {0};
+    char *out = NULL;
+    percept_status status = read_request(&r, text ? text : "", &flat->error);
+    if (status != PERCEPT_OK) {
+        pct_error_prefix(&flat->error, "request");
+        /* what is malformed in it, the caller wrote */
+        if (status == PERCEPT_ERROR_INPUT) flat->error.status = PERCEPT_ERROR_USAGE;
+    } else {
+        ask(flat, image, image_size, &r, &out, &flat->error);
+    }
+    free_request(&r);
+    return out;
+}
+
+char *percept_flat_info(percept_flat *flat) {
+    if (!flat || !flat->engine) return NULL;
+    flat->error = (percept_error){0};
+    char *json = NULL;
+    percept_engine_info_json(flat->engine, false, &json, &flat->error);
+    return json;
+}
