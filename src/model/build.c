@@ -136,6 +136,8 @@ void pct_model_close(pct_model **model) {
     pct_parameters_free(&(*model)->parameters);
     pct_tokenizer_destroy(&(*model)->tokenizer);
     pct_gguf_close(&(*model)->file);
+    pct_text_free(&(*model)->unused);
+    free((*model)->path);
     free(*model);
     *model = NULL;
 }
@@ -143,7 +145,6 @@ void pct_model_close(pct_model **model) {
 const pct_model_config *pct_model_get_config(const pct_model *model) { return &model->config; }
 pct_parameters *pct_model_get_parameters(pct_model *model) { return &model->parameters; }
 const pct_tokenizer *pct_model_get_tokenizer(const pct_model *model) { return model->tokenizer; }
-const char *pct_model_get_hash(const pct_model *model) { return model->hash; }
 int64_t pct_model_prefix_rows(const pct_model *model) {
     int64_t grid = pct_model_config_grid(&model->config);
     return 1 + grid * grid;

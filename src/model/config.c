@@ -6,6 +6,7 @@ void pct_model_config_default(pct_model_config *c) {
     *c = (pct_model_config){0};
     c->image.side = 192;
     c->image.fit = PCT_FIT_STRETCH;
+    c->image.reduced = 1;
     for (int i = 0; i < 3; i++) {
         c->image.mean[i] = 0.5f;
         c->image.deviation[i] = 0.25f;
@@ -72,6 +73,7 @@ static percept_status check_limits(const pct_model_config *c, percept_error *err
     const limit limits[] = {
         {"image.side", c->image.side, 16, 1024},
         {"image.fit", (int32_t)c->image.fit, 0, 1},
+        {"image.reduced", c->image.reduced, 0, 1},
         {"vision.stem", (int32_t)c->vision.stem, 0, 1},
         {"vision.stem_width", c->vision.stem_width, 16, 1024},
         {"vision.stem_blocks", c->vision.stem_blocks, 0, 8},

@@ -25,6 +25,7 @@ typedef struct pct_model_config {
     struct {
         int32_t side; /* the model's square, pixels */
         enum pct_fit_mode fit;
+        int32_t reduced;             /* 1: a JPEG may be decoded at a fraction of its size that is still above `side` */
         float mean[3], deviation[3]; /* of 0..1 RGB */
     } image;
     struct {

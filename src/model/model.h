@@ -17,7 +17,8 @@ typedef struct pct_model pct_model;
 percept_status pct_model_create(pct_model **model, const pct_model_config *config, pct_tokenizer *tokenizer,
                                 uint64_t seed, percept_error *error);
 /* Opens a model file (mapped; weights stay in their stored types until used). trainable: weights become F32 parameters.
- */
+ * Every tensor that the config asks for must be there with its shape; nothing is believed unchecked. A missing or
+ * unreadable file is PERCEPT_ERROR_INPUT, one that is malformed or not for this program PERCEPT_ERROR_MODEL. */
 percept_status pct_model_open(pct_model **model, const char *path, bool trainable, percept_error *error);
 void pct_model_close(pct_model **model);
 
@@ -39,8 +40,10 @@ percept_status pct_model_set_card(pct_model *model, const pct_model_card *card, 
 const pct_model_config *pct_model_get_config(const pct_model *model);
 pct_parameters *pct_model_get_parameters(pct_model *model);
 const pct_tokenizer *pct_model_get_tokenizer(const pct_model *model);
-const char *
-pct_model_get_hash(const pct_model *model); /* SHA-256 of the file in hex; "" for one that has no file yet */
+/* SHA-256 of the file in hex, made when first asked for; "" for a model that has no file yet. */
+const char *pct_model_get_hash(const pct_model *model);
+/* Names of the file's tensors that the model has no use for, "a, b"; "" when there are none. Borrowed. */
+const char *pct_model_get_unused(const pct_model *model);
 
 /* Writes the file atomically: matrices whose rows allow it in `type` (PCT_Q8_0, PCT_F16, PCT_REAL), the rest in F32.
  * weights: NULL, or replacements for the parameters' data in their order (EMA). */

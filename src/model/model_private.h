@@ -31,8 +31,10 @@ struct pct_model {
     pct_presence_head presence;
 
     pct_model_card card; /* strings owned */
-    char hash[65];
-    pct_gguf *file; /* the map that stored weights lie in; NULL for a new model */
+    pct_gguf *file;      /* the map that stored weights lie in; NULL for a new model and for a trainable one */
+    char *path;          /* of the file it was opened from; NULL for a new one */
+    char hash[65];       /* made when first asked for, under the parameters' lock */
+    pct_text unused;     /* tensors of the file that the model has no use for, "a, b, c" */
 };
 
 /* Builds every part through the builder: the one list of a model's weights. */
@@ -65,5 +67,15 @@ typedef struct pct_regions {
 } pct_regions;
 pct_regions pct_model_regions(pct_tape *tape, const pct_model *model, const pct_mask_keys *keys, pct_tensor *states,
                               const int32_t *picture);
+
+/* ---- files ------------------------------------------------------------------------------------------------------ */
+
+#define PCT_MODEL_FORMAT 1 /* percept.format_version */
+
+/* The config as keys of a file, and back; the file's values are checked like any config's. */
+void pct_model_config_write(const pct_model_config *config, pct_gguf_writer *writer);
+percept_status pct_model_config_read(pct_model_config *config, const pct_gguf *file, percept_error *error);
+void pct_model_card_write(const pct_model_card *card, pct_gguf_writer *writer);
+percept_status pct_model_card_read(pct_model *model, const pct_gguf *file, percept_error *error);
 
 #endif

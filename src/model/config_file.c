@@ -1,0 +1,156 @@
+/* The config as a model file's keys. Parts keep the keys of their own families (llama.*, clip.vision.*), what is ours
+ * stands under percept.* */
+#include "model/model_private.h"
+
+#include <stddef.h>
+#include <string.h>
+
+enum kind { INTEGER, REAL, CHOICE, TEXT };
+
+typedef struct field {
+    const char *key;
+    size_t offset;
+    enum kind kind;
+    const char *choices[3];
+} field;
+
+#define AT(member) offsetof(pct_model_config, member)
+static const field fields[] = {
+    {"clip.vision.image_size", AT(image.side), INTEGER, {0}},
+    {"percept.image.fit", AT(image.fit), CHOICE, {"stretch", "pad"}},
+    {"percept.image.reduced", AT(image.reduced), INTEGER, {0}},
+    {"percept.vision.stem", AT(vision.stem), CHOICE, {"conv", "patch"}},
+    {"percept.vision.stem_width", AT(vision.stem_width), INTEGER, {0}},
+    {"percept.vision.stem_blocks", AT(vision.stem_blocks), INTEGER, {0}},
+    {"clip.vision.patch_size", AT(vision.stride), INTEGER, {0}},
+    {"percept.vision.fine_stride", AT(vision.fine_stride), INTEGER, {0}},
+    {"clip.vision.embedding_length", AT(vision.width), INTEGER, {0}},
+    {"clip.vision.block_count", AT(vision.layers), INTEGER, {0}},
+    {"clip.vision.attention.head_count", AT(vision.heads), INTEGER, {0}},
+    {"clip.vision.feed_forward_length", AT(vision.mlp), INTEGER, {0}},
+    {"percept.vision.fine", AT(vision.fine), CHOICE, {"stem", "second", "none"}},
+    {"percept.vision.merge", AT(vision.merge), INTEGER, {0}},
+    {"percept.vision.merge_norm", AT(vision.merge_norm), INTEGER, {0}},
+    {"percept.connector", AT(language.connector), CHOICE, {"linear", "mlp"}},
+    {"llama.vocab_size", AT(language.vocabulary), INTEGER, {0}},
+    {"llama.embedding_length", AT(language.width), INTEGER, {0}},
+    {"llama.block_count", AT(language.layers), INTEGER, {0}},
+    {"llama.attention.head_count", AT(language.heads), INTEGER, {0}},
+    {"llama.attention.head_count_kv", AT(language.kv_heads), INTEGER, {0}},
+    {"llama.feed_forward_length", AT(language.mlp), INTEGER, {0}},
+    {"llama.context_length", AT(language.context), INTEGER, {0}},
+    {"llama.rope.freq_base", AT(language.rope_theta), REAL, {0}},
+    {"llama.attention.layer_norm_rms_epsilon", AT(language.norm_epsilon), REAL, {0}},
+    {"percept.language.tied", AT(language.tied), INTEGER, {0}},
+    {"percept.prefix_attention", AT(language.prefix), CHOICE, {"full", "causal"}},
+    {"percept.box", AT(heads.box), CHOICE, {"moments", "plain"}},
+    {"percept.box_width", AT(heads.box_width), INTEGER, {0}},
+    {"percept.mask.width", AT(heads.mask_width), INTEGER, {0}},
+    {"percept.mask.heads", AT(heads.mask_heads), INTEGER, {0}},
+    {"percept.mask.layers", AT(heads.mask_layers), INTEGER, {0}},
+    {"percept.mask.mlp", AT(heads.mask_mlp), INTEGER, {0}},
+    {"percept.mask.queries", AT(heads.mask_queries), INTEGER, {0}},
+    {"percept.mask.stride", AT(heads.mask_stride), INTEGER, {0}},
+    {"percept.mask_encoder.side", AT(heads.mask_encoder_side), INTEGER, {0}},
+    {"percept.mask_encoder.width", AT(heads.mask_encoder_width), INTEGER, {0}},
+    {"percept.quality", AT(heads.quality), INTEGER, {0}},
+    {"percept.presence", AT(heads.presence), INTEGER, {0}},
+    {"percept.naming", AT(heads.naming), INTEGER, {0}},
+    {"percept.lora.rank", AT(lora.rank), INTEGER, {0}},
+    {"percept.lora.alpha", AT(lora.alpha), REAL, {0}},
+    {"percept.lora.dropout", AT(lora.dropout), REAL, {0}},
+    {"percept.lora.targets", AT(lora.targets), TEXT, {0}},
+};
+
+/* What is one way only in this version, said so that a reader need not assume it. */
+static const char *const constants[][2] = {
+    {"percept.language.architecture", "llama"}, {"percept.template", "percept"},
+    {"percept.object_token", "<obj>"},          {"percept.object_state", "before"},
+    {"percept.mask.positions", "sine-2d"},      {"percept.region_embedding", "box-or-mask"},
+};
+
+void pct_model_config_write(const pct_model_config *config, pct_gguf_writer *writer) {
+    for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
+        pct_gguf_set_string(writer, constants[i][0], constants[i][1]);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const field *f = &fields[i];
+        const void *at = (const char *)config + f->offset;
+        int32_t integer;
+        float real;
+        memcpy(&integer, at, sizeof integer);
+        memcpy(&real, at, sizeof real);
+        if (f->kind == INTEGER)
+            pct_gguf_set_u32(writer, f->key, (uint32_t)integer);
+        else if (f->kind == REAL)
+            pct_gguf_set_f32(writer, f->key, real);
+        else if (f->kind == CHOICE)
+            pct_gguf_set_string(writer, f->key, f->choices[integer]);
+        else
+            pct_gguf_set_string(writer, f->key, at);
+    }
+    pct_gguf_set_u32(writer, "llama.rope.dimension_count", (uint32_t)(config->language.width / config->language.heads));
+    pct_gguf_set_array(writer, "clip.vision.image_mean", PCT_GGUF_F32, 3, config->image.mean);
+    pct_gguf_set_array(writer, "clip.vision.image_std", PCT_GGUF_F32, 3, config->image.deviation);
+}
+
+static percept_status refuse_choice(const pct_gguf *file, const char *key, const char *found, const char *wanted,
+                                    percept_error *error) {
+    return pct_fail(error, PERCEPT_ERROR_MODEL,
+                    "%s: %s is \"%.40s\", which this version of percept does not know (it knows %s); a newer percept "
+                    "may open the file",
+                    pct_gguf_path(file), key, found, wanted);
+}
+
+static percept_status read_field(void *at, const field *f, const pct_gguf *file, percept_error *error) {
+    if (f->kind == INTEGER) {
+        int32_t integer;
+        PCT_TRY(pct_gguf_get_i32(file, f->key, 0, 1 << 24, &integer, error));
+        memcpy(at, &integer, sizeof integer);
+        return PERCEPT_OK;
+    }
+    if (f->kind == REAL) {
+        float real;
+        PCT_TRY(pct_gguf_get_f32(file, f->key, -1e30f, 1e30f, &real, error));
+        memcpy(at, &real, sizeof real);
+        return PERCEPT_OK;
+    }
+    const char *text;
+    PCT_TRY(pct_gguf_get_string(file, f->key, &text, error));
+    if (f->kind == TEXT) {
+        size_t room = sizeof((pct_model_config *)0)->lora.targets;
+        if (strlen(text) >= room)
+            return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: %s is longer than %zu characters; %s", pct_gguf_path(file),
+                            f->key, room - 1, PCT_GGUF_MEND);
+        memcpy(at, text, strlen(text) + 1);
+        return PERCEPT_OK;
+    }
+    for (int32_t i = 0; i < 3 && f->choices[i]; i++)
+        if (!strcmp(text, f->choices[i])) {
+            memcpy(at, &i, sizeof i);
+            return PERCEPT_OK;
+        }
+    char known[64] = "";
+    for (int32_t i = 0; i < 3 && f->choices[i]; i++) {
+        if (i > 0) strcat(known, ", ");
+        strcat(known, f->choices[i]);
+    }
+    return refuse_choice(file, f->key, text, known, error);
+}
+
+percept_status pct_model_config_read(pct_model_config *config, const pct_gguf *file, percept_error *error) {
+    *config = (pct_model_config){0};
+    for (size_t i = 0; i < sizeof constants / sizeof *constants; i++) {
+        const char *text;
+        PCT_TRY(pct_gguf_get_string(file, constants[i][0], &text, error));
+        if (strcmp(text, constants[i][1]) != 0)
+            return refuse_choice(file, constants[i][0], text, constants[i][1], error);
+    }
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        PCT_TRY(read_field((char *)config + fields[i].offset, &fields[i], file, error));
+    PCT_TRY(pct_gguf_get_floats(file, "clip.vision.image_mean", 3, config->image.mean, error));
+    PCT_TRY(pct_gguf_get_floats(file, "clip.vision.image_std", 3, config->image.deviation, error));
+    if (pct_model_config_check(config, error) == PERCEPT_OK) return PERCEPT_OK;
+    if (error) error->status = PERCEPT_ERROR_MODEL;
+    pct_error_prefix(error, "%s: the model's structure: ", pct_gguf_path(file));
+    return PERCEPT_ERROR_MODEL;
+}

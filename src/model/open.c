@@ -1,0 +1,201 @@
+/* Opening a model file: structure from its keys, weights by name and shape. The file is hostile until proven. */
+#include "model/model_private.h"
+
+#include "formats/sha256.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct reader {
+    const pct_gguf *file;
+    pct_kernels kernels;
+    int64_t taken; /* tensors that found their place */
+} reader;
+
+static bool dtype_of(enum pct_gguf_type type, pct_dtype *out) {
+    switch (type) {
+    case PCT_GGUF_TYPE_F32:
+        *out = PCT_REAL;
+        return true;
+    case PCT_GGUF_TYPE_F16:
+        *out = PCT_F16;
+        return true;
+    case PCT_GGUF_TYPE_BF16:
+        *out = PCT_BF16;
+        return true;
+    case PCT_GGUF_TYPE_Q8_0:
+        *out = PCT_Q8_0;
+        return true;
+    case PCT_GGUF_TYPE_Q4_0:
+        *out = PCT_Q4_0;
+        return true;
+    case PCT_GGUF_TYPE_Q4_1:
+        *out = PCT_Q4_1;
+        return true;
+    case PCT_GGUF_TYPE_Q5_0:
+        *out = PCT_Q5_0;
+        return true;
+    case PCT_GGUF_TYPE_Q5_1:
+        *out = PCT_Q5_1;
+        return true;
+    case PCT_GGUF_TYPE_Q4_K:
+        *out = PCT_Q4_K;
+        return true;
+    case PCT_GGUF_TYPE_Q5_K:
+        *out = PCT_Q5_K;
+        return true;
+    case PCT_GGUF_TYPE_Q6_K:
+        *out = PCT_Q6_K;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void shape_text(pct_text *out, int rank, const int64_t *dim) {
+    for (int i = 0; i < rank; i++) pct_text_printf(out, i > 0 ? " x %lld" : "%lld", (long long)dim[i]);
+}
+
+/* The shape that the tensor has in a file, GGUF order: a convolution's kernel lies flat, (k*k*in, out). */
+static int file_shape(const pct_weight_spec *spec, int64_t ne[2]) {
+    ne[0] = spec->rank == 1 ? spec->dim[0] : 1;
+    ne[1] = spec->dim[0];
+    for (int i = 1; i < spec->rank; i++) ne[0] *= spec->dim[i];
+    return spec->rank == 1 ? 1 : 2;
+}
+
+static percept_status check_shape(const pct_gguf *file, const pct_gguf_tensor *tensor, int rank, const int64_t *ne,
+                                  percept_error *error) {
+    bool same = tensor->ne[2] == 1 && tensor->ne[3] == 1 && tensor->ne[0] == ne[0];
+    if (same && tensor->ne[1] == (rank == 2 ? ne[1] : 1)) return PERCEPT_OK;
+    pct_text wanted = {0}, found = {0};
+    shape_text(&wanted, rank, ne);
+    shape_text(&found, tensor->dims, tensor->ne);
+    percept_status status = pct_fail(
+        error, PERCEPT_ERROR_MODEL, "%s: tensor %s is %s; the model's structure wants %s; %s", pct_gguf_path(file),
+        tensor->name, found.data ? found.data : "?", wanted.data ? wanted.data : "?", PCT_GGUF_MEND);
+    pct_text_free(&wanted);
+    pct_text_free(&found);
+    return status;
+}
+
+static percept_status take_weight(void *context, const pct_weight_spec *spec, pct_parameters *set,
+                                  pct_parameter **parameter, percept_error *error) {
+    reader *r = context;
+    int64_t ne[2];
+    int rank = file_shape(spec, ne);
+    pct_dtype type;
+    const pct_gguf_tensor *tensor = pct_gguf_find(r->file, spec->name);
+    if (!tensor) {
+        pct_text wanted = {0};
+        shape_text(&wanted, rank, ne);
+        percept_status status =
+            pct_fail(error, PERCEPT_ERROR_MODEL, "%s: tensor %s (%s) is missing; %s", pct_gguf_path(r->file),
+                     spec->name, wanted.data ? wanted.data : "?", PCT_GGUF_MEND);
+        pct_text_free(&wanted);
+        return status;
+    }
+    PCT_TRY(check_shape(r->file, tensor, rank, ne, error));
+    if (!dtype_of(tensor->type, &type))
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: tensor %s has type %s, which cannot hold weights; %s",
+                        pct_gguf_path(r->file), tensor->name, pct_gguf_type_name(tensor->type), PCT_GGUF_MEND);
+    r->taken++;
+    /* Matrices of a model that answers stay in the file's form; products pack them. All else is small. */
+    if (!spec->trainable && spec->rank == 2 && !spec->plain) {
+        *parameter = pct_parameters_add_stored(set, spec->name, type, spec->rank, spec->dim, tensor->data, error);
+        return *parameter ? PERCEPT_OK : PERCEPT_ERROR_RESOURCE;
+    }
+    *parameter = pct_parameters_add(set, spec->name, spec->rank, spec->dim, spec->trainable, error);
+    if (!*parameter) return PERCEPT_ERROR_RESOURCE;
+    size_t row_bytes;
+    PCT_ASSERT(pct_dtype_row_bytes(type, ne[0], &row_bytes));
+    for (int64_t i = 0; i < tensor->elements / ne[0]; i++)
+        r->kernels.dequantise[type](pct_tensor_data(&(*parameter)->tensor) + i * ne[0],
+                                    (const unsigned char *)tensor->data + (size_t)i * row_bytes, ne[0]);
+    return PERCEPT_OK;
+}
+
+/* Architecture and version come first, so that a file of another kind is told apart from a damaged one. */
+static percept_status check_kind(const pct_gguf *file, percept_error *error) {
+    const char *architecture;
+    uint32_t version;
+    PCT_TRY(pct_gguf_get_string(file, "general.architecture", &architecture, error));
+    if (strcmp(architecture, "percept") != 0)
+        return pct_fail(error, PERCEPT_ERROR_MODEL,
+                        "%s: general.architecture is \"%.40s\", not \"percept\"; give a model file made by percept",
+                        pct_gguf_path(file), architecture);
+    PCT_TRY(pct_gguf_get_u32(file, "percept.format_version", 1, UINT32_MAX, &version, error));
+    if (version > PCT_MODEL_FORMAT)
+        return pct_fail(error, PERCEPT_ERROR_MODEL,
+                        "%s: percept.format_version is %u; this percept reads up to %d: use a newer one",
+                        pct_gguf_path(file), version, PCT_MODEL_FORMAT);
+    return PERCEPT_OK;
+}
+
+static void list_unused(pct_model *model, const reader *r) {
+    for (int64_t i = 0; i < pct_gguf_tensor_count(r->file); i++) {
+        const char *name = pct_gguf_tensor_at(r->file, i)->name;
+        if (strlen(name) < PCT_NAME_SIZE && pct_parameters_find(&model->parameters, name)) continue;
+        pct_text_printf(&model->unused, model->unused.length > 0 ? ", %s" : "%s", name);
+    }
+}
+
+static percept_status read_parts(pct_model **out, const pct_gguf *file, bool trainable, percept_error *error) {
+    pct_model_config config;
+    pct_tokenizer *tokenizer = NULL;
+    PCT_TRY(pct_model_config_read(&config, file, error));
+    PCT_TRY(pct_tokenizer_load(&tokenizer, file, error));
+    pct_model *model = pct_model_new(&config, tokenizer);
+    if (!model) {
+        pct_tokenizer_destroy(&tokenizer);
+        return pct_fail_memory(error, "model");
+    }
+    *out = model;
+    model->tokenizer = tokenizer;
+    if (pct_tokenizer_size(tokenizer) != config.language.vocabulary)
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: llama.vocab_size is %d, but the tokenizer has %d tokens; %s",
+                        pct_gguf_path(file), config.language.vocabulary, pct_tokenizer_size(tokenizer), PCT_GGUF_MEND);
+    if (model->object < 0)
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: the tokenizer has no special token <obj>; %s",
+                        pct_gguf_path(file), PCT_GGUF_MEND);
+    PCT_TRY(pct_model_card_read(model, file, error));
+    reader r = {.file = file};
+    pct_kernels_init(&r.kernels, 0);
+    pct_builder builder = pct_model_builder(model, trainable, 0, error);
+    builder.source = take_weight;
+    builder.context = &r;
+    pct_model_build(model, &builder);
+    PCT_TRY(builder.status);
+    if (r.taken < pct_gguf_tensor_count(file)) list_unused(model, &r);
+    return PERCEPT_OK;
+}
+
+percept_status pct_model_open(pct_model **out, const char *path, bool trainable, percept_error *error) {
+    *out = NULL;
+    pct_gguf *file = NULL;
+    pct_model *model = NULL;
+    PCT_TRY(pct_gguf_open(&file, path, error));
+    percept_status status = check_kind(file, error);
+    if (status == PERCEPT_OK) status = read_parts(&model, file, trainable, error);
+    if (model) {
+        model->file = file;
+        model->path = strdup(path);
+        if (!model->path && status == PERCEPT_OK) status = pct_fail_memory(error, "model");
+    } else {
+        pct_gguf_close(&file);
+    }
+    if (status != PERCEPT_OK) pct_model_close(&model);
+    *out = model;
+    return status;
+}
+
+const char *pct_model_get_hash(const pct_model *model) {
+    pct_model *own = (pct_model *)(uintptr_t)model; /* the hash is made late, under the lock */
+    if (!own->path) return "";
+    pthread_mutex_lock(&own->parameters.lock);
+    if (!own->hash[0] && pct_sha256_file(own->path, own->hash, NULL) != PERCEPT_OK) own->hash[0] = 0;
+    pthread_mutex_unlock(&own->parameters.lock);
+    return own->hash;
+}
+
+const char *pct_model_get_unused(const pct_model *model) { return model->unused.data ? model->unused.data : ""; }
