@@ -31,7 +31,7 @@ static double learn(pct_dtype product) {
     fixture f;
     toy m;
     double recent = 0;
-    open_fixture(&f, 2, true, product);
+    open_fixture(&f, 1, true, product); /* too small to share, and waiting threads would slow a busy machine */
     f.tape.recycle = true;
     toy_init(&m, VOCABULARY, 32, 2, 1);
     pct_real *moments = calloc(2 * (size_t)toy_size(&m), sizeof *moments);
