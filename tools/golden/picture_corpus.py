@@ -42,7 +42,7 @@ def raw_png(width, height, depth, colour, rows, extra=b"", interlace=0):
 def png_files():
     rgb = Image.fromarray(picture())
     rgba = Image.fromarray(picture(channels=4))
-    grey16 = np.arange(8 * 5, dtype=">u2").reshape(5, 8) * 1600
+    grey16 = (np.arange(8 * 5).reshape(5, 8) * 1600).astype(">u2")
     rows16 = b"".join(b"\0" + row.tobytes() for row in grey16)
     files = {
         "rgb": saved(rgb, "PNG"),
