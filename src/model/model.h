@@ -79,6 +79,9 @@ void pct_state_destroy(pct_state **state);
 
 /* Tower, connector and the language model's prefix for one picture: pixels (side, side, 3), normalised. */
 percept_status pct_state_encode(pct_state *state, const pct_real *pixels, percept_error *error);
+/* Drops the picture: what follows is talk without one. Prompts then begin with <bos> themselves, and no region can be
+ * answered. A new state has no picture either. */
+void pct_state_forget(pct_state *state);
 
 typedef struct pct_region_in {
     enum pct_region_source source;
@@ -127,7 +130,11 @@ typedef struct pct_answer_options {
     void *context;
 } pct_answer_options;
 
-/* Answers all prompts about the encoded picture as one batch; replies (count of them) point into the state. */
+/* Answers all prompts about the encoded picture as one batch; replies (count of them) point into the state. Each prompt
+ * sees the picture and itself, so its reply does not depend on the others (but for rounding). PERCEPT_ERROR_USAGE when
+ * a prompt is empty, leaves no room in the context, or has another number of <obj> than regions. finish is unparsable
+ * when the model chose a token that no answer can hold (a control token, or <obj> without a picture); that token is
+ * left out. */
 percept_status pct_state_answer(pct_state *state, const pct_prompt *prompts, int32_t count,
                                 const pct_answer_options *options, pct_reply *replies, percept_error *error);
 

@@ -1,0 +1,377 @@
+/* Answering: many prompts about one picture, decoded as one batch. Every step takes one token of each prompt that is
+ * not done yet; where that token is <obj>, the state that chose it also gives the region, and the region's box,
+ * encoded, is what the model reads next. */
+#include "base/clock.h"
+#include "model/state.h"
+
+#include <math.h>
+#include <string.h>
+
+/* One prompt on its way. Its rows in the cache: begin..begin+used-1. */
+typedef struct runner {
+    const pct_prompt *prompt;
+    pct_reply *reply;
+    int64_t begin, used, room; /* room: rows it may use in all */
+    int32_t limit;             /* tokens it may generate */
+    bool done;
+    pct_sampler sampler;
+    int32_t last;   /* the token chosen last */
+    int32_t region; /* its region in the reply, or -1 */
+} runner;
+
+typedef struct answering {
+    pct_state *state;
+    const pct_answer_options *options;
+    runner *runners;
+    int32_t count;
+    int32_t eos;
+    bool stopped;
+    int64_t cache_used;
+} answering;
+
+/* ---- before the first token -------------------------------------------------------------------------------------- */
+
+static percept_status check_prompt(const pct_state *state, const pct_prompt *prompt, percept_error *error) {
+    const pct_model *model = state->model;
+    int64_t context = model->config.language.context, room = context - state->prefix;
+    if (prompt->count < 1) return pct_fail(error, PERCEPT_ERROR_USAGE, "an empty question");
+    if (prompt->count >= room)
+        return pct_fail(error, PERCEPT_ERROR_USAGE,
+                        "the question has %d tokens; the model's context of %lld leaves room for %lld", prompt->count,
+                        (long long)context, (long long)(room - 1));
+    int32_t objects = 0;
+    for (int32_t i = 0; i < prompt->count; i++) {
+        PCT_ASSERT(prompt->ids[i] >= 0 && prompt->ids[i] < model->config.language.vocabulary);
+        objects += prompt->ids[i] == model->object;
+    }
+    if (objects != prompt->region_count)
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "the question has %d <obj>, but %d regions are given", objects,
+                        prompt->region_count);
+    return PERCEPT_OK;
+}
+
+static percept_status prepare(answering *a, const pct_prompt *prompts, pct_reply *replies, percept_error *error) {
+    pct_state *state = a->state;
+    pct_arena *arena = &state->reply;
+    int64_t context = state->model->config.language.context, begin = state->prefix;
+    a->runners = pct_arena_take_zeroed(arena, (size_t)a->count, sizeof *a->runners);
+    if (!a->runners) return pct_fail_memory(error, "answers");
+    for (int32_t i = 0; i < a->count; i++) {
+        runner *r = &a->runners[i];
+        PCT_TRY(check_prompt(state, &prompts[i], error));
+        int64_t left = context - state->prefix - prompts[i].count;
+        r->limit =
+            (int32_t)(a->options->max_tokens > 0 && a->options->max_tokens < left ? a->options->max_tokens : left);
+        r->prompt = &prompts[i];
+        r->reply = &replies[i];
+        r->begin = begin;
+        r->room = prompts[i].count + r->limit;
+        begin += r->room;
+        r->sampler = (pct_sampler){.temperature = a->options->temperature, .top_p = a->options->top_p};
+        r->sampler.probability = state->probability;
+        r->sampler.order = state->order;
+        pct_random_init(&r->sampler.random, a->options->seed, (uint64_t)i, 0);
+        *r->reply = (pct_reply){.finish = PCT_FINISH_LENGTH};
+        r->reply->ids = pct_arena_take(arena, (size_t)r->limit * sizeof *r->reply->ids);
+        r->reply->regions = pct_arena_take(arena, (size_t)r->limit * sizeof *r->reply->regions);
+        if (!r->reply->ids || !r->reply->regions) return pct_fail_memory(error, "answers");
+    }
+    a->cache_used = begin;
+    return pct_cache_reserve(&state->cache, &state->model->language.options, begin, state->prefix, error);
+}
+
+/* ---- one pass ------------------------------------------------------------------------------------------------------
+ */
+
+/* Rows of the pass: for each of the prompts in `who`, `counts` rows. States come back for the last row of each. */
+typedef struct pass {
+    int32_t *who, *counts;
+    int32_t prompts, rows;
+    int32_t *ids;
+    pct_region_in *regions;
+    int32_t *region_rows, region_count;
+} pass;
+
+static bool pass_reserve(pct_tape *tape, pass *p, int32_t prompts, int32_t rows) {
+    *p = (pass){.prompts = 0};
+    p->who = pct_tape_ints(tape, prompts);
+    p->counts = pct_tape_ints(tape, prompts);
+    p->ids = pct_tape_ints(tape, rows);
+    p->region_rows = pct_tape_ints(tape, rows);
+    p->regions = pct_tape_array(tape, rows, sizeof *p->regions);
+    return !pct_tape_failed(tape);
+}
+
+static pct_tensor *run_pass(answering *a, const pass *p) {
+    pct_state *state = a->state;
+    pct_tape *tape = &state->tape;
+    int32_t *positions = pct_tape_ints(tape, p->rows), *places = pct_tape_ints(tape, p->rows);
+    int32_t *last = pct_tape_ints(tape, p->prompts);
+    pct_span *spans = pct_tape_array(tape, p->prompts, sizeof *spans);
+    pct_span *ends = pct_tape_array(tape, p->prompts, sizeof *ends);
+    if (pct_tape_failed(tape)) return NULL;
+    int32_t row = 0;
+    for (int32_t k = 0; k < p->prompts; k++) {
+        runner *r = &a->runners[p->who[k]];
+        for (int32_t i = 0; i < p->counts[k]; i++) {
+            positions[row + i] = (int32_t)(state->prefix + r->used + i);
+            places[row + i] = (int32_t)(r->begin + r->used + i);
+        }
+        r->used += p->counts[k];
+        spans[k] = (pct_span){.q_begin = row, .q_count = p->counts[k], .causal = 1};
+        spans[k].shared_count = (int32_t)state->prefix;
+        spans[k].own_begin = (int32_t)r->begin;
+        spans[k].own_count = (int32_t)r->used;
+        ends[k] = spans[k];
+        ends[k].q_begin = k;
+        ends[k].q_count = 1;
+        row += p->counts[k];
+        last[k] = row - 1;
+    }
+    pct_language_input input = {
+        .x = pct_model_embed(tape, state->model, p->ids, p->rows, p->regions, p->region_rows, p->region_count),
+        .positions = positions,
+        .spans = spans,
+        .span_count = p->prompts,
+        .cache = &state->cache,
+        .cache_rows = places,
+        .cache_used = a->cache_used,
+        .wanted = last,
+        .wanted_count = p->prompts,
+        .wanted_spans = ends,
+        .wanted_span_count = p->prompts,
+    };
+    return pct_language_states(tape, &state->model->language, &input);
+}
+
+static pct_tensor *read_prompts(answering *a, pass *p) {
+    int32_t rows = 0, object = a->state->model->object;
+    for (int32_t i = 0; i < a->count; i++) rows += a->runners[i].prompt->count;
+    if (!pass_reserve(&a->state->tape, p, a->count, rows)) return NULL;
+    for (int32_t i = 0; i < a->count; i++) {
+        const pct_prompt *prompt = a->runners[i].prompt;
+        int32_t region = 0;
+        p->who[i] = i;
+        p->counts[i] = prompt->count;
+        for (int32_t k = 0; k < prompt->count; k++) {
+            if (prompt->ids[k] == object) {
+                p->region_rows[p->region_count] = p->rows;
+                p->regions[p->region_count++] = prompt->regions[region++];
+            }
+            p->ids[p->rows++] = prompt->ids[k];
+        }
+    }
+    p->prompts = a->count;
+    return run_pass(a, p);
+}
+
+/* The chosen tokens of all prompts that go on. NULL when there are none. */
+static pct_tensor *read_chosen(answering *a, pass *p) {
+    if (!pass_reserve(&a->state->tape, p, a->count, a->count)) return NULL;
+    for (int32_t i = 0; i < a->count; i++) {
+        runner *r = &a->runners[i];
+        if (r->done) continue;
+        if (r->region >= 0) {
+            pct_region_in region = {.source = PCT_REGION_BOX};
+            memcpy(region.box, r->reply->regions[r->region].box, sizeof region.box);
+            p->region_rows[p->region_count] = p->rows;
+            p->regions[p->region_count++] = region;
+        }
+        p->who[p->prompts] = i;
+        p->counts[p->prompts++] = 1;
+        p->ids[p->rows++] = r->last;
+    }
+    return p->prompts > 0 ? run_pass(a, p) : NULL;
+}
+
+/* ---- regions -------------------------------------------------------------------------------------------------------
+ */
+
+static pct_real held(pct_real value, pct_real low, pct_real high) {
+    return value >= low && value <= high ? value : value > high ? high : low;
+}
+
+static void set_box(pct_region_out *out, const pct_real *box) {
+    pct_real b[4];
+    for (int i = 0; i < 4; i++) b[i] = held(box[i], 0, 1);
+    for (int i = 0; i < 2; i++) {
+        out->box[i] = b[i] < b[i + 2] ? b[i] : b[i + 2];
+        out->box[i + 2] = b[i] < b[i + 2] ? b[i + 2] : b[i];
+    }
+}
+
+static float score_of(const pct_model *model, const pct_region_out *region) {
+    const pct_calibration *c = &model->card.calibration;
+    double x = (double)region->quality;
+    if (c->fitted)
+        x = (double)c->quality * (double)region->quality + (double)c->token * (double)region->token_log_probability +
+            (double)c->offset;
+    else if (!model->config.heads.quality)
+        return (float)exp((double)region->token_log_probability);
+    return (float)(1 / (1 + exp(-x)));
+}
+
+/* Decodes masks (and, where the head needs them, boxes) of regions from their states (n,width). */
+static percept_status decode_masks(answering *a, pct_tensor *states, pct_region_out *const *regions, int32_t count,
+                                   bool boxes, percept_error *error) {
+    pct_state *state = a->state;
+    pct_tape *tape = &state->tape;
+    int32_t *picture = pct_tape_ints(tape, count);
+    if (!picture) return pct_tape_status(tape, error);
+    pct_regions made = pct_model_regions(tape, state->model, &state->keys, states, picture);
+    PCT_TRY(pct_tape_status(tape, error));
+    int64_t side = pct_model_config_mask_side(&state->model->config), cells = side * side;
+    for (int32_t i = 0; i < count; i++) {
+        pct_region_out *region = regions[i];
+        if (boxes) set_box(region, pct_tensor_data(made.boxes) + 4 * i);
+        if (made.quality) region->quality = (float)held(pct_tensor_data(made.quality)[i], -30, 30);
+        region->score = score_of(state->model, region);
+        if (!a->options->masks) continue;
+        region->mask = pct_arena_take(&state->reply, (size_t)cells * sizeof *region->mask);
+        if (!region->mask) return pct_fail_memory(error, "masks");
+        const pct_real *logits = pct_tensor_data(made.logits) + i * cells;
+        for (int64_t k = 0; k < cells; k++) region->mask[k] = held(logits[k], -100, 100);
+    }
+    return PERCEPT_OK;
+}
+
+/* The plain box head looks at the state alone: masks can wait until all answers are done. */
+static bool masks_wait(const answering *a) { return a->state->model->config.heads.box == PCT_BOX_PLAIN; }
+
+static percept_status add_regions(answering *a, const pass *p, pct_tensor *states, percept_error *error) {
+    pct_state *state = a->state;
+    pct_tape *tape = &state->tape;
+    int32_t *rows = pct_tape_ints(tape, p->prompts), count = 0;
+    pct_region_out **regions = pct_tape_array(tape, p->prompts, sizeof *regions);
+    if (pct_tape_failed(tape)) return pct_tape_status(tape, error);
+    for (int32_t k = 0; k < p->prompts; k++) {
+        runner *r = &a->runners[p->who[k]];
+        if (r->region < 0) continue;
+        regions[count] = &r->reply->regions[r->region];
+        rows[count++] = k;
+    }
+    if (count == 0) return PERCEPT_OK;
+    pct_tensor *chosen = pct_op_gather_rows(tape, states, rows, count);
+    if (!masks_wait(a)) return decode_masks(a, chosen, regions, count, true, error);
+    pct_tensor *boxes = pct_box_decoder_apply(tape, &state->model->box_decoder, chosen, NULL, NULL);
+    PCT_TRY(pct_tape_status(tape, error));
+    int64_t width = pct_tensor_width(chosen);
+    for (int32_t i = 0; i < count; i++) {
+        set_box(regions[i], pct_tensor_data(boxes) + 4 * i);
+        regions[i]->score = score_of(state->model, regions[i]);
+        /* The state waits where the mask will be pointed to. */
+        regions[i]->mask = pct_arena_take(&state->reply, (size_t)width * sizeof(pct_real));
+        if (!regions[i]->mask) return pct_fail_memory(error, "masks");
+        memcpy(regions[i]->mask, pct_tensor_data(chosen) + i * width, (size_t)width * sizeof(pct_real));
+    }
+    return PERCEPT_OK;
+}
+
+static percept_status decode_waiting(answering *a, percept_error *error) {
+    pct_state *state = a->state;
+    pct_tape *tape = &state->tape;
+    int32_t count = 0;
+    int64_t width = state->model->config.language.width;
+    for (int32_t i = 0; i < a->count; i++) count += a->runners[i].reply->region_count;
+    if (!masks_wait(a) || count == 0) return PERCEPT_OK;
+    pct_region_out **regions = pct_tape_array(tape, count, sizeof *regions);
+    pct_tensor *states = pct_tape_tensor(tape, PCT_REAL, 2, (int64_t[]){count, width});
+    if (pct_tape_failed(tape)) return pct_tape_status(tape, error);
+    count = 0;
+    for (int32_t i = 0; i < a->count; i++)
+        for (int32_t k = 0; k < a->runners[i].reply->region_count; k++) {
+            regions[count] = &a->runners[i].reply->regions[k];
+            memcpy(pct_tensor_data(states) + count * width, regions[count]->mask, (size_t)width * sizeof(pct_real));
+            regions[count++]->mask = NULL;
+        }
+    if (!a->options->masks && !state->model->config.heads.quality) return PERCEPT_OK;
+    return decode_masks(a, states, regions, count, false, error);
+}
+
+/* ---- choosing ------------------------------------------------------------------------------------------------------
+ */
+
+static void finish(runner *r, enum pct_finish how) {
+    r->done = true;
+    r->reply->finish = how;
+}
+
+/* Whether an answer may hold the token. */
+static bool speakable(const answering *a, int32_t id) {
+    const pct_model *model = a->state->model;
+    if (id == model->object) return a->state->seen;
+    const pct_tokenizer *tokenizer = model->tokenizer;
+    if (!tokenizer || !pct_tokenizer_is_special(tokenizer, id)) return true;
+    return id == pct_tokenizer_special(tokenizer, "<p>") || id == pct_tokenizer_special(tokenizer, "</p>");
+}
+
+static void choose(answering *a, runner *r, const pct_real *logits) {
+    double log_probability;
+    int32_t vocabulary = a->state->model->config.language.vocabulary;
+    int32_t id = pct_sample(&r->sampler, logits, vocabulary, &log_probability);
+    r->region = -1;
+    r->reply->log_probability += log_probability;
+    if (id == a->eos) {
+        finish(r, PCT_FINISH_STOP);
+        return;
+    }
+    if (!speakable(a, id)) {
+        finish(r, PCT_FINISH_UNPARSABLE);
+        return;
+    }
+    r->last = id;
+    if (id == a->state->model->object) {
+        r->region = r->reply->region_count++;
+        r->reply->regions[r->region] =
+            (pct_region_out){.token_log_probability = (float)log_probability, .token = r->reply->count};
+    }
+    r->reply->ids[r->reply->count++] = id;
+}
+
+/* Tells the caller of the new tokens; ends prompts that are full. */
+static void report(answering *a, const pass *p) {
+    const pct_answer_options *o = a->options;
+    for (int32_t k = 0; k < p->prompts; k++) {
+        runner *r = &a->runners[p->who[k]];
+        if (r->done) continue;
+        const pct_region_out *region = r->region >= 0 ? &r->reply->regions[r->region] : NULL;
+        if (o->token && o->token(o->context, p->who[k], r->last, region)) a->stopped = true;
+        if (r->reply->count >= r->limit) finish(r, PCT_FINISH_LENGTH);
+    }
+    bool late = o->deadline > 0 && pct_clock_seconds() >= o->deadline;
+    for (int32_t i = 0; i < a->count && (a->stopped || late); i++)
+        if (!a->runners[i].done) finish(&a->runners[i], a->stopped ? PCT_FINISH_STOP : PCT_FINISH_TIME);
+}
+
+static percept_status generate(answering *a, percept_error *error) {
+    pct_state *state = a->state;
+    pct_tape *tape = &state->tape;
+    pass p;
+    for (pct_tensor *states = read_prompts(a, &p);; states = read_chosen(a, &p)) {
+        PCT_TRY(pct_tape_status(tape, error));
+        if (!states) return PERCEPT_OK;
+        pct_tensor *logits = pct_language_logits(tape, &state->model->language, states);
+        PCT_TRY(pct_tape_status(tape, error));
+        for (int32_t k = 0; k < p.prompts; k++)
+            choose(a, &a->runners[p.who[k]], pct_tensor_data(logits) + k * pct_tensor_width(logits));
+        PCT_TRY(add_regions(a, &p, states, error));
+        report(a, &p);
+        pct_tape_clear(tape);
+        pct_arena_reset(&state->step);
+    }
+}
+
+percept_status pct_state_answer(pct_state *state, const pct_prompt *prompts, int32_t count,
+                                const pct_answer_options *options, pct_reply *replies, percept_error *error) {
+    pct_arena_reset(&state->reply);
+    if (count <= 0) return PERCEPT_OK;
+    const pct_tokenizer *tokenizer = state->model->tokenizer;
+    answering a = {.state = state, .options = options, .count = count};
+    a.eos = tokenizer ? pct_tokenizer_eos(tokenizer) : -1;
+    percept_status status = prepare(&a, prompts, replies, error);
+    if (status == PERCEPT_OK) status = generate(&a, error);
+    if (status == PERCEPT_OK) status = decode_waiting(&a, error);
+    pct_tape_clear(&state->tape);
+    pct_arena_reset(&state->step);
+    return status;
+}
