@@ -8,6 +8,18 @@
 static void pick_tiles(pct_compute *compute, uint32_t cpu_flags) {
     compute->tile_real = &pct_ref_tile_real;
     compute->tile_bf16 = &pct_ref_tile_bf16;
+#ifdef PCT_HAVE_AVX2
+    if (cpu_flags & PCT_CPU_AVX2) {
+        compute->tile_real = &pct_x86_tile_real_avx2;
+        compute->tile_bf16 = &pct_x86_tile_bf16_avx2;
+    }
+#endif
+#ifdef PCT_HAVE_AVX512
+    if (cpu_flags & PCT_CPU_AVX512) {
+        compute->tile_real = &pct_x86_tile_real_avx512;
+        compute->tile_bf16 = &pct_x86_tile_bf16_avx512;
+    }
+#endif
 #ifdef PCT_HAVE_AMX
     if (cpu_flags & PCT_CPU_AMX_BF16) compute->tile_bf16 = &pct_amx_tile_bf16;
 #endif

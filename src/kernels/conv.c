@@ -46,6 +46,15 @@ void pct_conv_gather(const pct_conv_shape *shape, void *to, int64_t stride, cons
     }
 }
 
+const void *pct_conv_rows(const pct_tile *tile, void *to, const void *gathered, int64_t count, int64_t k_padded,
+                          int64_t size) {
+    if (tile->a_direct) return gathered;
+    for (int64_t m = 0; m < count; m += tile->mr)
+        tile->pack_a((char *)to + m * k_padded * tile->element, pct_step(gathered, m * k_padded, size), k_padded, false,
+                     pct_min_i64(tile->mr, count - m), k_padded, k_padded);
+    return to;
+}
+
 struct conversion {
     const pct_kernels *kernels;
     uint16_t *to;
@@ -86,9 +95,9 @@ static void forward_part(void *context, int64_t begin, int64_t end, int worker) 
         const int64_t r0 = i * f->chunk, count = pct_min_i64(f->chunk, f->shape.rows - r0);
         const int64_t out = f->shape.conv->out;
         pct_conv_gather(&f->shape, gathered, f->k_padded, f->x, r0, count);
-        if (!tile->a_direct) tile->pack_a(packed, gathered, f->k_padded, false, count, f->k_padded, f->k_padded);
-        pct_tile_block(tile, f->y + r0 * out, out, tile->a_direct ? gathered : packed, f->k_padded, f->weights,
-                       f->k_padded, 0, count, 0, out, false, f->bias);
+        const void *a = pct_conv_rows(tile, packed, gathered, count, f->k_padded, f->shape.size);
+        pct_tile_block(tile, f->y + r0 * out, out, a, f->k_padded, f->weights, f->k_padded, 0, count, 0, out, false,
+                       f->bias);
     }
 }
 

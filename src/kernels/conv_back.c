@@ -77,8 +77,7 @@ static void inputs_part(void *context, int64_t begin, int64_t end, int worker) {
             copy_outputs(p, gathered, r0, count);
         else
             gather_outputs(p, gathered, r0, count);
-        if (!tile->a_direct) tile->pack_a(packed, gathered, p->k_padded, false, count, p->k_padded, p->k_padded);
-        const void *a = tile->a_direct ? gathered : packed;
+        const void *a = pct_conv_rows(tile, packed, gathered, count, p->k_padded, p->shape.size);
         if (p->apart) {
             pct_tile_block(tile, products, p->shape.depth, a, p->k_padded, p->weights, p->k_padded, 0, count, 0,
                            p->shape.depth, false, NULL);

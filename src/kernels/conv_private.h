@@ -21,6 +21,9 @@ int64_t pct_conv_chunk(const pct_compute *compute, const pct_tile *tile, int64_t
 /* Output positions [r0, r0+count) as rows of `stride` elements (>= depth; the rest zero): the input under the kernel,
  * zero outside of the picture. x in the operand's type. */
 void pct_conv_gather(const pct_conv_shape *shape, void *to, int64_t stride, const void *x, int64_t r0, int64_t count);
+/* Gathered rows (k_padded elements each) as the tile wants them: themselves, or packed into `to`. */
+const void *pct_conv_rows(const pct_tile *tile, void *to, const void *gathered, int64_t count, int64_t k_padded,
+                          int64_t size);
 /* x as the operands' type: itself, or converted into `to`, split over the pool. */
 const void *pct_conv_operand(pct_compute *compute, const pct_conv *conv, void *to, const pct_real *x, int64_t count);
 /* Bytes that pct_conv_operand needs, rounded up to 64. */

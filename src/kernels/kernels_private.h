@@ -85,7 +85,8 @@ typedef struct pct_tile {
     int kc;         /* k's block, a multiple of kr: a panel of B of this depth stays in the first cache */
     int element;    /* bytes of an element of a packed panel */
     bool a_direct;  /* rows of A in the caller's layout will do, if k is a multiple of kr */
-    /* to[r][0..k_padded), rows `k_padded` elements apart = rows of op(A); ld in elements of the caller's */
+    /* For at most mr rows: to[r][0..k_padded), rows `k_padded` elements apart = rows of op(A); ld in elements of the
+     * caller's */
     void (*pack_a)(void *to, const void *a, int64_t ld, bool transposed, int64_t rows, int64_t k, int64_t k_padded);
     /* One panel: `columns` (<= nr, padded to nr with zeros) of op(B), k_padded*nr elements in the tile's own order,
      * in which the part for k >= k0 begins at k0*nr (k0 a multiple of kr). */

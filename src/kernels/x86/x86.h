@@ -4,6 +4,15 @@
 
 #include "kernels/kernels_private.h"
 
+#define PCT_X86_VARIANT(suffix)                                                                                        \
+    void pct_x86_loops_##suffix(pct_kernels *kernels);                                                                 \
+    void pct_x86_norms_##suffix(pct_kernels *kernels);                                                                 \
+    void pct_x86_activations_##suffix(pct_kernels *kernels);                                                           \
+    extern const pct_tile pct_x86_tile_real_##suffix, pct_x86_tile_bf16_##suffix;
+PCT_X86_VARIANT(avx2)
+PCT_X86_VARIANT(avx512)
+#undef PCT_X86_VARIANT
+
 extern const pct_tile pct_amx_tile_bf16;
 
 #endif

@@ -1,0 +1,256 @@
+/* bench_kernels.c: times of the kernels on the shapes of percept-nano, beside what the machine can do. */
+#include "check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct buffers {
+    const pct_kernels *kernels;
+    pct_compute *compute;
+    float *a, *b, *y, *z;
+    void *bytes;
+    int64_t rows, width;
+    int which;
+};
+
+#define BODY(name, call)                                                                                               \
+    static void name(void *context) {                                                                                  \
+        struct buffers *s = context;                                                                                   \
+        const int64_t count = s->rows * s->width;                                                                      \
+        (void)count;                                                                                                   \
+        call;                                                                                                          \
+    }
+BODY(run_to_bf16, s->kernels->to_bf16(s->bytes, s->a, count))
+BODY(run_add, s->kernels->add(s->y, s->a, s->b, count))
+BODY(run_dot, s->y[0] = s->kernels->dot(s->a, s->b, count))
+BODY(run_softmax,
+     for (int64_t r = 0; r < s->rows; r++) s->kernels->softmax(s->y + r * s->width, s->a + r * s->width, s->width))
+BODY(run_activate, s->kernels->activate[s->which](s->y, s->a, count))
+BODY(run_activate_back, s->kernels->activate_back[s->which](s->y, s->b, s->a, count))
+BODY(run_swiglu, s->kernels->swiglu(s->y, s->a, s->b, count))
+BODY(run_layer_norm, s->kernels->layer_norm(s->y, s->z, s->z + s->rows, s->a, s->b, s->b, s->rows, s->width, 1e-5f))
+BODY(run_rms_norm, s->kernels->rms_norm(s->y, s->z, s->a, s->b, s->rows, s->width, 1e-5f))
+BODY(run_rms_back, s->kernels->rms_norm_back(s->y, s->z, s->a, s->b, s->b, s->z, s->rows, s->width))
+BODY(run_adamw, s->kernels->adamw(s->y, s->z, s->a, s->b, count, 1e-3, 0.9, 0.99, 1e-8, 0.1, 1, 10))
+BODY(run_dequantise, s->kernels->dequantise[s->which](s->y, s->bytes, count))
+BODY(run_matvec, pct_matvec_run(s->compute, (pct_dtype)s->which, s->y, s->bytes, s->a, s->rows, s->width, NULL))
+
+static void timed(check *c, const char *entry, const char *shape, double work, const char *unit, check_body *body,
+                  struct buffers *s) {
+    if (check_begin(c, entry)) check_time(c, shape, work, unit, body, s);
+}
+
+void bench_table(check *c) {
+    const int64_t count = 1024 * 256;
+    struct buffers s = {.kernels = c->now, .compute = c->compute, .rows = 1024, .width = 256};
+    s.a = check_floats(c, count), s.b = check_floats(c, count), s.y = check_floats(c, count),
+    s.z = check_floats(c, count);
+    s.bytes = check_memory(c, (size_t)count * 4);
+    check_fill(c, s.a, count, 1), check_fill(c, s.b, count, 1), check_fill(c, s.y, count, 1);
+    check_fill(c, s.z, count, 1);
+    const double n = (double)count;
+    timed(c, "to_bf16", "1024x256", n * 6, "GB/s", run_to_bf16, &s);
+    timed(c, "add", "1024x256", n * 12, "GB/s", run_add, &s);
+    timed(c, "dot", "1024x256", n * 8, "GB/s", run_dot, &s);
+    timed(c, "softmax", "1024x256", n * 8, "GB/s", run_softmax, &s);
+    s.which = PCT_GELU;
+    timed(c, "gelu", "1024x256", n * 8, "GB/s", run_activate, &s);
+    timed(c, "gelu back", "1024x256", n * 16, "GB/s", run_activate_back, &s);
+    timed(c, "swiglu", "1024x256", n * 12, "GB/s", run_swiglu, &s);
+    timed(c, "layer_norm", "1024x256", n * 8, "GB/s", run_layer_norm, &s);
+    timed(c, "rms_norm", "1024x256", n * 8, "GB/s", run_rms_norm, &s);
+    timed(c, "rms_norm back", "1024x256", n * 16, "GB/s", run_rms_back, &s);
+    for (int64_t i = 0; i < count; i++) s.a[i] *= s.a[i];
+    timed(c, "adamw", "1024x256", n * 28, "GB/s", run_adamw, &s);
+    static const pct_dtype types[] = {PCT_REAL, PCT_BF16, PCT_F16,  PCT_Q8_0, PCT_Q4_0, PCT_Q4_1,
+                                      PCT_Q5_0, PCT_Q5_1, PCT_Q4_K, PCT_Q5_K, PCT_Q6_K};
+    memset(s.bytes, 0x11, (size_t)count * 4);
+    for (unsigned i = 0; i < PCT_COUNT(types); i++) {
+        char entry[64];
+        size_t row;
+        s.which = (int)types[i];
+        if (!pct_dtype_row_bytes(types[i], s.width, &row)) continue;
+        snprintf(entry, sizeof entry, "dequantise %s", pct_dtype_name(types[i]));
+        timed(c, entry, "1024x256", (double)row * 1024 + n * 4, "GB/s", run_dequantise, &s);
+        snprintf(entry, sizeof entry, "matvec %s", pct_dtype_name(types[i]));
+        timed(c, entry, "1024x256", (double)row * 1024, "GB/s", run_matvec, &s);
+    }
+    check_end(c);
+}
+
+struct heavy {
+    pct_compute *compute;
+    pct_gemm gemm;
+    pct_conv conv;
+    pct_packed *packed;
+    pct_attention attention;
+    float *x, *w, *y, *dy, *dx, *dw, *dv;
+    int64_t rows;
+};
+static void run_gemm(void *context) {
+    pct_gemm_run(((struct heavy *)context)->compute, &((struct heavy *)context)->gemm);
+}
+static void run_packed(void *context) {
+    struct heavy *h = context;
+    pct_packed_run(h->compute, h->packed, h->y, 256, h->x, 256, h->rows, NULL);
+}
+static void run_conv(void *context) {
+    struct heavy *h = context;
+    pct_conv_run(h->compute, &h->conv, h->y, h->x, h->w, NULL);
+}
+static void run_conv_dx(void *context) {
+    struct heavy *h = context;
+    pct_conv_back(h->compute, &h->conv, h->dx, NULL, NULL, h->dy, h->x, h->w);
+}
+static void run_conv_dw(void *context) {
+    struct heavy *h = context;
+    pct_conv_back(h->compute, &h->conv, NULL, h->dw, NULL, h->dy, h->x, h->w);
+}
+static void run_attention(void *context) {
+    struct heavy *h = context;
+    pct_attention_run(h->compute, &h->attention);
+}
+static void run_attention_back(void *context) {
+    struct heavy *h = context;
+    pct_attention_back(h->compute, &h->attention, h->dy, h->dx, h->dw, h->dv);
+}
+
+static void bench_gemm(check *c, pct_dtype type) {
+    static const struct {
+        int m, k, n, kind; /* 0: x W^T; 1: dy W; 2: dy^T x */
+    } shapes[] = {{1152, 256, 256, 0}, {1152, 256, 768, 0}, {1152, 768, 256, 0}, {2300, 256, 1376, 0},
+                  {2300, 688, 256, 0}, {144, 256, 256, 0},  {1, 256, 256, 0},    {1152, 768, 256, 1},
+                  {256, 2300, 256, 2}, {768, 1152, 256, 2}};
+    for (unsigned i = 0; i < PCT_COUNT(shapes); i++) {
+        const int64_t m = shapes[i].m, k = shapes[i].k, n = shapes[i].n;
+        const int kind = shapes[i].kind;
+        char shape[64];
+        float *a = check_floats(c, m * k), *b = check_floats(c, n * k);
+        check_fill(c, a, m * k, 1), check_fill(c, b, n * k, 1);
+        struct heavy h = {.compute = c->compute};
+        h.gemm = (pct_gemm){.m = m,
+                            .n = n,
+                            .k = k,
+                            .type = type,
+                            .a_transposed = kind == 2,
+                            .b_transposed = kind == 0,
+                            .lda = kind == 2 ? m : k,
+                            .ldb = kind == 0 ? k : n,
+                            .ldc = n,
+                            .c = check_floats(c, m * n)};
+        h.gemm.a = type == PCT_BF16 ? (void *)check_bf16(c, a, m * k) : a;
+        h.gemm.b = type == PCT_BF16 ? (void *)check_bf16(c, b, n * k) : b;
+        snprintf(shape, sizeof shape, "%s %lldx%lldx%lld",
+                 kind == 0   ? "x W^T"
+                 : kind == 1 ? "dy W"
+                             : "dy^T x",
+                 (long long)m, (long long)k, (long long)n);
+        check_time(c, shape, 2.0 * (double)(m * n * k), "GFLOPS", run_gemm, &h);
+        check_end(c);
+    }
+}
+
+static void bench_packed(check *c, pct_dtype type) {
+    static const int64_t rows[] = {1, 6, 25, 145, 600};
+    float *w = check_floats(c, 256 * 256);
+    struct heavy h = {.compute = c->compute, .x = check_floats(c, 600 * 256), .y = check_floats(c, 600 * 256)};
+    check_fill(c, w, 256 * 256, 1), check_fill(c, h.x, 600 * 256, 1);
+    if (pct_packed_create(&h.packed, c->compute, type, w, PCT_REAL, 256, 256, NULL) == PERCEPT_OK)
+        for (unsigned i = 0; i < PCT_COUNT(rows); i++) {
+            char shape[64];
+            h.rows = rows[i];
+            snprintf(shape, sizeof shape, "%lldx256x256", (long long)rows[i]);
+            check_time(c, shape, 2.0 * 256 * 256 * (double)rows[i], "GFLOPS", run_packed, &h);
+        }
+    pct_packed_destroy(&h.packed);
+    check_end(c);
+}
+
+static void bench_conv(check *c, pct_dtype type) {
+    static const pct_conv shapes[] = {{8, 96, 96, 3, 32, 3, 1, 1, 1, PCT_REAL},
+                                      {8, 48, 48, 32, 64, 3, 1, 1, 1, PCT_REAL},
+                                      {8, 24, 24, 128, 128, 3, 1, 1, 1, PCT_REAL},
+                                      {8, 192, 192, 3, 256, 16, 16, 0, 1, PCT_REAL}};
+    for (unsigned i = 0; i < PCT_COUNT(shapes); i++) {
+        struct heavy h = {.compute = c->compute, .conv = shapes[i]};
+        h.conv.type = type;
+        const int64_t out = pct_conv_out(h.conv.height, h.conv.kernel, h.conv.stride, h.conv.pad);
+        const int64_t nx = h.conv.batch * h.conv.height * h.conv.width * h.conv.in,
+                      ny = h.conv.batch * out * out * h.conv.out;
+        const int64_t nw = h.conv.out * h.conv.kernel * h.conv.kernel * h.conv.in;
+        const double work = 2.0 * (double)(ny * h.conv.kernel * h.conv.kernel * h.conv.in);
+        char shape[64];
+        h.x = check_floats(c, nx), h.w = check_floats(c, nw), h.y = check_floats(c, ny), h.dy = check_floats(c, ny);
+        h.dx = check_floats(c, nx), h.dw = check_floats(c, nw);
+        check_fill(c, h.x, nx, 1), check_fill(c, h.w, nw, 1), check_fill(c, h.dy, ny, 1);
+        memset(h.dx, 0, (size_t)nx * 4), memset(h.dw, 0, (size_t)nw * 4);
+        static const char *const names[] = {"y", "dx", "dw"};
+        static check_body *const bodies[] = {run_conv, run_conv_dx, run_conv_dw};
+        for (int b = 0; b < 3; b++) {
+            snprintf(shape, sizeof shape, "%s 8x%dx%dx%d->%d k%d", names[b], (int)h.conv.height, (int)h.conv.width,
+                     (int)h.conv.in, (int)h.conv.out, (int)h.conv.kernel);
+            check_time(c, shape, work, "GFLOPS", bodies[b], &h);
+        }
+        check_end(c);
+    }
+}
+
+static void bench_attention(check *c, pct_dtype type, int kind) {
+    static const char *const names[] = {"8 x (145 + 6 x 25)", "8 x 577 full", "1 query, 300 keys"};
+    pct_span spans[64];
+    int64_t n = 0, rows = 0;
+    double pairs = 0;
+    for (int p = 0; p < (kind == 2 ? 1 : 8); p++) {
+        const int32_t begin = (int32_t)rows, prefix = kind == 0 ? 145 : kind == 1 ? 577 : 300;
+        spans[n++] = (pct_span){kind == 2 ? 0 : begin, kind == 2 ? 1 : prefix, 0, 0, begin, prefix, 0};
+        rows += prefix;
+        pairs += kind == 2 ? prefix : (double)prefix * prefix;
+        for (int s = 0; kind == 0 && s < 6; s++, rows += 25) {
+            spans[n++] = (pct_span){(int32_t)rows, 25, begin, prefix, (int32_t)rows, 25, 1};
+            pairs += 25.0 * prefix + 25.0 * 13;
+        }
+    }
+    const int dim = kind == 1 ? 64 : 32, heads = kind == 1 ? 4 : 8, width = heads * dim;
+    const int64_t count = rows * width;
+    struct heavy h = {.compute = c->compute};
+    float *q = check_floats(c, count), *k = check_floats(c, count), *v = check_floats(c, count);
+    check_fill(c, q, count, 1), check_fill(c, k, count, 1), check_fill(c, v, count, 1);
+    h.attention = (pct_attention){.heads = heads,
+                                  .kv_heads = heads,
+                                  .head_dim = dim,
+                                  .scale = 0.176f,
+                                  .spans = spans,
+                                  .span_count = n,
+                                  .q = q,
+                                  .k = k,
+                                  .v = v,
+                                  .ldq = width,
+                                  .ldk = width,
+                                  .ldv = width,
+                                  .ldo = width,
+                                  .out = check_floats(c, count),
+                                  .lse = check_floats(c, rows * heads),
+                                  .type = type};
+    h.dy = check_floats(c, count), h.dx = check_floats(c, count), h.dw = check_floats(c, count);
+    h.dv = check_floats(c, count);
+    check_fill(c, h.dy, count, 1);
+    memset(h.dx, 0, (size_t)count * 4), memset(h.dw, 0, (size_t)count * 4), memset(h.dv, 0, (size_t)count * 4);
+    check_time(c, names[kind], 4 * pairs * width, "GFLOPS", run_attention, &h);
+    if (kind != 2) {
+        char shape[64];
+        snprintf(shape, sizeof shape, "back %s", names[kind]);
+        check_time(c, shape, 10 * pairs * width, "GFLOPS", run_attention_back, &h);
+    }
+    check_end(c);
+}
+
+void bench_heavy(check *c) {
+    static const pct_dtype types[] = {PCT_REAL, PCT_BF16};
+    for (int t = 0; t < 2; t++) {
+        if (check_begin(c, t ? "gemm bf16" : "gemm f32")) bench_gemm(c, types[t]);
+        if (check_begin(c, t ? "packed bf16" : "packed f32")) bench_packed(c, types[t]);
+        if (check_begin(c, t ? "conv bf16" : "conv f32")) bench_conv(c, types[t]);
+        for (int kind = 0; kind < 3; kind++)
+            if (check_begin(c, t ? "attention bf16" : "attention f32")) bench_attention(c, types[t], kind);
+    }
+}
