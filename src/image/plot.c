@@ -88,24 +88,27 @@ static void settle_range(struct axis *axis, double margin) {
     axis->high += margin * span;
 }
 
-static void find_ticks(struct axis *axis, int limit) {
-    if (limit > MAX_TICKS) limit = MAX_TICKS;
-    if (limit < 2) limit = 2;
-    axis->count = 0;
-    int first = (int)ceil(axis->low - 1e-9), last = (int)floor(axis->high + 1e-9);
-    if (!axis->log || last - first < 1) {
-        double low = axis->log ? pow(10, axis->low) : axis->low, high = axis->log ? pow(10, axis->high) : axis->high;
-        axis->count = pct_plot_ticks(low, high, limit, axis->ticks);
-        return;
-    }
-    int decades = last - first + 1, every = (decades + limit - 1) / limit;
-    bool thirds = decades <= 3 && decades * 3 <= limit; /* 1, 2, 5 of each decade where there is room */
-    for (int k = thirds ? first - 1 : first; k <= last; k += every)
+/* Powers of ten, and 2 and 5 times them where there is room. */
+static void log_ticks(struct axis *axis, int limit) {
+    int first = (int)floor(axis->low), last = (int)floor(axis->high + 1e-9), decades = last - first + 1;
+    bool thirds = (axis->high - axis->low) * 3 < limit;
+    int every = thirds ? 1 : (decades + limit - 1) / limit;
+    for (int k = first; k <= last; k += every)
         for (int m = 0; m < (thirds ? 3 : 1); m++) {
             double value = pow(10, k) * (m == 0 ? 1 : m == 1 ? 2 : 5), at = log10(value);
             if (at >= axis->low - 1e-9 && at <= axis->high + 1e-9 && axis->count < MAX_TICKS)
                 axis->ticks[axis->count++] = value;
         }
+}
+
+static void find_ticks(struct axis *axis, int limit) {
+    if (limit > MAX_TICKS) limit = MAX_TICKS;
+    if (limit < 2) limit = 2;
+    axis->count = 0;
+    if (axis->log) log_ticks(axis, limit);
+    if (axis->count >= 3) return;
+    double low = axis->log ? pow(10, axis->low) : axis->low, high = axis->log ? pow(10, axis->high) : axis->high;
+    axis->count = pct_plot_ticks(low, high, limit, axis->ticks);
 }
 
 /* 0.25, 20k, 1.5M, 1e-05; always with a point, whatever the locale. */
