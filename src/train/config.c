@@ -20,13 +20,16 @@ static const char *const types[] = {"q8_0", "f16", "f32", NULL};
 #define MODEL_CHOICE(section, field, type, names, fallback, doc)                                                       \
     PCT_CONFIG_CHOICE("model." #section "." #field, C, wanted.section##_##field, names, fallback, doc),
 
+/* clang-format off: the rows of macros */
 static const pct_config_field fields[] = {
-    PCT_TRAIN_MODEL_INTEGERS(MODEL_INTEGER) PCT_TRAIN_MODEL_CHOICES(MODEL_CHOICE)
+    PCT_TRAIN_IMAGE(MODEL_INTEGER, MODEL_CHOICE)
         PCT_CONFIG_NUMBERS("model.image.mean", C, wanted.mean, 0, 1, "0.5, 0.5, 0.5", "subtracted from 0..1 RGB"),
     PCT_CONFIG_NUMBERS("model.image.deviation", C, wanted.deviation, 0.01, 10, "0.25, 0.25, 0.25", "divided by"),
-    PCT_CONFIG_NUMBER("model.language.rope_theta", C, wanted.rope_theta, 10, 1e8, "10000", "base of rotary positions"),
+    PCT_TRAIN_VISION(MODEL_INTEGER, MODEL_CHOICE) PCT_TRAIN_LANGUAGE(MODEL_INTEGER, MODEL_CHOICE) PCT_CONFIG_NUMBER(
+        "model.language.rope_theta", C, wanted.rope_theta, 10, 1e8, "10000", "base of rotary positions"),
     PCT_CONFIG_NUMBER("model.language.norm_epsilon", C, wanted.norm_epsilon, 1e-8, 1e-2, "1e-5", "of RMSNorm"),
-    PCT_CONFIG_NUMBER("model.lora.alpha", C, wanted.lora_alpha, 0, 1024, "64", "LoRA's scale times its rank"),
+    PCT_TRAIN_HEADS(MODEL_INTEGER, MODEL_CHOICE) PCT_TRAIN_LORA(MODEL_INTEGER, MODEL_CHOICE)
+        PCT_CONFIG_NUMBER("model.lora.alpha", C, wanted.lora_alpha, 0, 1024, "64", "LoRA's scale times its rank"),
     PCT_CONFIG_NUMBER("model.lora.dropout", C, wanted.lora_dropout, 0, 0.9, "0.1", "on LoRA's input"),
     PCT_CONFIG_TEXT("model.lora.targets", C, wanted.lora_targets, "attn_q,attn_v", "ends of the names LoRA adapts"),
 
@@ -97,6 +100,7 @@ static const pct_config_field fields[] = {
     PCT_CONFIG_CHOICE("run.precision", C, run.precision, precisions, "auto", "of matrix products"),
     PCT_CONFIG_CHOICE("run.type", C, run.type, types, "q8_0", "of the matrices in the model file"),
 };
+/* clang-format on */
 
 const pct_config_field *pct_train_config_fields(size_t *count) {
     *count = PCT_COUNT(fields);
@@ -114,12 +118,11 @@ static percept_status copy_three(float out[3], const pct_config_numbers *in, con
 static percept_status finish_model(pct_train_config *config, percept_error *error) {
     pct_model_config *model = &config->model;
     pct_model_config_default(model);
-#define COPY(section, field, ...) model->section.field = (int32_t)config->wanted.section##_##field;
-    PCT_TRAIN_MODEL_INTEGERS(COPY)
-#undef COPY
-#define COPY(section, field, type, ...) model->section.field = (type)config->wanted.section##_##field;
-    PCT_TRAIN_MODEL_CHOICES(COPY)
-#undef COPY
+#define COPY_NUMBER(section, field, ...)       model->section.field = (int32_t)config->wanted.section##_##field;
+#define COPY_CHOICE(section, field, type, ...) model->section.field = (type)config->wanted.section##_##field;
+    PCT_TRAIN_MODEL(COPY_NUMBER, COPY_CHOICE)
+#undef COPY_NUMBER
+#undef COPY_CHOICE
     PCT_TRY(copy_three(model->image.mean, &config->wanted.mean, "model.image.mean", error));
     PCT_TRY(copy_three(model->image.deviation, &config->wanted.deviation, "model.image.deviation", error));
     model->language.rope_theta = config->wanted.rope_theta;

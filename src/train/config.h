@@ -10,59 +10,65 @@
 #include "model/config.h"
 #include "model/model.h"
 
-/* Whole numbers of the model's structure: X(section, field, min, max, default, doc). Defaults are percept-nano's. */
-#define PCT_TRAIN_MODEL_INTEGERS(X)                                                                                    \
-    X(image, side, 32, 1024, "192", "the model's square, pixels")                                                      \
-    X(vision, stem_width, 16, 1024, "128", "channels of the convolutional stem at the fine stride")                    \
-    X(vision, stem_blocks, 0, 8, "2", "residual blocks of the stem at the fine stride")                                \
-    X(vision, stride, 4, 64, "16", "pixels a cell of the language model's grid")                                       \
-    X(vision, fine_stride, 2, 64, "8", "pixels a cell of the masks' grid")                                             \
-    X(vision, width, 16, 2048, "256", "width of the tower")                                                            \
-    X(vision, layers, 1, 48, "6", "transformer layers of the tower")                                                   \
-    X(vision, heads, 1, 64, "8", "attention heads of the tower")                                                       \
-    X(vision, mlp, 16, 8192, "1024", "hidden width of the tower's MLPs")                                               \
-    X(vision, merge, 0, 1, "1", "1: learned merge of all hidden layers; 0: the last layer alone")                      \
-    X(vision, merge_norm, 0, 1, "1", "1: a LayerNorm after the merge; 0: as in the paper")                             \
-    X(language, vocabulary, 16, 1048576, "2048", "ids of the tokenizer that a fresh run trains")                       \
-    X(language, width, 16, 4096, "256", "width of the language model")                                                 \
-    X(language, layers, 1, 64, "8", "layers of the language model")                                                    \
-    X(language, heads, 1, 64, "8", "attention heads of the language model")                                            \
-    X(language, kv_heads, 1, 64, "4", "heads of keys and values")                                                      \
-    X(language, mlp, 16, 16384, "704", "hidden width of its gated MLPs")                                               \
-    X(language, context, 64, 32768, "1024", "longest picture, question and answer in tokens")                          \
-    X(language, tied, 0, 1, "1", "1: the output matrix is the embedding")                                              \
-    X(heads, box_width, 16, 4096, "256", "hidden width of box encoder and decoder")                                    \
-    X(heads, mask_width, 16, 1024, "128", "width of the mask decoder")                                                 \
-    X(heads, mask_heads, 1, 32, "4", "attention heads of the mask decoder")                                            \
-    X(heads, mask_layers, 1, 8, "2", "two-way layers of the mask decoder")                                             \
-    X(heads, mask_mlp, 16, 4096, "256", "hidden width of the mask decoder's MLPs")                                     \
-    X(heads, mask_queries, 1, 16, "4", "queries a region in the mask decoder")                                         \
-    X(heads, mask_stride, 1, 64, "4", "pixels a cell of the mask logits")                                              \
-    X(heads, mask_encoder_side, 32, 512, "64", "side of the masks that the mask encoder reads")                        \
-    X(heads, mask_encoder_width, 4, 512, "16", "channels of the mask encoder")                                         \
-    X(heads, quality, 0, 1, "1", "1: a head predicts each region's quality")                                           \
-    X(heads, presence, 0, 1, "1", "1: a head says which names are in the picture")                                     \
-    X(heads, naming, 0, 1, "1", "1: every patch names its owner")                                                      \
-    X(lora, rank, 0, 256, "0", "rank of LoRA; 0: none")
-
-/* Choices: X(section, field, type, names, default, doc); names are tables in config.c. */
-#define PCT_TRAIN_MODEL_CHOICES(X)                                                                                     \
-    X(image, fit, enum pct_fit_mode, fits, "stretch", "how a picture becomes the model's square")                      \
-    X(vision, stem, enum pct_stem, stems, "conv", "what makes the first features")                                     \
-    X(vision, fine, enum pct_fine, fines, "stem", "where the masks' finer features come from")                         \
-    X(language, connector, enum pct_connector, connectors, "mlp", "between tower and language model")                  \
-    X(language, prefix, enum pct_prefix, prefixes, "full", "how image tokens see each other")                          \
-    X(heads, box, enum pct_box_head, boxes, "moments", "what the box head sees beside the hidden state")
+/* The model's structure, section by section. I: whole numbers I(section, field, min, max, default, doc); K: choices
+ * K(section, field, type, names, default, doc), names being tables in config.c. Defaults are percept-nano's. */
+#define PCT_TRAIN_IMAGE(I, K)                                                                                          \
+    I(image, side, 32, 1024, "192", "the model's square, pixels")                                                      \
+    K(image, fit, enum pct_fit_mode, fits, "stretch", "how a picture becomes the model's square")
+#define PCT_TRAIN_VISION(I, K)                                                                                         \
+    I(vision, stem_width, 16, 1024, "128", "channels of the convolutional stem at the fine stride")                    \
+    I(vision, stem_blocks, 0, 8, "2", "residual blocks of the stem at the fine stride")                                \
+    I(vision, stride, 4, 64, "16", "pixels a cell of the language model's grid")                                       \
+    I(vision, fine_stride, 2, 64, "8", "pixels a cell of the masks' grid")                                             \
+    I(vision, width, 16, 2048, "256", "width of the tower")                                                            \
+    I(vision, layers, 1, 48, "6", "transformer layers of the tower")                                                   \
+    I(vision, heads, 1, 64, "8", "attention heads of the tower")                                                       \
+    I(vision, mlp, 16, 8192, "1024", "hidden width of the tower's MLPs")                                               \
+    I(vision, merge, 0, 1, "1", "1: learned merge of all hidden layers; 0: the last layer alone")                      \
+    I(vision, merge_norm, 0, 1, "1", "1: a LayerNorm after the merge; 0: as in the paper")                             \
+    K(vision, stem, enum pct_stem, stems, "conv", "what makes the first features")                                     \
+    K(vision, fine, enum pct_fine, fines, "stem", "where the masks' finer features come from")
+#define PCT_TRAIN_LANGUAGE(I, K)                                                                                       \
+    I(language, vocabulary, 16, 1048576, "2048", "ids of the tokenizer that a fresh run trains")                       \
+    I(language, width, 16, 4096, "256", "width of the language model")                                                 \
+    I(language, layers, 1, 64, "8", "layers of the language model")                                                    \
+    I(language, heads, 1, 64, "8", "attention heads of the language model")                                            \
+    I(language, kv_heads, 1, 64, "4", "heads of keys and values")                                                      \
+    I(language, mlp, 16, 16384, "704", "hidden width of its gated MLPs")                                               \
+    I(language, context, 64, 32768, "1024", "longest picture, question and answer in tokens")                          \
+    I(language, tied, 0, 1, "1", "1: the output matrix is the embedding")                                              \
+    K(language, connector, enum pct_connector, connectors, "mlp", "between tower and language model")                  \
+    K(language, prefix, enum pct_prefix, prefixes, "full", "how image tokens see each other")
+#define PCT_TRAIN_HEADS(I, K)                                                                                          \
+    I(heads, box_width, 16, 4096, "256", "hidden width of box encoder and decoder")                                    \
+    I(heads, mask_width, 16, 1024, "128", "width of the mask decoder")                                                 \
+    I(heads, mask_heads, 1, 32, "4", "attention heads of the mask decoder")                                            \
+    I(heads, mask_layers, 1, 8, "2", "two-way layers of the mask decoder")                                             \
+    I(heads, mask_mlp, 16, 4096, "256", "hidden width of the mask decoder's MLPs")                                     \
+    I(heads, mask_queries, 1, 16, "4", "queries a region in the mask decoder")                                         \
+    I(heads, mask_stride, 1, 64, "4", "pixels a cell of the mask logits")                                              \
+    I(heads, mask_encoder_side, 32, 512, "64", "side of the masks that the mask encoder reads")                        \
+    I(heads, mask_encoder_width, 4, 512, "16", "channels of the mask encoder")                                         \
+    I(heads, quality, 0, 1, "1", "1: a head predicts each region's quality")                                           \
+    I(heads, presence, 0, 1, "1", "1: a head says which names are in the picture")                                     \
+    I(heads, naming, 0, 1, "1", "1: every patch names its owner")                                                      \
+    K(heads, box, enum pct_box_head, boxes, "moments", "what the box head sees beside the hidden state")
+#define PCT_TRAIN_LORA(I, K) I(lora, rank, 0, 256, "0", "rank of LoRA; 0: none")
+#define PCT_TRAIN_MODEL(I, K)                                                                                          \
+    PCT_TRAIN_IMAGE(I, K)                                                                                              \
+    PCT_TRAIN_VISION(I, K)                                                                                             \
+    PCT_TRAIN_LANGUAGE(I, K)                                                                                           \
+    PCT_TRAIN_HEADS(I, K)                                                                                              \
+    PCT_TRAIN_LORA(I, K)
 
 typedef struct pct_train_config {
     pct_model_config model; /* filled by pct_train_config_finish from `wanted` */
     struct {
-#define PCT_FIELD(section, field, ...) int64_t section##_##field;
-        PCT_TRAIN_MODEL_INTEGERS(PCT_FIELD)
-#undef PCT_FIELD
-#define PCT_FIELD(section, field, ...) int section##_##field;
-        PCT_TRAIN_MODEL_CHOICES(PCT_FIELD)
-#undef PCT_FIELD
+#define PCT_NUMBER(section, field, ...) int64_t section##_##field;
+#define PCT_CHOICE(section, field, ...) int section##_##field;
+        PCT_TRAIN_MODEL(PCT_NUMBER, PCT_CHOICE)
+#undef PCT_NUMBER
+#undef PCT_CHOICE
         pct_config_numbers mean, deviation;
         float rope_theta, norm_epsilon, lora_alpha, lora_dropout;
         const char *lora_targets;
