@@ -117,7 +117,7 @@ static percept_status split_valid(const pct_bpe_splitter *splitter, pcre2_match_
 
 percept_status pct_bpe_split(const pct_bpe_splitter *splitter, pct_token_scratch *scratch, const char *text,
                              size_t length, pct_bpe_visit *visit, void *context, percept_error *error) {
-    struct pct_bpe_scratch *own;
+    struct pct_bpe_scratch *own = NULL;
     PCT_TRY(pct_bpe_scratch_get(scratch, &own, error));
     for (size_t at = 0; at < length;) {
         uint32_t code;
