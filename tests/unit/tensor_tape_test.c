@@ -94,22 +94,21 @@ static void nothing_below_the_lowest_trained_part_is_recorded(void **state) {
 /* ---- a whole model -------------------------------------------------------------------------------------------------
  */
 
-enum { ROWS = 600, VOCABULARY = 300, WIDTH = 64 };
+enum { ROWS = 300, PREFIX = 100, QUESTION = 50, VOCABULARY = 300, WIDTH = 64 };
 
-/* A prefix of 200 rows and four questions of 100. */
-static const pct_span spans[] = {{0, 200, 0, 0, 0, 200, 0},
-                                 {200, 100, 0, 200, 200, 100, 1},
-                                 {300, 100, 0, 200, 300, 100, 1},
-                                 {400, 100, 0, 200, 400, 100, 1},
-                                 {500, 100, 0, 200, 500, 100, 1}};
+/* A prefix and four questions. */
+#define QUESTION_SPAN(n)                                                                                               \
+    { PREFIX + QUESTION *n, QUESTION, 0, PREFIX, PREFIX + QUESTION *n, QUESTION, 1 }
+static const pct_span spans[] = {
+    {0, PREFIX, 0, 0, 0, PREFIX, 0}, QUESTION_SPAN(0), QUESTION_SPAN(1), QUESTION_SPAN(2), QUESTION_SPAN(3)};
 
 static int32_t ids[ROWS], positions[ROWS], targets[ROWS];
 
 static void make_data(void) {
     for (int i = 0; i < ROWS; i++) {
         ids[i] = (int32_t)(pct_hash_u64((uint64_t)i) % VOCABULARY);
-        positions[i] = i < 200 ? i : 200 + i % 100;
-        targets[i] = i < 200 || i % 5 == 0 ? -1 : ids[(i * 7) % ROWS];
+        positions[i] = i < PREFIX ? i : PREFIX + i % QUESTION;
+        targets[i] = i < PREFIX || i % 5 == 0 ? -1 : ids[(i * 7) % ROWS];
     }
 }
 
