@@ -49,7 +49,7 @@ static percept_status write_names(struct preparing *in, const pct_name_rules *ru
         char plural[PCT_NAME_MAX_BYTES + 8];
         pct_name_plural(rules, in->names[i], plural, sizeof plural);
         pct_pack_name name = {in->names[i], plural, pct_name_number(rules, in->names[i]),
-                              !strcmp(pct_name_article(rules, in->names[i]), "an")};
+                              pct_name_article(rules, in->names[i])};
         PCT_TRY(pct_pack_writer_name(in->writer, &name, error));
     }
     for (int32_t a = 0; a < in->name_count; a++)
@@ -129,8 +129,15 @@ static percept_status write_cutouts(struct preparing *in, const struct asset_lis
 struct loaded {
     pct_image image; /* data NULL: could not be used */
     uint64_t hash;
+    int mean[3];
     size_t first; /* index of the first background of the group that it was joined to */
 };
+
+static void take_mean(struct loaded *loaded) {
+    int64_t sum[3] = {0, 0, 0}, pixels = (int64_t)loaded->image.width * loaded->image.height;
+    for (int64_t i = 0; i < pixels * 3; i++) sum[i % 3] += loaded->image.data[i];
+    for (int c = 0; c < 3; c++) loaded->mean[c] = (int)(sum[c] / pixels);
+}
 
 static void load_backgrounds(struct preparing *in, const struct background_list *list, struct loaded *loaded) {
     int side = in->options->background_side ? in->options->background_side : 640;
@@ -139,6 +146,7 @@ static void load_backgrounds(struct preparing *in, const struct background_list 
         loaded[i].first = i;
         if (pct_background_read(&loaded[i].image, list->items[i].path, side, NULL) == PERCEPT_OK) {
             pct_image_hashes(&loaded[i].image, &loaded[i].hash, &mirrored);
+            take_mean(&loaded[i]);
         } else {
             in->summary->unreadable++;
             pct_log_write(in->log, PCT_LOG_INFO, "left out: %s", list->items[i].path);
@@ -169,11 +177,27 @@ static int32_t join_groups(const struct background_list *list, struct loaded *lo
     return groups;
 }
 
+/* The same picture at another resolution: alike in structure, shape and mean colour. Day and night differ in colour. */
+static bool repeats_earlier(const struct loaded *loaded, size_t index) {
+    const struct loaded *one = &loaded[index];
+    for (size_t k = 0; k < index; k++) {
+        const struct loaded *other = &loaded[k];
+        if (!other->image.data || other->first != one->first || __builtin_popcountll(one->hash ^ other->hash) > 6)
+            continue;
+        int difference = 0;
+        for (int c = 0; c < 3; c++) difference += abs(one->mean[c] - other->mean[c]);
+        int64_t aspect =
+            (int64_t)one->image.width * other->image.height - (int64_t)other->image.width * one->image.height;
+        if (difference <= 12 && llabs(aspect) * 4 < (int64_t)one->image.width * other->image.height) return true;
+    }
+    return false;
+}
+
 static percept_status write_loaded(struct preparing *in, const struct background_list *list,
                                    const struct loaded *loaded, const pct_name_rules *rules, int32_t *shows,
                                    percept_error *error) {
     for (size_t i = 0; i < list->count; i++) {
-        if (!loaded[i].image.data) continue;
+        if (!loaded[i].image.data || repeats_earlier(loaded, i)) continue;
         pct_pack_background background = {.label = list->items[i].label,
                                           .group = list->items[loaded[i].first].group,
                                           .image = loaded[i].image,

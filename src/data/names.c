@@ -15,6 +15,7 @@ enum command {
     COMMAND_DROP,
     COMMAND_PLURAL,
     COMMAND_MASS,
+    COMMAND_THE,
     COMMAND_IRREGULAR,
     COMMAND_VOWEL,
     COMMAND_CONSONANT,
@@ -22,8 +23,8 @@ enum command {
     COMMAND_ALIKE,
     COMMAND_COUNT,
 };
-static const char *const command_text[COMMAND_COUNT] = {"skip",      "strip", "rename",    "drop", "plural", "mass",
-                                                        "irregular", "vowel", "consonant", "kind", "alike"};
+static const char *const command_text[COMMAND_COUNT] = {"skip", "strip",     "rename", "drop",      "plural", "mass",
+                                                        "the",  "irregular", "vowel",  "consonant", "kind",   "alike"};
 
 struct rule {
     char *left;  /* the argument, or what stands before "=" */
@@ -68,10 +69,11 @@ static percept_status parse_line(pct_name_rules *rules, const char *name, int li
     int command = 0;
     while (command < COMMAND_COUNT && strcmp(text, command_text[command])) command++;
     if (command == COMMAND_COUNT)
-        return pct_fail(error, PERCEPT_ERROR_INPUT,
-                        "%s:%d: unknown command '%.40s'; expected skip, strip, rename, drop, plural, mass, irregular, "
-                        "vowel, consonant, kind or alike",
-                        name, line, text);
+        return pct_fail(
+            error, PERCEPT_ERROR_INPUT,
+            "%s:%d: unknown command '%.40s'; expected skip, strip, rename, drop, plural, mass, the, irregular, "
+            "vowel, consonant, kind or alike",
+            name, line, text);
     bool pair = command == COMMAND_RENAME || command == COMMAND_IRREGULAR || command == COMMAND_KIND;
     if (pair) {
         char *equals = strstr(left, " = ");
@@ -219,11 +221,12 @@ bool pct_name_from_caption(const pct_name_rules *rules, const char *place, const
 
 enum pct_number pct_name_number(const pct_name_rules *rules, const char *name) {
     if (find_rule(rules, COMMAND_PLURAL, name)) return PCT_NUMBER_PLURAL;
-    if (find_rule(rules, COMMAND_MASS, name)) return PCT_NUMBER_MASS;
+    if (find_rule(rules, COMMAND_MASS, name) || find_rule(rules, COMMAND_THE, name)) return PCT_NUMBER_MASS;
     return PCT_NUMBER_ONE;
 }
 
 const char *pct_name_article(const pct_name_rules *rules, const char *name) {
+    if (find_rule(rules, COMMAND_THE, name)) return "the";
     if (pct_name_number(rules, name) != PCT_NUMBER_ONE) return "";
     char first[PCT_NAME_MAX_BYTES];
     size_t length = strcspn(name, " ");
@@ -265,6 +268,8 @@ void pct_name_plural(const pct_name_rules *rules, const char *name, char *plural
     else if (ends_with(word, length, "s") || ends_with(word, length, "x") || ends_with(word, length, "ch") ||
              ends_with(word, length, "sh") || ends_with(word, length, "z"))
         snprintf(plural, capacity, "%.*ses%s", (int)head_end, name, tail);
+    else if (length > 3 && ends_with(word, length, "man"))
+        snprintf(plural, capacity, "%.*smen%s", (int)head_end - 3, name, tail);
     else if (length > 1 && word[length - 1] == 'y' && !strchr("aeiou", word[length - 2]))
         snprintf(plural, capacity, "%.*sies%s", (int)head_end - 1, name, tail);
     else

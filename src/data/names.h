@@ -11,6 +11,7 @@
  *   rename A = B           the cleaned caption A is the name B
  *   drop NAME              the name (before or after renaming) is left out
  *   plural NAME | mass NAME            "they are glasses" | "it is bread": never counted
+ *   the NAME                           "it is the sun": never counted
  *   irregular WORD = PLURAL            the plural of a last word
  *   vowel WORD | consonant WORD        takes "an" | "a" against its first letter
  *   kind WORD = NAME, NAME             the first covers the others
@@ -41,7 +42,7 @@ void pct_name_rules_free(pct_name_rules **rules);
 bool pct_name_from_caption(const pct_name_rules *rules, const char *place, const char *caption,
                            char name[PCT_NAME_MAX_BYTES]);
 enum pct_number pct_name_number(const pct_name_rules *rules, const char *name);
-/* "a" or "an"; "" for plural and mass names. */
+/* "a" or "an"; "the" for what there is only one of; "" for other mass names and for plural ones. */
 const char *pct_name_article(const pct_name_rules *rules, const char *name);
 /* "apples", "pots of stew", "mice". A plural or mass name stays as it is. */
 void pct_name_plural(const pct_name_rules *rules, const char *name, char *plural, size_t capacity);

@@ -20,7 +20,7 @@
 typedef struct pct_pack_name {
     const char *text, *plural;
     enum pct_number number;
-    bool an; /* "an" rather than "a" */
+    const char *article; /* "a", "an", "the" or "" */
 } pct_pack_name;
 
 typedef struct pct_pack_cutout {

@@ -44,17 +44,19 @@ static bool read_image(struct reading *in, int channels, pct_image *image) {
 }
 
 static percept_status read_names(struct reading *in) {
+    static const char *const articles[] = {"", "a", "an", "the"};
     pct_pack *pack = in->pack;
     for (int32_t i = 0; i < pack->name_count; i++) {
         pct_pack_name *name = &pack->names[i];
         name->text = read_text(in);
         name->plural = read_text(in);
         uint8_t number = pct_cursor_u8(&in->table);
-        name->an = pct_cursor_u8(&in->table) != 0;
-        if (!name->text || !name->plural || number > PCT_NUMBER_MASS || strlen(name->text) >= PCT_NAME_MAX_BYTES ||
-            strlen(name->plural) >= PCT_NAME_MAX_BYTES + 8)
+        uint8_t article = pct_cursor_u8(&in->table);
+        if (!name->text || !name->plural || number > PCT_NUMBER_MASS || article > 3 ||
+            strlen(name->text) >= PCT_NAME_MAX_BYTES || strlen(name->plural) >= PCT_NAME_MAX_BYTES + 8)
             return malformed(in, "a name");
         name->number = (enum pct_number)number;
+        name->article = articles[article];
         if (i && strcmp(pack->names[i - 1].text, name->text) >= 0) return malformed(in, "names out of order");
     }
     return PERCEPT_OK;

@@ -70,7 +70,10 @@ percept_status pct_pack_writer_name(pct_pack_writer *writer, const pct_pack_name
     put_text(writer, TABLE_NAMES, name->text);
     put_text(writer, TABLE_NAMES, name->plural);
     put_u8(&writer->tables[TABLE_NAMES], name->number);
-    put_u8(&writer->tables[TABLE_NAMES], name->an);
+    put_u8(&writer->tables[TABLE_NAMES], *name->article == 0     ? 0
+                                         : *name->article == 't' ? 3
+                                         : name->article[1]      ? 2
+                                                                 : 1);
     writer->counts[TABLE_NAMES]++;
     return check(writer, TABLE_NAMES, error);
 }

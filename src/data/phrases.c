@@ -253,9 +253,9 @@ void phrase_bare(const struct facts *facts, const char *text, char question[QUES
 }
 
 void phrase_indefinite(const struct scene_name *name, const char *adjective, char *out, size_t capacity) {
-    bool an = *adjective ? strchr("aeiou", *adjective) != NULL : name->an;
-    const char *article = name->number != PCT_NUMBER_ONE ? "" : an ? "an " : "a ";
-    snprintf(out, capacity, "%s%s%s%s", article, adjective, *adjective ? " " : "", name->text);
+    const char *article = name->article;
+    if (*adjective && *article && *article != 't') article = strchr("aeiou", *adjective) ? "an" : "a";
+    snprintf(out, capacity, "%s%s%s%s%s", article, *article ? " " : "", adjective, *adjective ? " " : "", name->text);
 }
 
 const char *phrase_number(int number) {

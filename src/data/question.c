@@ -1,10 +1,12 @@
 /* question.c: measures the objects, mixes the task families and keeps the turns. */
 #include "data/question_private.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
 #define TASK_TRIES    10    /* for one turn, families drawn anew */
+#define DRAFT_TRIES   6     /* for one turn, within a family */
 #define DOMINANT      0.55f /* share of the pixels that makes a colour the object's colour */
 #define SECOND_COLOUR 0.22f
 
@@ -58,9 +60,22 @@ static enum pct_task pick_task(const struct facts *facts) {
     return (enum pct_task)task;
 }
 
+/* Two questions that differ in case and marks alone are the same question; and one of each is enough where the answer
+ * says all there is to ask ("describe the picture", "list everything you see"). */
+static uint64_t draft_hash(const struct draft *draft) {
+    bool by_answer =
+        draft->task == PCT_TASK_DESCRIBE || draft->task == PCT_TASK_NAME || draft->task == PCT_TASK_BOX2MASK;
+    const char *text = by_answer ? draft->answer : draft->question;
+    char plain[QUESTION_MAX_BYTES];
+    size_t length = 0;
+    for (; *text; text++)
+        if (*text != '?' && *text != '.') plain[length++] = (char)tolower((unsigned char)*text);
+    uint64_t hash = pct_hash_bytes(plain, length);
+    return draft->in_count ? hash ^ pct_hash_u64(draft->in[0] + 1u + 256u * (unsigned)draft->task) : hash;
+}
+
 static bool asked_before(const struct facts *facts, const struct draft *draft) {
-    uint64_t hash = pct_hash_bytes(draft->question, strlen(draft->question));
-    if (draft->in_count) hash ^= pct_hash_u64(draft->in[0] + 1u);
+    uint64_t hash = draft_hash(draft);
     for (int i = 0; i < facts->asked_count; i++)
         if (facts->asked[i] == hash) return true;
     return false;
@@ -89,9 +104,7 @@ static bool keep(struct facts *facts, const struct draft *draft, int follows) {
         turn->style = (uint8_t)facts->sample->objects[subject].style;
         turn->held_out = held_out(facts, subject);
     }
-    uint64_t hash = pct_hash_bytes(draft->question, strlen(draft->question));
-    if (draft->in_count) hash ^= pct_hash_u64(draft->in[0] + 1u);
-    facts->asked[facts->asked_count++] = hash;
+    facts->asked[facts->asked_count++] = draft_hash(draft);
     facts->sample->turn_count++;
     return true;
 }
@@ -107,7 +120,12 @@ static bool ask(struct facts *facts) {
             idle++;
             if (wanted > 1 || facts->sample->turn_count) continue;
         }
-        if (!draft_task(facts, task, &draft, &second) || asked_before(facts, &draft)) {
+        bool made = false; /* several tries, so that rare families keep their share of the mix */
+        for (int tries = 0; tries < DRAFT_TRIES && !made; tries++) {
+            draft = second = (struct draft){.in_count = 0};
+            made = draft_task(facts, task, &draft, &second) && !asked_before(facts, &draft);
+        }
+        if (!made) {
             idle++;
             continue;
         }

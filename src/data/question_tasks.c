@@ -20,9 +20,9 @@ static void answer_here(struct draft *draft, const struct facts *facts, int obje
     add_out(draft, object);
 }
 
-/* "any glasses", "any bread", "a cup". */
-static void any_or_a(enum pct_number number, const char *a, char *out, size_t capacity) {
-    snprintf(out, capacity, "%s%s", number == PCT_NUMBER_ONE ? "" : "any ", a);
+/* "any glasses", "any bread", "a cup", "the sun". */
+static void any_or_a(const struct scene_name *name, const char *a, char *out, size_t capacity) {
+    snprintf(out, capacity, "%s%s", *name->article ? "" : "any ", a);
 }
 
 static bool draft_refer(const struct facts *facts, struct draft *draft) {
@@ -30,7 +30,7 @@ static bool draft_refer(const struct facts *facts, struct draft *draft) {
     int object = fact_pick_object(facts);
     if (object < 0 || !express(facts, object, &said)) return false;
     char a[160] = "";
-    if (*said.a) any_or_a(fact_name(facts, object)->number, said.a, a, sizeof a);
+    if (*said.a) any_or_a(fact_name(facts, object), said.a, a, sizeof a);
     struct fields fields = {.the = said.the, .a = a, .are = said.plural};
     if (chance(facts, 0.25f)) /* what `percept find` sends */
         phrase_bare(facts, said.the + (chance(facts, 0.6f) ? 4 : 0), draft->question);
@@ -66,7 +66,7 @@ static bool draft_absent(const struct facts *facts, struct draft *draft) {
     char the[80], plain[80], a[96];
     snprintf(the, sizeof the, "the %s", name->text);
     phrase_indefinite(name, "", plain, sizeof plain);
-    any_or_a(name->number, plain, a, sizeof a);
+    any_or_a(name, plain, a, sizeof a);
     struct fields fields = {
         .the = the, .a = a, .plural = name->plural, .name = name->text, .are = name->number == PCT_NUMBER_PLURAL};
     float way = pct_random_float(facts->random);
@@ -211,16 +211,21 @@ static void answer_relation(struct draft *draft, const struct facts *facts, int 
 static bool shows_things(const struct facts *facts) { return facts->background && facts->background->shows_count; }
 
 static bool draft_relation(const struct facts *facts, struct draft *draft) {
-    struct expression anchor_said;
-    enum direction direction;
-    int anchor = fact_pick_object(facts), object;
-    if (anchor < 0 || shows_things(facts) || facts->same[anchor] != 1) return false;
-    if (!find_relation(facts, anchor, &object, &direction)) return false;
-    snprintf(anchor_said.the, sizeof anchor_said.the, "the %s", fact_name(facts, anchor)->text);
-    struct fields fields = {.the = anchor_said.the, .where = direction_text(facts, direction)};
-    phrase_question(facts, PHRASES_RELATION, &fields, draft->question);
-    answer_relation(draft, facts, object);
-    return true;
+    if (shows_things(facts)) return false;
+    int start = (int)pick(facts, (size_t)facts->count);
+    for (int i = 0; i < facts->count; i++) {
+        enum direction direction;
+        int anchor = (start + i) % facts->count, object;
+        if (!facts->sample->objects[anchor].asked || facts->same[anchor] != 1) continue;
+        if (!find_relation(facts, anchor, &object, &direction)) continue;
+        char the[80];
+        snprintf(the, sizeof the, "the %s", fact_name(facts, anchor)->text);
+        struct fields fields = {.the = the, .where = direction_text(facts, direction)};
+        phrase_question(facts, PHRASES_RELATION, &fields, draft->question);
+        answer_relation(draft, facts, object);
+        return true;
+    }
+    return false;
 }
 
 /* ---- describe ---- */

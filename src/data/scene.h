@@ -42,7 +42,7 @@ void pct_scene_source_close(pct_scene_source **source);
 /* The name table, in an order fixed by the assets (sorted by byte): for presence and patch-naming losses. */
 int32_t pct_scene_names(const pct_scene_source *source);
 const char *pct_scene_name(const pct_scene_source *source, int32_t name);
-/* True when training shows that name at all (a name of only held-out pictures does not exist). */
+/* Cut-outs of every split, and backgrounds of one. */
 int32_t pct_scene_cutouts(const pct_scene_source *source);
 int32_t pct_scene_backgrounds(const pct_scene_source *source, enum pct_split split);
 /* A hash over names, cut-outs and backgrounds: two sources with the same fingerprint make the same samples. */
@@ -53,7 +53,7 @@ typedef struct pct_scene_request {
     int32_t questions;     /* turns wanted, 1..32; a picture that does not offer as many gives fewer, never none */
     int32_t objects_min;   /* 0: 1 */
     int32_t objects_max;   /* 0: 8 */
-    bool plain;            /* no blur, noise, colour or JPEG variation (tests, card pictures) */
+    bool plain;            /* no shadow, blur, noise, colour or JPEG variation (tests, card pictures) */
 } pct_scene_request;
 
 /* Makes sample `index`. *sample and all it points to are the arena's. After warm-up (an arena that has grown to its

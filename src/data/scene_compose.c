@@ -4,12 +4,12 @@
 #include "image/filter.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define SOLID_ALPHA   128    /* an object covers a pixel from half its alpha on */
-#define MIN_SHARE     0.0022 /* of the picture: 80 pixels of 192 x 192 */
-#define MIN_VISIBLE   0.5f   /* of the object */
-#define STREAM_SCENES 0x5ce0e5u
+#define SOLID_ALPHA 128    /* an object covers a pixel from half its alpha on */
+#define MIN_SHARE   0.0022 /* of the picture: 80 pixels of 192 x 192 */
+#define MIN_VISIBLE 0.5f   /* of the object */
 
 const char *pct_split_text(enum pct_split split) {
     static const char *const text[PCT_SPLIT_COUNT] = {"training", "calibration", "arrangements", "cutouts"};
@@ -34,6 +34,7 @@ struct composing {
     percept_error *error;
     pct_layer layer, shadow; /* buffers are the arena's and large enough, so rendering never asks for more */
     int32_t covered[SCENE_MAX_OBJECTS];
+    int64_t contrast[SCENE_MAX_OBJECTS]; /* summed over covered pixels */
 };
 
 static percept_status take_buffers(struct composing *in) {
@@ -69,15 +70,24 @@ static void tint_layer(pct_layer *layer, pct_random *random) {
     }
 }
 
+static int difference(const unsigned char *a, const unsigned char *b) {
+    int most = 0;
+    for (int c = 0; c < 3; c++) most = abs(a[c] - b[c]) > most ? abs(a[c] - b[c]) : most;
+    return most;
+}
+
+/* Before the layer is laid over the canvas. */
 static void own_pixels(struct composing *in, int object) {
     const pct_layer *layer = &in->layer;
     for (int y = 0; y < layer->height; y++) {
         const unsigned char *from = layer->rgba + (size_t)y * (size_t)layer->width * 4;
+        const unsigned char *under = pct_image_row(&in->sample->image, layer->y + y) + (size_t)layer->x * 3;
         uint8_t *to = in->sample->owner + (size_t)(layer->y + y) * (size_t)in->request->width + layer->x;
         for (int x = 0; x < layer->width; x++)
             if (from[x * 4 + 3] >= SOLID_ALPHA) {
                 to[x] = (uint8_t)(object + 1);
                 in->covered[object]++;
+                in->contrast[object] += difference(from + x * 4, under + x * 3);
             }
     }
 }
@@ -96,8 +106,8 @@ static percept_status draw(struct composing *in, const struct placed *placed, in
         PCT_TRY(pct_layer_shadow(&in->layer, canvas, light[0] * size, light[1] * size, sigma,
                                  pct_random_between(&in->random, 0.2f, 0.6f), &in->shadow, in->error));
     }
-    pct_layer_over(&in->layer, canvas);
     own_pixels(in, object);
+    pct_layer_over(&in->layer, canvas);
     in->sample->objects[object] = (pct_object){
         .name = cutout->name,
         .text = in->source->names[cutout->name].text,
@@ -153,7 +163,8 @@ static void measure(struct composing *in, int count) {
         if (object.area == 0) continue;
         object.box = (pct_box){(float)x0[k], (float)y0[k], (float)x1[k], (float)y1[k]};
         object.visible = (float)object.area / (float)in->covered[k];
-        object.asked = object.visible >= MIN_VISIBLE && object.area >= MIN_SHARE * width * height;
+        object.asked = object.visible >= MIN_VISIBLE && object.area >= MIN_SHARE * width * height &&
+                       in->contrast[k] >= (int64_t)MIN_CONTRAST * in->covered[k];
         sample->objects[kept++] = object;
         renumber[k + 1] = (uint8_t)kept;
     }
@@ -192,7 +203,7 @@ static percept_status compose(struct composing *in, enum pct_split split) {
     scene_ground_paint(background, &in->sample->image, &in->random);
     pct_arena_mark mark = pct_arena_save(in->arena);
     PCT_TRY(take_layers(in));
-    bool shadows = pct_random_float(&in->random) < 0.55f;
+    bool shadows = pct_random_float(&in->random) < 0.55f && !in->request->plain;
     float light[2] = {pct_random_between(&in->random, -0.06f, 0.06f), pct_random_between(&in->random, 0.01f, 0.08f)};
     for (int i = 0; i < count; i++) PCT_TRY(draw(in, &placed[i], i, shadows, light));
     pct_arena_release(in->arena, mark);
@@ -222,6 +233,6 @@ percept_status pct_scene_compose(const pct_scene_source *source, enum pct_split 
     PCT_TRY(check_request(request, error));
     *sample = (pct_sample){.index = index, .split = pct_split_text(split)};
     struct composing in = {.source = source, .request = request, .arena = arena, .sample = sample, .error = error};
-    pct_random_init(&in.random, seed, STREAM_SCENES + (uint64_t)split, index);
+    pct_random_init(&in.random, seed, SCENE_STREAM + (uint64_t)split, index);
     return compose(&in, split);
 }

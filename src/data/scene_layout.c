@@ -81,7 +81,9 @@ static int pick_cutouts(const pct_scene_source *source, enum pct_split split, co
             name = source->usable.items[pct_random_below(random, (uint32_t)source->usable.count)];
         }
         if (!fits(source, background, names, name_count, name)) continue;
-        int copies = pick_copies(name_count == 0, wanted - count, random);
+        /* "Two scissors" and "two breads" are no English. */
+        int most = source->names[name].number == PCT_NUMBER_ONE ? wanted - count : 1;
+        int copies = pick_copies(name_count == 0, most, random);
         count += add_copies(source, name, held, copies, random, cutouts + count);
         names[name_count++] = name;
     }

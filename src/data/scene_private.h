@@ -11,11 +11,12 @@
 #include "image/compose.h"
 
 #define SCENE_MAX_OBJECTS 8
+#define SCENE_STREAM      0x5ce0e5u /* plus the split: the key of a sample's random numbers */
 
 struct scene_name {
     const char *text, *plural;
     enum pct_number number;
-    bool an;
+    const char *article;          /* "a", "an", "the" or "" */
     int colour;                   /* the colour its text says, or -1 */
     int32_t first, trained_count; /* its trained cut-outs: source->by_name[first ...] */
 };

@@ -156,8 +156,8 @@ static percept_status make_names(struct opening *in) {
     if (!source->names) return no_memory(in);
     for (int32_t i = 0; i < source->pack.name_count; i++) {
         const pct_pack_name *name = &source->pack.names[i];
-        source->names[source->name_count++] =
-            (struct scene_name){name->text, name->plural, name->number, name->an, pct_name_colour(name->text), 0, 0};
+        source->names[source->name_count++] = (struct scene_name){
+            name->text, name->plural, name->number, name->article, pct_name_colour(name->text), 0, 0};
     }
     for (int32_t i = 0; i < in->cutouts.count; i++) {
         const char *text = in->cutouts.items[i].name;
@@ -169,7 +169,7 @@ static percept_status make_names(struct opening *in) {
         source->names[source->name_count++] = (struct scene_name){keep(in, text),
                                                                   keep(in, plural),
                                                                   PCT_NUMBER_ONE,
-                                                                  !strcmp(pct_name_article(NULL, text), "an"),
+                                                                  pct_name_article(NULL, text),
                                                                   pct_name_colour(text),
                                                                   0,
                                                                   0};
@@ -339,8 +339,8 @@ static percept_status make_grounds(struct opening *in) {
 static percept_status set_options(struct opening *in) {
     static const float mix[PCT_TASK_COUNT_] = {
         [PCT_TASK_REFER] = 45,   [PCT_TASK_ABSENT] = 15,  [PCT_TASK_ALL] = 8,
-        [PCT_TASK_NAME] = 10,    [PCT_TASK_COUNT] = 10,   [PCT_TASK_RELATION] = 4,
-        [PCT_TASK_BOX2MASK] = 3, [PCT_TASK_DESCRIBE] = 3, [PCT_TASK_DIALOGUE] = 2,
+        [PCT_TASK_NAME] = 10,    [PCT_TASK_COUNT] = 10,   [PCT_TASK_RELATION] = 9,
+        [PCT_TASK_BOX2MASK] = 3, [PCT_TASK_DESCRIBE] = 3, [PCT_TASK_DIALOGUE] = 3,
     };
     pct_scene_source *source = in->source;
     const pct_scene_options *options = in->options;
