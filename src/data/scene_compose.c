@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SOLID_ALPHA 128    /* an object covers a pixel from half its alpha on */
-#define MIN_SHARE   0.0022 /* of the picture: 80 pixels of 192 x 192 */
-#define MIN_VISIBLE 0.5f   /* of the object */
+#define SOLID_ALPHA  128    /* an object covers a pixel from half its alpha on */
+#define MIN_SHARE    0.0022 /* of the picture: 80 pixels of 192 x 192 */
+#define MIN_VISIBLE  0.5f   /* of the object */
+#define MIN_CONTRAST 20     /* mean difference to what it was drawn over, in levels of the most different channel */
 
 const char *pct_split_text(enum pct_split split) {
     static const char *const text[PCT_SPLIT_COUNT] = {"training", "calibration", "arrangements", "cutouts"};
