@@ -234,7 +234,7 @@ static percept_status run_all(struct runner *run, const pct_feed *feed, percept_
         pct_arena_reset(&run->samples);
         pct_arena_reset(&run->work);
         pct_sample sample;
-        percept_status status = pct_feed_get(feed, i, &run->samples, &sample, error);
+        percept_status status = pct_feed_get(feed, i, false, &run->samples, &sample, error);
         if (status == PERCEPT_OK) status = ask_picture(run, &sample, error);
         if (status != PERCEPT_OK) {
             pct_error_prefix(error, "picture %lld", (long long)i);

@@ -41,6 +41,7 @@ static percept_status forced_losses(pct_trainer *trainer, const pct_feed *feed, 
 static percept_status validate_split(pct_trainer *trainer, enum pct_split split, percept_error *error) {
     pct_feed feed = pct_trainer_feed(trainer, split, PCT_SEED_VALIDATION, trainer->config.run.validate_pictures);
     pct_losses losses;
+    if (feed.count == 0) return PERCEPT_OK;
     PCT_TRY(forced_losses(trainer, &feed, &losses, error));
     pct_eval_report report;
     pct_eval_options options = {.threshold = 0};
@@ -129,15 +130,15 @@ static percept_status save(struct ending *end, percept_error *error) {
 /* Runs the file that was just written, as its users will, over one split. */
 static percept_status examine(struct ending *end, enum pct_split split, uint64_t seed, int64_t count, bool keep,
                               pct_eval_report *report, pct_model **model, percept_error *error) {
-    *report = (pct_eval_report){0};
-    PCT_TRY(pct_model_open(model, end->path, false, error));
     pct_feed feed = pct_trainer_feed(end->trainer, split, seed, count);
+    PCT_TRY(pct_model_open(model, end->path, false, error));
     pct_eval_options options = {.threshold = keep ? 0 : -1, .keep = keep};
     return pct_eval_run(*model, end->trainer->compute, &feed, &options, end->progress, end->context, report, error);
 }
 
 static percept_status calibrate(struct ending *end, percept_error *error) {
-    pct_eval_report report;
+    if (pct_trainer_feed(end->trainer, PCT_SPLIT_CALIBRATION, 0, 1).count == 0) return PERCEPT_OK;
+    pct_eval_report report = {0};
     pct_model *model = NULL;
     percept_status status = examine(end, PCT_SPLIT_CALIBRATION, PCT_SEED_CALIBRATION,
                                     end->trainer->config.run.calibrate, true, &report, &model, error);
@@ -156,11 +157,12 @@ static percept_status calibrate(struct ending *end, percept_error *error) {
 }
 
 static percept_status test_split(struct ending *end, enum pct_split split, percept_error *error) {
-    pct_eval_report report;
+    pct_eval_report report = {0};
     pct_model *model = NULL;
     pct_text json = {0};
     char name[64], data[96], *path = NULL;
-    int64_t count = end->trainer->config.run.test;
+    int64_t count = pct_trainer_feed(end->trainer, split, 0, end->trainer->config.run.test).count;
+    if (count == 0) return PERCEPT_OK;
     percept_status status = examine(end, split, PCT_SEED_TEST, count, false, &report, &model, error);
     if (status == PERCEPT_OK) {
         snprintf(name, sizeof name, "test-%s.json", pct_split_text(split));

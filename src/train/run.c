@@ -14,8 +14,15 @@
 #define SPIKE_KEEP     0.99 /* of the running mean a step */
 
 pct_feed pct_trainer_feed(const pct_trainer *trainer, enum pct_split split, uint64_t seed, int64_t count) {
-    return (pct_feed){
-        .source = trainer->source, .split = split, .seed = seed, .request = trainer->request, .count = count};
+    pct_feed feed = {.source = trainer->source, .split = split, .seed = seed, .request = trainer->request};
+    feed.count = count;
+    if (trainer->dataset) {
+        feed.dataset = trainer->dataset;
+        feed.lines = trainer->lines[split];
+        feed.draw = split == PCT_SPLIT_TRAINING;
+        if (feed.draw || count > trainer->line_count[split]) feed.count = trainer->line_count[split];
+    }
+    return feed;
 }
 
 struct fetch {
@@ -30,8 +37,8 @@ static void fetch_samples(void *context, int64_t begin, int64_t end, int worker)
     for (int64_t i = begin; i < end; i++) {
         pct_arena_reset(&trainer->slots[i]);
         trainer->slot_errors[i].status = PERCEPT_OK;
-        percept_status status = pct_feed_get(fetch->feed, fetch->first + i, &trainer->slots[i], &trainer->samples[i],
-                                             &trainer->slot_errors[i]);
+        percept_status status = pct_feed_get(fetch->feed, fetch->first + i, false, &trainer->slots[i],
+                                             &trainer->samples[i], &trainer->slot_errors[i]);
         trainer->slot_errors[i].status = status;
     }
 }

@@ -24,7 +24,19 @@ static percept_status open_compute(pct_trainer *trainer, percept_error *error) {
     return pct_compute_create(&trainer->compute, trainer->pool, pct_cpu_flags() & options->cpu_mask, error);
 }
 
+static percept_status open_dataset(pct_trainer *trainer, percept_error *error) {
+    const char *folder = trainer->config.data.folder;
+    PCT_TRY(pct_dataset_open(&trainer->dataset, folder, error));
+    for (int s = 0; s < PCT_SPLIT_COUNT; s++) {
+        PCT_TRY(
+            pct_feed_lines(trainer->dataset, (enum pct_split)s, &trainer->lines[s], &trainer->line_count[s], error));
+    }
+    if (trainer->line_count[PCT_SPLIT_TRAINING] > 0) return PERCEPT_OK;
+    return pct_fail(error, PERCEPT_ERROR_INPUT, "%s: holds no picture of the split 'training'", folder);
+}
+
 static percept_status open_source(pct_trainer *trainer, percept_error *error) {
+    if (trainer->config.data.folder[0]) return open_dataset(trainer, error);
     pct_scene_options scenes;
     PCT_TRY(pct_train_scene_options(&trainer->config, &scenes, error));
     return pct_scene_source_open(&trainer->source, &scenes, error);
@@ -117,10 +129,11 @@ static percept_status make_batcher(pct_trainer *trainer, percept_error *error) {
     pct_batcher_options options = {.names = (int32_t)config->data.names,
                                    .object_weight = config->data.object_weight,
                                    .mask_share = config->data.mask_share};
-    int32_t count = pct_scene_names(trainer->source);
+    pct_feed feed = pct_trainer_feed(trainer, PCT_SPLIT_TRAINING, 0, 0);
+    int32_t count = pct_feed_names(&feed);
     const char **names = calloc((size_t)count + 1, sizeof *names);
     if (!names) return pct_fail_memory(error, "names");
-    for (int32_t i = 0; i < count; i++) names[i] = pct_scene_name(trainer->source, i);
+    for (int32_t i = 0; i < count; i++) names[i] = pct_feed_name(&feed, i);
     percept_status status =
         pct_batcher_create(&trainer->batcher, pct_model_get_config(trainer->model),
                            pct_model_get_tokenizer(trainer->model), &options, names, count, trainer->pool, error);
@@ -211,6 +224,8 @@ void pct_trainer_free(pct_trainer *trainer) {
     pct_optimiser_free(&trainer->optimiser);
     pct_model_close(&trainer->model);
     pct_scene_source_close(&trainer->source);
+    pct_dataset_close(&trainer->dataset);
+    for (int s = 0; s < PCT_SPLIT_COUNT; s++) free(trainer->lines[s]);
     pct_compute_destroy(&trainer->compute);
     pct_pool_destroy(&trainer->pool);
     pct_text_free(&trainer->effective);

@@ -23,7 +23,10 @@ typedef struct pct_trainer {
     pct_text effective; /* the config as it is, YAML */
     pct_pool *pool;
     pct_compute *compute;
-    pct_scene_source *source;
+    pct_scene_source *source;        /* scenes, or NULL */
+    pct_dataset *dataset;            /* a folder, or NULL */
+    int64_t *lines[PCT_SPLIT_COUNT]; /* its samples of each split */
+    int64_t line_count[PCT_SPLIT_COUNT];
     pct_model *model;
     pct_optimiser optimiser;
     pct_batcher *batcher;
@@ -48,6 +51,7 @@ void pct_trainer_free(pct_trainer *trainer);
 /* vocabulary.c: a tokenizer from the texts of the training split and all names. */
 percept_status pct_trainer_tokenizer(pct_trainer *trainer, pct_tokenizer **tokenizer, percept_error *error);
 
+/* `count` samples of a split; a data set folder may hold fewer, or none. Training goes on without end. */
 pct_feed pct_trainer_feed(const pct_trainer *trainer, enum pct_split split, uint64_t seed, int64_t count);
 /* Samples first..first+batch-1 of the feed as a batch in trainer->arena, which is reset. */
 percept_status pct_trainer_batch(pct_trainer *trainer, const pct_feed *feed, int64_t first, int32_t count,

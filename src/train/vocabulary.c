@@ -1,14 +1,16 @@
 /* vocabulary.c: a fresh run's tokenizer. See trainer.h. */
+#include "base/size.h"
 #include "tokenizer/bpe_train.h"
 #include "tokenizer/template.h"
 #include "train/trainer.h"
 
 #include <string.h>
 
-#define PICTURES  3000 /* whose texts are counted; small ones, since only the words matter */
-#define SIDE      64
-#define QUESTIONS 12
-#define PER_NAME  30 /* a name counts as often as if it were met so many times */
+#define PICTURES   3000  /* whose texts are counted; small ones, since only the words matter */
+#define MOST_LINES 50000 /* of a data set folder */
+#define SIDE       64
+#define QUESTIONS  12
+#define PER_NAME   30 /* a name counts as often as if it were met so many times */
 
 /* Adds a text without its marks, which are tokens of their own. */
 static percept_status add_text(pct_bpe_trainer *trainer, const char *text, percept_error *error) {
@@ -35,10 +37,12 @@ static percept_status add_samples(pct_trainer *trainer, pct_bpe_trainer *bpe, pe
     percept_status status = PERCEPT_OK;
     pct_arena arena;
     pct_arena_init(&arena, 0);
-    for (int64_t i = 0; i < PICTURES && status == PERCEPT_OK; i++) {
+    int64_t pictures = feed.dataset ? pct_min_i64(feed.count, MOST_LINES) : PICTURES;
+    feed.draw = false;
+    for (int64_t i = 0; i < pictures && status == PERCEPT_OK; i++) {
         pct_sample sample;
         pct_arena_reset(&arena);
-        status = pct_feed_get(&feed, i, &arena, &sample, error);
+        status = pct_feed_get(&feed, i, true, &arena, &sample, error);
         for (int32_t t = 0; status == PERCEPT_OK && t < sample.turn_count; t++) {
             status = add_text(bpe, sample.turns[t].question, error);
             if (status == PERCEPT_OK) status = add_text(bpe, sample.turns[t].answer, error);
@@ -51,10 +55,11 @@ static percept_status add_samples(pct_trainer *trainer, pct_bpe_trainer *bpe, pe
 static percept_status add_names(pct_trainer *trainer, pct_bpe_trainer *bpe, percept_error *error) {
     pct_text text = {0};
     percept_status status = PERCEPT_OK;
-    int32_t count = pct_scene_names(trainer->source);
+    pct_feed feed = pct_trainer_feed(trainer, PCT_SPLIT_TRAINING, 0, 0);
+    int32_t count = pct_feed_names(&feed);
     for (int32_t i = 0; i < count && status == PERCEPT_OK; i++) {
         pct_text_clear(&text);
-        pct_text_printf(&text, " %s", pct_scene_name(trainer->source, i));
+        pct_text_printf(&text, " %s", pct_feed_name(&feed, i));
         status = text.failed ? pct_fail_memory(error, "names")
                              : pct_bpe_trainer_add(bpe, text.data, text.length, PER_NAME, error);
     }
