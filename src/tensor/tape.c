@@ -11,8 +11,6 @@ struct pct_spare {
     size_t size;
 };
 
-#define SPARE_SMALLEST 4096 /* bytes; smaller blocks are not worth the search, and losses stay readable */
-
 void pct_tape_init(pct_tape *tape, pct_compute *compute, pct_arena *arena, bool record, pct_dtype product) {
     PCT_ASSERT(product == PCT_REAL || product == PCT_BF16);
     PCT_ASSERT(product == PCT_REAL || sizeof(pct_real) == sizeof(float));
@@ -21,6 +19,7 @@ void pct_tape_init(pct_tape *tape, pct_compute *compute, pct_arena *arena, bool 
     tape->arena = arena;
     tape->record = record;
     tape->product = product;
+    tape->spare_smallest = 4096;
     pct_random_init(&tape->random, 0, 0, 0);
 }
 
@@ -48,7 +47,7 @@ static size_t rounded(size_t size) { return (size + PCT_ARENA_ALIGN - 1) & ~(siz
 
 void pct_tape_give(pct_tape *tape, void *data, size_t size) {
     size = rounded(size);
-    if (!data || size < SPARE_SMALLEST) return;
+    if (!data || size < tape->spare_smallest) return;
     struct pct_spare *spare = data;
     spare->next = tape->spare;
     spare->size = size;
@@ -67,7 +66,7 @@ void *pct_tape_take(pct_tape *tape, size_t size) {
         if ((*at)->size >= size && (!best || (*at)->size < (*best)->size)) best = at;
         if (best && (*best)->size == size) break;
     }
-    if (size < SPARE_SMALLEST || !best) return take(tape, size);
+    if (size < tape->spare_smallest || !best) return take(tape, size);
     struct pct_spare *spare = *best;
     *best = spare->next;
     if (spare->size > size) pct_tape_give(tape, (unsigned char *)spare + size, spare->size - size);
@@ -101,7 +100,8 @@ pct_tensor *pct_tape_tensor(pct_tape *tape, pct_dtype type, int rank, const int6
         tape->status = PERCEPT_ERROR_RESOURCE;
         return tensor;
     }
-    tensor->data = take(tape, bytes);
+    tensor->data = pct_tape_take(tape, bytes);
+    tensor->owned = true;
     return tensor;
 }
 
@@ -130,6 +130,22 @@ pct_tensor *pct_tape_view(pct_tape *tape, pct_tensor *x, int rank, const int64_t
     return view;
 }
 
+void pct_tape_done(pct_tape *tape, pct_tensor *tensor) {
+    pct_tensor *root = root_of(tensor);
+    size_t bytes;
+    if (pct_tape_failed(tape) || !root->owned || !bytes_of(root->type, root->rank, root->dim, &bytes)) return;
+    if (bytes < tape->spare_smallest) return;
+    if (!root->keeps) {
+        pct_tape_give(tape, root->data, bytes);
+        root->data = NULL;
+        tensor->data = NULL;
+    }
+    if (!root->twin_keeps) {
+        pct_tape_give(tape, root->twin, (size_t)pct_tensor_count(root) * sizeof *root->twin);
+        root->twin = NULL;
+    }
+}
+
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
 static size_t grad_bytes(const pct_tensor *tensor) { return (size_t)pct_tensor_count(tensor) * sizeof(pct_real); }
@@ -150,6 +166,18 @@ pct_real *pct_tape_grad(pct_tape *tape, pct_tensor *tensor) {
     pct_real *grad = pct_tape_grad_fresh(tape, tensor, &fresh);
     if (grad && fresh) memset(grad, 0, grad_bytes(tensor));
     return grad;
+}
+
+pct_real *pct_tape_grad_onto(pct_tape *tape, pct_tensor *tensor, bool *fresh) {
+    pct_tensor *root = root_of(tensor);
+    if (tape->recycle && root->owned && root->keeps == 1 && !root->grad) {
+        root->grad = root->data;
+        root->data = NULL;
+        tensor->grad = root->grad;
+        *fresh = true;
+        return root->grad;
+    }
+    return pct_tape_grad_fresh(tape, tensor, fresh);
 }
 
 bool pct_tape_grad_pass(pct_tape *tape, pct_tensor *from, pct_tensor *to) {
@@ -188,6 +216,7 @@ const uint16_t *pct_tape_twin(pct_tape *tape, pct_tensor *tensor) {
     if (root->type == PCT_BF16) return root->data;
     PCT_ASSERT(root->type == PCT_REAL);
     if (root->twin) return root->twin;
+    PCT_ASSERT(root->data);
     int64_t count = pct_tensor_count(root);
     root->twin = pct_tape_take(tape, (size_t)count * sizeof(uint16_t));
     if (!root->twin) return NULL;
@@ -235,7 +264,7 @@ static void retire(pct_tape *tape, pct_node *node) {
     size_t bytes = (size_t)count * sizeof(pct_real);
     if (output->grad) pct_tape_give(tape, output->grad, bytes);
     output->grad = NULL;
-    if (!tape->recycle || bytes < SPARE_SMALLEST) return;
+    if (!tape->recycle || bytes < tape->spare_smallest) return;
     pct_tape_give(tape, output->data, bytes);
     if (output->twin) pct_tape_give(tape, output->twin, (size_t)count * sizeof(uint16_t));
     output->data = NULL;

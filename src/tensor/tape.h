@@ -6,6 +6,7 @@
  * operations on a failed tape do nothing and return a tensor that has a shape but whose data may be NULL, so whoever
  * reads or writes data itself checks pct_tape_failed() first.
  *
+ * The forward pass reuses memory where it is told to: pct_tape_done() gives back what no recorded operation needs.
  * The way back reuses memory: a tensor's gradient is given back as soon as its maker has read it, so only inputs and
  * parameters keep theirs. With `recycle` set, activations are given back too, and peak memory is that of the forward
  * pass; whoever wants to read one (not a loss: small tensors stay) reads it before pct_tape_back(). */
@@ -41,6 +42,7 @@ struct pct_tape {
     pct_node *last;
     percept_status status; /* sticky until clear */
     struct pct_spare *spare;
+    size_t spare_smallest; /* bytes; smaller blocks are not worth the search, and losses stay readable */
     struct pct_rotary *rotary;
     pct_tensor dummy; /* what is returned when not even a tensor's header fits */
 };
@@ -58,12 +60,20 @@ pct_tensor *pct_tape_zeros(pct_tape *tape, int rank, const int64_t *dim);
 pct_tensor *pct_tape_input(pct_tape *tape, pct_dtype type, int rank, const int64_t *dim, const void *data);
 /* The same data under another shape; gradient and twin are shared with x. */
 pct_tensor *pct_tape_view(pct_tape *tape, pct_tensor *x, int rank, const int64_t *dim);
+/* The caller will not hand this tensor, nor a view of it, to another operation: its memory is given back now, unless an
+ * operation recorded so far reads it on the way back. data is NULL afterwards if it was. Say it of the last name of
+ * some data: of the view or of dropout's result, not of what they were made from. Inputs and parameters are left alone.
+ */
+void pct_tape_done(pct_tape *tape, pct_tensor *tensor);
 /* The tensor's gradient buffer, zeroed when new. NULL when memory is out, as for all below. */
 pct_real *pct_tape_grad(pct_tape *tape, pct_tensor *tensor);
 /* As above, but a new buffer is left undefined and *fresh set: the caller stores every element instead of adding. */
 pct_real *pct_tape_grad_fresh(pct_tape *tape, pct_tensor *tensor, bool *fresh);
 /* Hands the gradient of `from` over to `to` of equal size when `to` has none yet: no copy. False when it has one. */
 bool pct_tape_grad_pass(pct_tape *tape, pct_tensor *from, pct_tensor *to);
+/* As grad_fresh, for an operation that keeps the tensor and can write its gradient over its data: on a recycling tape
+ * they then share memory, unless another operation keeps the data too. Call it last: tensor->data may be NULL after. */
+pct_real *pct_tape_grad_onto(pct_tape *tape, pct_tensor *tensor, bool *fresh);
 /* Memory for the length of a call, reused by later ones; `size` is the same at both. */
 void *pct_tape_take(pct_tape *tape, size_t size);
 void pct_tape_give(pct_tape *tape, void *data, size_t size);

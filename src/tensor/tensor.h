@@ -23,6 +23,8 @@ struct pct_tensor {
     pct_real *grad; /* same shape, or NULL as long as nothing flowed back */
     uint16_t *twin; /* BF16 copy of data, made when a product first asks for it; NULL before */
     bool needs_grad;
+    bool owned;                      /* data is the tape's: pct_tape_done() may give it back */
+    uint16_t keeps, twin_keeps;      /* recorded operations that read data, or the twin, on the way back */
     pct_tensor *base;                /* set for views: data, gradient and twin are this one's; NULL else */
     struct pct_node *maker;          /* the operation it came from; NULL for inputs, parameters and views */
     struct pct_parameter *parameter; /* set for parameters */

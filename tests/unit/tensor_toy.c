@@ -42,6 +42,20 @@ void toy_init(toy *m, int vocabulary, int width, int heads, int kv_heads) {
     m->head_bias = random_parameter(&m->set, "head_bias", 1, (int64_t[]){vocabulary}, true, 0, 0);
 }
 
+/* What went in is not used again. */
+static pct_tensor *rotated(pct_tape *t, pct_tensor *x, int heads, int dim, const int32_t *positions) {
+    pct_tensor *y = pct_op_rotate(t, x, heads, dim, false, 100, positions);
+    pct_tape_done(t, x);
+    return y;
+}
+
+static pct_tensor *added(pct_tape *t, pct_tensor *x, pct_tensor *more) {
+    pct_tensor *y = pct_op_add(t, x, more);
+    pct_tape_done(t, x);
+    pct_tape_done(t, more);
+    return y;
+}
+
 pct_tensor *toy_logits(toy *m, pct_tape *t, const int32_t *ids, const int32_t *positions, int rows,
                        const pct_span *spans, int span_count) {
     int dim = m->width / m->heads;
@@ -51,14 +65,19 @@ pct_tensor *toy_logits(toy *m, pct_tape *t, const int32_t *ids, const int32_t *p
         pct_tensor *h = pct_op_rms_norm(t, x, &l->norm1->tensor, 1e-5f);
         pct_tensor *q = pct_op_linear(t, h, &l->q->tensor, NULL), *k = pct_op_linear(t, h, &l->k->tensor, NULL);
         pct_tensor *v = pct_op_linear(t, h, &l->v->tensor, NULL);
-        q = pct_op_rotate(t, q, m->heads, dim, false, 100, positions);
-        k = pct_op_rotate(t, k, m->kv_heads, dim, false, 100, positions);
+        pct_tape_done(t, h);
+        q = rotated(t, q, m->heads, dim, positions);
+        k = rotated(t, k, m->kv_heads, dim, positions);
         pct_tensor *a = pct_op_attention(t, q, k, v, m->heads, m->kv_heads, spans, span_count);
-        x = pct_op_add(t, x, pct_op_linear(t, a, &l->out->tensor, NULL));
+        x = added(t, x, pct_op_linear(t, a, &l->out->tensor, NULL));
+        pct_tape_done(t, a);
         h = pct_op_rms_norm(t, x, &l->norm2->tensor, 1e-5f);
         pct_tensor *gate = pct_op_linear(t, h, &l->gate->tensor, NULL);
         pct_tensor *up = pct_op_linear(t, h, &l->up->tensor, NULL);
-        x = pct_op_add(t, x, pct_op_linear(t, pct_op_swiglu(t, gate, up), &l->down->tensor, NULL));
+        pct_tape_done(t, h);
+        h = pct_op_swiglu(t, gate, up);
+        x = added(t, x, pct_op_linear(t, h, &l->down->tensor, NULL));
+        pct_tape_done(t, h);
     }
     x = pct_op_layer_norm(t, x, &m->norm->tensor, &m->norm_beta->tensor, 1e-5f);
     return pct_op_linear(t, x, &m->head->tensor, &m->head_bias->tensor);

@@ -45,6 +45,7 @@ pct_tensor *pct_op_activate(pct_tape *tape, pct_tensor *x, enum pct_activation f
     pct_parallel_for(tape->compute->pool, pct_tensor_count(x), PCT_GRAIN / 4, activate_part, &j);
     pct_node *node = pct_tape_record(tape, "activate", activate_back, y, &x, 1, sizeof f);
     if (node) *(enum pct_activation *)node->saved = f;
+    pct_op_keep(node, x);
     return y;
 }
 
@@ -85,6 +86,8 @@ pct_tensor *pct_op_swiglu(pct_tape *tape, pct_tensor *gate, pct_tensor *up) {
     if (pct_tape_failed(tape)) return y;
     job j = {.kernels = &tape->compute->kernels, .y = y->data, .a = gate->data, .b = up->data};
     pct_parallel_for(tape->compute->pool, pct_tensor_count(y), PCT_GRAIN / 4, swiglu_part, &j);
-    pct_tape_record(tape, "swiglu", swiglu_back, y, (pct_tensor *[]){gate, up}, 2, 0);
+    pct_node *node = pct_tape_record(tape, "swiglu", swiglu_back, y, (pct_tensor *[]){gate, up}, 2, 0);
+    pct_op_keep(node, gate);
+    pct_op_keep(node, up);
     return y;
 }

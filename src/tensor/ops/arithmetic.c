@@ -125,7 +125,9 @@ pct_tensor *pct_op_mul(pct_tape *tape, pct_tensor *a, pct_tensor *b) {
     if (pct_tape_failed(tape)) return y;
     job j = {.y = y->data, .a = a->data, .b = b->data};
     run(tape, pct_tensor_count(y), mul_part, &j);
-    pct_tape_record(tape, "mul", mul_back, y, (pct_tensor *[]){a, b}, 2, 0);
+    pct_node *node = pct_tape_record(tape, "mul", mul_back, y, (pct_tensor *[]){a, b}, 2, 0);
+    if (b->needs_grad) pct_op_keep(node, a);
+    if (a->needs_grad) pct_op_keep(node, b);
     return y;
 }
 
@@ -188,6 +190,8 @@ pct_tensor *pct_op_scale_by(pct_tape *tape, pct_tensor *x, pct_tensor *scalar) {
     if (pct_tape_failed(tape)) return y;
     job j = {.y = y->data, .a = x->data, .factor = pct_tensor_data(scalar)[0], .fresh = true};
     run(tape, pct_tensor_count(y), scale_part, &j);
-    pct_tape_record(tape, "scale_by", scale_by_back, y, (pct_tensor *[]){x, scalar}, 2, 0);
+    pct_node *node = pct_tape_record(tape, "scale_by", scale_by_back, y, (pct_tensor *[]){x, scalar}, 2, 0);
+    if (scalar->needs_grad) pct_op_keep(node, x);
+    pct_op_keep(node, scalar);
     return y;
 }

@@ -65,5 +65,9 @@ pct_tensor *pct_op_attention(pct_tape *tape, pct_tensor *q, pct_tensor *k, pct_t
     if (pct_tape_failed(tape)) return y;
     pct_attention_run(tape->compute, &a);
     if (node) *(pct_attention *)node->saved = a;
+    pct_op_keep(node, q);
+    pct_op_keep(node, k);
+    pct_op_keep(node, v);
+    pct_op_keep(node, y);
     return y;
 }

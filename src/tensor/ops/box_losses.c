@@ -50,6 +50,7 @@ pct_tensor *pct_op_l1(pct_tape *tape, pct_tensor *x, const pct_real *target, con
     pct_tensor_data(loss)[0] = (pct_real)(sum * s.share / (double)n);
     pct_node *node = pct_tape_record(tape, "l1", l1_back, loss, &x, 1, sizeof s);
     if (node) *(saved *)node->saved = s;
+    pct_op_keep(node, x);
     return loss;
 }
 
@@ -129,5 +130,6 @@ pct_tensor *pct_op_giou(pct_tape *tape, pct_tensor *box, const pct_real *target,
     pct_tensor_data(loss)[0] = (pct_real)(sum * s.share);
     pct_node *node = pct_tape_record(tape, "giou", giou_back, loss, &box, 1, sizeof s);
     if (node) *(saved *)node->saved = s;
+    pct_op_keep(node, box);
     return loss;
 }

@@ -76,6 +76,21 @@ void pct_op_flow_columns(pct_tape *tape, pct_tensor *to, const pct_real *g, int6
     if (job.to) pct_parallel_for(tape->compute->pool, width, grain, flow_columns, &job);
 }
 
+void pct_op_keep(const pct_node *node, pct_tensor *x) {
+    pct_tensor *root = x->base ? x->base : x;
+    if (node) root->keeps++;
+}
+
+void pct_op_keep_form(const pct_tape *tape, const pct_node *node, pct_tensor *x) {
+    pct_tensor *root = x->base ? x->base : x;
+    if (!node) return;
+    if (tape->product == PCT_BF16) {
+        root->twin_keeps++;
+    } else {
+        root->keeps++;
+    }
+}
+
 typedef struct sum_job {
     pct_op_block_sum *body;
     const void *context;

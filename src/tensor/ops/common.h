@@ -35,6 +35,11 @@ void pct_op_pass(pct_tape *tape, pct_node *node, pct_tensor *to);
 /* Adds the column sums of g (rows,width) to the gradient of `to` (width). */
 void pct_op_flow_columns(pct_tape *tape, pct_tensor *to, const pct_real *g, int64_t rows, int64_t width);
 
+/* The node, when there is one, will read x's data on the way back: pct_tape_done() leaves it. */
+void pct_op_keep(const pct_node *node, pct_tensor *x);
+/* The same for the form that products read: the twin of BF16 products, the data else. */
+void pct_op_keep_form(const pct_tape *tape, const pct_node *node, pct_tensor *x);
+
 /* Sums body(context, block) over `blocks` blocks in their order: the same whatever the thread count. NAN when memory
  * is out (the tape has failed then). */
 typedef double pct_op_block_sum(const void *context, int64_t block);

@@ -40,5 +40,7 @@ pct_tensor *pct_op_conv(pct_tape *tape, pct_tensor *x, pct_tensor *weight, pct_t
     pct_tensor *inputs[] = {x, weight, bias};
     pct_node *node = pct_tape_record(tape, "conv", conv_back, y, inputs, bias ? 3 : 2, sizeof conv);
     if (node) *(pct_conv *)node->saved = conv;
+    pct_op_keep(node, x);
+    pct_op_keep(node, weight);
     return y;
 }

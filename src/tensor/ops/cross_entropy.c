@@ -3,7 +3,8 @@
  *   l = (1-s) (lse(x) - x[t]) + s (lse(x) - mean(x)),  lse = log sum exp, s = smoothing
  *   dx = w/sum(w) * (softmax(x) - (1-s) [t] - s/V) * dloss
  *
- * Nothing is kept: the way back computes the softmax anew, straight into the gradient. Rows that are left out take no
+ * Nothing is kept: the way back computes the softmax anew, straight into the gradient, which on a recycling tape lies
+ * where the logits lay when nobody else reads them. Rows that are left out take no
  * time beyond a zeroed gradient. */
 #include "tensor/ops/common.h"
 
@@ -69,7 +70,7 @@ static void cross_entropy_back(pct_tape *tape, pct_node *node) {
     pct_tensor *x = node->input[0];
     job j = *(const job *)node->saved;
     j.share *= (double)node->output->grad[0];
-    j.dx = pct_tape_grad_fresh(tape, x, &j.fresh);
+    j.dx = pct_tape_grad_onto(tape, x, &j.fresh);
     j.scratch = pct_tape_take(tape, scratch_bytes(tape, j.width));
     if (!j.dx || !j.scratch) return;
     pct_parallel_for(tape->compute->pool, pct_tensor_rows(x), pct_op_grain(4 * j.width), back_part, &j);
@@ -98,5 +99,6 @@ pct_tensor *pct_op_cross_entropy(pct_tape *tape, pct_tensor *logits, const int32
     pct_tensor_data(loss)[0] = (pct_real)(sum * j.share);
     pct_node *node = pct_tape_record(tape, "cross_entropy", cross_entropy_back, loss, &logits, 1, sizeof j);
     if (node) *(job *)node->saved = j;
+    pct_op_keep(node, logits);
     return loss;
 }

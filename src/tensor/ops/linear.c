@@ -125,6 +125,9 @@ pct_tensor *pct_op_linear(pct_tape *tape, pct_tensor *x, pct_tensor *weight, pct
     g.ldc = out;
     g.c = y->data;
     pct_gemm_run(tape->compute, &g);
-    pct_tape_record(tape, "linear", linear_back, y, (pct_tensor *[]){x, weight, bias}, bias ? 3 : 2, 0);
+    pct_tensor *inputs[] = {x, weight, bias};
+    pct_node *node = pct_tape_record(tape, "linear", linear_back, y, inputs, bias ? 3 : 2, 0);
+    if (weight->needs_grad) pct_op_keep_form(tape, node, x);
+    if (x->needs_grad) pct_op_keep_form(tape, node, weight);
     return y;
 }

@@ -84,6 +84,7 @@ pct_tensor *pct_op_bce(pct_tape *tape, pct_tensor *logits, const pct_real *targe
     pct_tensor_data(loss)[0] = (pct_real)(sum * j.share);
     pct_node *node = pct_tape_record(tape, "bce", bce_back, loss, &logits, 1, sizeof j);
     if (node) *(job *)node->saved = j;
+    pct_op_keep(node, logits);
     return loss;
 }
 
@@ -153,5 +154,6 @@ pct_tensor *pct_op_dice(pct_tape *tape, pct_tensor *logits, const pct_real *targ
     pct_tensor_data(loss)[0] = (pct_real)(sum * j.share);
     pct_node *node = pct_tape_record(tape, "dice", dice_back, loss, &logits, 1, sizeof j);
     if (node) *(job *)node->saved = j;
+    pct_op_keep(node, logits);
     return loss;
 }

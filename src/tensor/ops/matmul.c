@@ -57,6 +57,8 @@ pct_tensor *pct_op_matmul_nt(pct_tape *tape, pct_tensor *a, pct_tensor *b) {
     g.c = c->data;
     if (pct_tape_failed(tape)) return c;
     run_batches(tape, g, batches, m * k, n * k, m * n);
-    pct_tape_record(tape, "matmul_nt", matmul_back, c, (pct_tensor *[]){a, b}, 2, 0);
+    pct_node *node = pct_tape_record(tape, "matmul_nt", matmul_back, c, (pct_tensor *[]){a, b}, 2, 0);
+    if (b->needs_grad) pct_op_keep_form(tape, node, a);
+    if (a->needs_grad) pct_op_keep_form(tape, node, b);
     return c;
 }

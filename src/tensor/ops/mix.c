@@ -101,5 +101,6 @@ pct_tensor *pct_op_mix(pct_tape *tape, pct_tensor *const *x, int count, pct_tens
     pct_parallel_for(tape->compute->pool, pct_tensor_count(y), PCT_GRAIN / count + 1, mix_part, &j);
     pct_node *node = pct_tape_record(tape, "mix", mix_back, y, inputs, count + 1, pct_op_bytes(count));
     if (node) memcpy(node->saved, weight, pct_op_bytes(count));
+    for (int i = 0; coef->needs_grad && i < count; i++) pct_op_keep(node, x[i]);
     return y;
 }

@@ -231,5 +231,6 @@ pct_tensor *pct_op_mask_moments(pct_tape *tape, pct_tensor *logits) {
     run(tape, &j, dim[0], moments_part);
     pct_node *node = pct_tape_record(tape, "mask_moments", moments_back, y, &logits, 1, sizeof j);
     if (node) *(job *)node->saved = j;
+    pct_op_keep(node, logits);
     return y;
 }

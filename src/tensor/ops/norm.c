@@ -99,6 +99,8 @@ static pct_tensor *norm(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_te
     const char *name = rms ? "rms_norm" : "layer_norm";
     pct_node *node = pct_tape_record(tape, name, norm_back, y, inputs, beta ? 3 : 2, sizeof j);
     if (node) *(job *)node->saved = j;
+    pct_op_keep(node, x);
+    pct_op_keep(node, gamma);
     return y;
 }
 

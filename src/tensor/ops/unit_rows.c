@@ -61,5 +61,6 @@ pct_tensor *pct_op_unit_rows(pct_tape *tape, pct_tensor *x, pct_real epsilon) {
     pct_parallel_for(tape->compute->pool, pct_tensor_rows(x), pct_op_grain(j.width), unit_part, &j);
     pct_node *node = pct_tape_record(tape, "unit_rows", unit_back, y, &x, 1, sizeof j);
     if (node) *(job *)node->saved = j;
+    pct_op_keep(node, y);
     return y;
 }
