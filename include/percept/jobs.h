@@ -8,8 +8,7 @@
 #define PERCEPT_JOBS_H
 
 #include "percept/api.h"
-#include "percept/progress.h"
-#include "percept/status.h"
+#include "percept/percept.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,12 +20,15 @@ extern "C" {
 
 typedef struct percept_train_options {
     size_t size;
-    const char *config;          /* YAML; docs/training.md lists the keys */
+    const char *config;          /* YAML; docs/training.md lists the keys. NULL: defaults and settings alone */
     const char *const *settings; /* "key=value", each beats the file */
     size_t setting_count;
-    bool resume;       /* go on from the newest checkpoint of the run's folder */
-    int32_t threads;   /* 0: the processors this process may run on */
-    uint32_t cpu_mask; /* as percept_engine_options */
+    bool resume;         /* go on from the newest checkpoint of the run's folder */
+    int32_t threads;     /* 0: as the config says */
+    uint32_t cpu_mask;   /* as percept_engine_options */
+    const char *command; /* stands in the model's card as what made it; NULL: "percept train" */
+    percept_log_fn *log; /* warnings; NULL: dropped */
+    void *log_context;
 } percept_train_options;
 PERCEPT_API void percept_train_options_init(percept_train_options *options);
 /* USAGE: a setting that makes no sense; INPUT: config or data; RESOURCE: memory, disk; WORK: the run diverged (its last
@@ -68,9 +70,18 @@ typedef struct percept_scenes_options {
 PERCEPT_API void percept_scenes_options_init(percept_scenes_options *options);
 PERCEPT_API percept_status percept_scenes_run(const percept_scenes_options *options, percept_progress_fn *progress,
                                               void *context, percept_error *error);
-/* Makes the pack that scenes are composed from out of the fetched packages in `assets` (./dev data). pack NULL:
- * assets/scenes.pack. */
-PERCEPT_API percept_status percept_scenes_prepare(const char *assets, const char *pack, percept_progress_fn *progress,
+typedef struct percept_prepare_options {
+    size_t size;
+    const char *assets; /* folder that holds packages/, as `./dev data` fetches them */
+    const char *lists;  /* folder of names.list and backgrounds.list (share/scenes) */
+    const char *pack;   /* what is written; NULL: scenes.pack in the assets' folder */
+    int32_t threads;
+    percept_log_fn *log; /* packages that are not there, pictures that cannot be read, what was taken; NULL: dropped */
+    void *log_context;
+} percept_prepare_options;
+PERCEPT_API void percept_prepare_options_init(percept_prepare_options *options);
+/* Makes the pack of cut-outs and backgrounds that scenes are composed from. */
+PERCEPT_API percept_status percept_scenes_prepare(const percept_prepare_options *options, percept_progress_fn *progress,
                                                   void *context, percept_error *error);
 
 typedef struct percept_bench_options {

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static percept_status evaluate(const pct_cli_line *line, char **json, char **table, percept_error *error) {
     const pct_cli_settings *s = &line->settings;
@@ -14,20 +15,26 @@ static percept_status evaluate(const pct_cli_line *line, char **json, char **tab
                             "scenes:SPLIT:COUNT:SEED",
                             line->argument_count);
     }
-    char *model = NULL;
+    char *model = NULL, *pack = NULL;
+    bool scenes = strncmp(line->arguments[0], "scenes:", 7) == 0;
     percept_status status = pct_cli_model_path(s, &model, error);
-    if (status != PERCEPT_OK) return status;
+    if (status == PERCEPT_OK && scenes) status = pct_cli_pack_path(s, &pack, error);
+    if (status != PERCEPT_OK) {
+        free(model);
+        return status;
+    }
     percept_eval_options options;
     percept_eval_options_init(&options);
     options.model = model;
     options.data = line->arguments[0];
-    options.pack = s->pack;
+    options.pack = pack;
     options.threshold = (float)s->threshold;
     options.limit = s->limit;
     options.threads = (int32_t)s->threads;
     options.cpu_mask = (uint32_t)s->cpu_mask;
     status = percept_eval_run(&options, pct_cli_progress, NULL, s->json ? json : NULL, s->json ? NULL : table, error);
     free(model);
+    free(pack);
     return status;
 }
 

@@ -10,12 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Given by the build: where `meson install` puts models, relative to the program's folder, and the source tree's. */
+/* Given by the build: where `meson install` puts share/percept, seen from the program's folder, and the source tree. */
 #ifndef PCT_CLI_SHARE
 #error "PCT_CLI_SHARE is not defined: build with meson"
 #endif
-
-static const char model_name[] = "percept-nano.gguf";
 
 void pct_cli_texts_free(pct_cli_texts *texts) {
     for (size_t i = 0; i < texts->count; i++) free(texts->list[i]);
@@ -168,31 +166,57 @@ static char *program_folder(void) {
     return path;
 }
 
-percept_status pct_cli_model_path(const pct_cli_settings *settings, char **out, percept_error *error) {
-    if (settings->model) {
-        *out = strdup(settings->model);
-        return *out ? PERCEPT_OK : pct_cli_fail(error, PERCEPT_ERROR_RESOURCE, "out of memory");
-    }
-    char *program = program_folder();
-    char *share = program ? join(program, PCT_CLI_SHARE) : NULL;
-    char *installed = share ? join(share, model_name) : NULL;
-    char *source = join(PCT_CLI_SOURCE_MODELS, model_name);
-    percept_status status = PERCEPT_OK;
+/* Gives the first of the two paths (both owned here) that is there; NULL when neither is, with the reason. */
+static char *first_readable(char *installed, char *source, const char *what, const char *mend, percept_error *error) {
+    char *found = NULL;
     if (installed && access(installed, R_OK) == 0) {
-        *out = installed;
+        found = installed;
         installed = NULL;
     } else if (source && access(source, R_OK) == 0) {
-        *out = source;
+        found = source;
         source = NULL;
     } else {
-        status = pct_cli_fail(error, PERCEPT_ERROR_INPUT, "no model: neither %s nor %s is there; name one with -m",
-                              installed ? installed : "(unknown)", source ? source : "(unknown)");
+        pct_cli_fail(error, PERCEPT_ERROR_INPUT, "no %s: neither %s nor %s is there; %s", what,
+                     installed ? installed : "(unknown)", source ? source : "(unknown)", mend);
     }
     free(installed);
     free(source);
+    return found;
+}
+
+static percept_status copy_path(const char *path, char **out, percept_error *error) {
+    *out = strdup(path);
+    return *out ? PERCEPT_OK : pct_cli_fail(error, PERCEPT_ERROR_RESOURCE, "out of memory");
+}
+
+/* PROGRAM's folder / SHARE / name; NULL when it cannot be known. */
+static char *installed_path(const char *name) {
+    char *program = program_folder();
+    char *share = program ? join(program, PCT_CLI_SHARE) : NULL;
+    char *path = share ? join(share, name) : NULL;
     free(share);
     free(program);
-    return status;
+    return path;
+}
+
+percept_status pct_cli_model_path(const pct_cli_settings *settings, char **out, percept_error *error) {
+    if (settings->model) return copy_path(settings->model, out, error);
+    *out = first_readable(installed_path("models/percept-nano.gguf"), join(PCT_CLI_SOURCE, "models/percept-nano.gguf"),
+                          "model", "name one with -m", error);
+    return *out ? PERCEPT_OK : error->status;
+}
+
+percept_status pct_cli_pack_path(const pct_cli_settings *settings, char **out, percept_error *error) {
+    if (settings->pack) return copy_path(settings->pack, out, error);
+    *out = first_readable(NULL, join(PCT_CLI_SOURCE, "assets/scenes.pack"), "pack of cut-outs",
+                          "make one with ./dev data, or name one with --pack", error);
+    return *out ? PERCEPT_OK : error->status;
+}
+
+percept_status pct_cli_share_path(const char *name, char **out, percept_error *error) {
+    char *source = join(PCT_CLI_SOURCE "/share", name);
+    *out = first_readable(installed_path(name), source, name, "install percept with its data", error);
+    return *out ? PERCEPT_OK : error->status;
 }
 
 percept_status pct_cli_open_engine(const pct_cli_settings *settings, percept_engine **engine, percept_error *error) {

@@ -25,6 +25,10 @@ void pct_cli_regions_free(percept_region *regions, size_t count);
 /* -m or PERCEPT_MODEL; else percept-nano.gguf in share/percept/models beside the program, then in models/ of the source
  * tree that this program was built from. malloc'd. INPUT with where it was looked for. */
 percept_status pct_cli_model_path(const pct_cli_settings *settings, char **path, percept_error *error);
+/* --pack or PERCEPT_PACK; else assets/scenes.pack of the source tree. malloc'd. INPUT with how to make it. */
+percept_status pct_cli_pack_path(const pct_cli_settings *settings, char **path, percept_error *error);
+/* A folder of share/percept beside the program ("scenes"), or of share/ in the source tree. malloc'd. */
+percept_status pct_cli_share_path(const char *name, char **path, percept_error *error);
 /* Opens it with -t, --cpu-mask, --verbose. */
 percept_status pct_cli_open_engine(const pct_cli_settings *settings, percept_engine **engine, percept_error *error);
 

@@ -1,8 +1,9 @@
 /* scenes.c: `scenes`: composed pictures with questions, as a data set folder. */
 #include "cli/command.h"
+#include "cli/inputs.h"
 #include "cli/terminal.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 static percept_status compose(const pct_cli_settings *s, percept_error *error) {
     if (!s->out) return pct_cli_fail(error, PERCEPT_ERROR_USAGE, "no folder is named; give -o DIR");
@@ -10,6 +11,9 @@ static percept_status compose(const pct_cli_settings *s, percept_error *error) {
         return pct_cli_fail(error, PERCEPT_ERROR_USAGE, "--objects-min %lld is above --objects-max %lld",
                             (long long)s->objects_min, (long long)s->objects_max);
     }
+    char *pack = NULL;
+    percept_status status = s->cutouts && !s->pack ? PERCEPT_OK : pct_cli_pack_path(s, &pack, error);
+    if (status != PERCEPT_OK) return status;
     percept_scenes_options options;
     percept_scenes_options_init(&options);
     options.out = s->out;
@@ -21,11 +25,29 @@ static percept_status compose(const pct_cli_settings *s, percept_error *error) {
     options.questions = (int32_t)s->picture_questions;
     options.objects_min = (int32_t)s->objects_min;
     options.objects_max = (int32_t)s->objects_max;
-    options.pack = s->pack;
+    options.pack = pack;
     options.cutouts = s->cutouts;
     options.backgrounds = s->backgrounds;
     options.threads = (int32_t)s->threads;
-    return percept_scenes_run(&options, pct_cli_progress, NULL, error);
+    status = percept_scenes_run(&options, pct_cli_progress, NULL, error);
+    free(pack);
+    return status;
+}
+
+static percept_status prepare(const pct_cli_settings *s, percept_error *error) {
+    char *lists = NULL;
+    percept_status status = pct_cli_share_path("scenes", &lists, error);
+    if (status != PERCEPT_OK) return status;
+    percept_prepare_options options;
+    percept_prepare_options_init(&options);
+    options.assets = s->prepare;
+    options.lists = lists;
+    options.pack = s->out;
+    options.threads = (int32_t)s->threads;
+    options.log = pct_cli_log;
+    status = percept_scenes_prepare(&options, pct_cli_progress, NULL, error);
+    free(lists);
+    return status;
 }
 
 static int run_scenes(const pct_cli_line *line) {
@@ -35,7 +57,7 @@ static int run_scenes(const pct_cli_line *line) {
     if (line->argument_count) {
         status = pct_cli_fail(&error, PERCEPT_ERROR_USAGE, "\"%.60s\": scenes takes no arguments", line->arguments[0]);
     } else if (s->prepare) {
-        status = percept_scenes_prepare(s->prepare, s->out, pct_cli_progress, NULL, &error);
+        status = prepare(s, &error);
     } else {
         status = compose(s, &error);
     }

@@ -135,7 +135,7 @@ static percept_status render(pct_asked *asked, percept_session *session, percept
     PCT_ASSERT(asked->rendered.object_count == asked->region_count);
     int64_t tokens = (int64_t)asked->rendered.ids.count;
     int32_t context = pct_model_get_config(engine->model)->language.context;
-    int64_t room = (int64_t)context - engine->image_tokens - 2;
+    int64_t room = (int64_t)context - engine->image_tokens - 1;
     if (tokens >= room) {
         return pct_fail(error, PERCEPT_ERROR_USAGE,
                         "the question%s %lld tokens; beside the picture the model has room "

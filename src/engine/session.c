@@ -124,7 +124,9 @@ static percept_status decode(percept_session *session, const void *data, size_t 
                              percept_error *error) {
     const pct_model_config *config = pct_model_get_config(session->engine->model);
     pct_decode_options how = {.max_pixels = options->max_pixels};
-    pct_fit_decode_hint(config->image.fit, config->image.side, &how.min_side, &how.min_long);
+    if (config->image.reduced) {
+        pct_fit_decode_hint(config->image.fit, config->image.side, &how.min_side, &how.min_long);
+    }
     pct_decode_info info = {0};
     double started = pct_clock_seconds();
     PCT_TRY(pct_image_decode(image, data, size, name, &how, &info, error));
