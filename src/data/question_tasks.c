@@ -211,7 +211,7 @@ static void answer_relation(struct draft *draft, const struct facts *facts, int 
 static bool shows_things(const struct facts *facts) { return facts->background && facts->background->shows_count; }
 
 static bool draft_relation(const struct facts *facts, struct draft *draft) {
-    if (shows_things(facts)) return false;
+    if (shows_things(facts) || facts->count == 0) return false;
     int start = (int)pick(facts, (size_t)facts->count);
     for (int i = 0; i < facts->count; i++) {
         enum direction direction;
