@@ -8,7 +8,7 @@
 
 #define PICTURES   3000  /* whose texts are counted; small ones, since only the words matter */
 #define MOST_LINES 50000 /* of a data set folder */
-#define SIDE       64
+#define SIDE       128
 #define QUESTIONS  12
 #define PER_NAME   30 /* a name counts as often as if it were met so many times */
 
