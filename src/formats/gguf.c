@@ -127,6 +127,7 @@ static percept_status read_key(pct_gguf *file, pct_cursor *at, struct gguf_key *
         PCT_TRY(read_array(file, at, key, error));
     } else if (type == PCT_GGUF_STRING) {
         uint64_t length = pct_cursor_u64(at);
+        if (at->failed) return cut_off(error, key->name);
         key->payload = at->offset;
         if (length > pct_cursor_left(at)) {
             return bad(error,

@@ -154,6 +154,15 @@ static void names_of_wild_lengths(void **state) {
     refused(&b, "NUL");
 }
 
+/* Found by fuzzing: the file ends in the middle of a string's length. */
+static void cut_in_a_string_length(void **state) {
+    struct bytes b = head(3, 0, 1);
+    text(&b, "a.key.of.some.length");
+    u32(&b, PCT_GGUF_STRING);
+    u32(&b, 0);
+    refused(&b, "cut off");
+}
+
 static void unknown_and_nested_types(void **state) {
     struct bytes b = head(3, 0, 1);
     text(&b, "a");
@@ -621,6 +630,7 @@ int main(void) {
         cmocka_unit_test(counts_beyond_the_file),
         cmocka_unit_test(string_in_array_past_the_end),
         cmocka_unit_test(names_of_wild_lengths),
+        cmocka_unit_test(cut_in_a_string_length),
         cmocka_unit_test(unknown_and_nested_types),
         cmocka_unit_test(duplicates),
         cmocka_unit_test(dims_that_overflow),
