@@ -98,6 +98,16 @@ typedef struct pct_kernels {
     /* One row: p = softmax(x) (may be in place); returns log(sum exp(x)) */
     pct_real (*softmax)(pct_real *p, const pct_real *x, int64_t count);
 
+    /* The pieces of attention. The largest of count >= 1 elements: */
+    pct_real (*top)(const pct_real *x, int64_t count);
+    /* p = exp(scale*x - shift) (may be in place); returns the sum of p */
+    pct_real (*exp_row)(pct_real *p, const pct_real *x, int64_t count, pct_real scale, pct_real shift);
+    /* ds = p*(ds - delta)*scale */
+    void (*softmax_back)(pct_real *ds, const pct_real *p, int64_t count, pct_real delta, pct_real scale);
+    /* out[j] = q . row j of k; then out[d] += sum_j p[j]*v[j][d] */
+    void (*scores)(pct_real *out, const pct_real *q, const pct_real *k, int64_t ldk, int64_t count, int64_t dim);
+    void (*mix)(pct_real *out, const pct_real *p, const pct_real *v, int64_t ldv, int64_t count, int64_t dim);
+
     /* Rotates `heads` heads of width `head_dim` in each row by position[row]; sign -1 turns back (the gradient).
      * interleaved: pairs (2i, 2i+1), as llama.cpp's LLaMA files; else halves (i, i+head_dim/2). table holds
      * cos,sin of angle position*theta^(-2i/rotary_dim): [position][rotary_dim/2][2]. */

@@ -125,7 +125,7 @@ void pct_tile_product(pct_pool *pool, const pct_tile *tile, pct_real *c, int64_t
  * memory ends the process: callers' sizes are those of their own tensors, which have been allocated before. */
 void *pct_compute_scratch(pct_compute *compute, size_t size);
 
-/* ---- depthwise convolution, attention in plain C ---------------------------------------------------------------- */
+/* ---- depthwise convolution ------------------------------------------------------------------------------------ */
 
 void pct_depthwise_run(pct_compute *compute, const pct_conv *conv, pct_real *y, const pct_real *x, const pct_real *w,
                        const pct_real *bias);
@@ -133,14 +133,5 @@ void pct_depthwise_back(pct_compute *compute, const pct_conv *conv, pct_real *dx
                         const pct_real *x, const pct_real *w);
 /* Sums dy over all positions into dbias, split over channels. */
 void pct_conv_bias_back(pct_compute *compute, const pct_conv *conv, pct_real *dbias, const pct_real *dy);
-
-/* One head's queries [q0,q1) (counted from the span's first). */
-void pct_ref_attend(const pct_attention *attention, const pct_span *span, int head, int32_t q0, int32_t q1);
-/* One key head's share of the way back of spans [s0,s1). */
-void pct_ref_attend_back(const pct_attention *attention, int64_t s0, int64_t s1, int kv_head, const pct_real *dout,
-                         pct_real *dq, pct_real *dk, pct_real *dv);
-/* Where the spans can be cut so that no key row lies on both sides: fills cuts[0..*count] with ascending span numbers,
- * cuts[0] = 0, cuts[*count] = span_count; cuts has span_count + 1 places. */
-void pct_attention_cuts(const pct_attention *attention, int64_t *cuts, int64_t *count);
 
 #endif

@@ -51,6 +51,33 @@ static pct_real softmax(pct_real *p, const pct_real *x, int64_t count) {
     return top + (pct_real)log((double)sum);
 }
 
+static pct_real top(const pct_real *x, int64_t count) {
+    pct_real largest = x[0];
+    for (int64_t i = 1; i < count; i++) largest = x[i] > largest ? x[i] : largest;
+    return largest;
+}
+
+static pct_real exp_row(pct_real *p, const pct_real *x, int64_t count, pct_real scale, pct_real shift) {
+    pct_real sum = 0;
+    for (int64_t i = 0; i < count; i++) {
+        p[i] = (pct_real)exp((double)(scale * x[i] - shift));
+        sum += p[i];
+    }
+    return sum;
+}
+
+static void softmax_back(pct_real *ds, const pct_real *p, int64_t count, pct_real delta, pct_real scale) {
+    for (int64_t i = 0; i < count; i++) ds[i] = p[i] * (ds[i] - delta) * scale;
+}
+
+static void scores(pct_real *out, const pct_real *q, const pct_real *k, int64_t ldk, int64_t count, int64_t dim) {
+    for (int64_t j = 0; j < count; j++) out[j] = dot(q, k + j * ldk, dim);
+}
+
+static void mix(pct_real *out, const pct_real *p, const pct_real *v, int64_t ldv, int64_t count, int64_t dim) {
+    for (int64_t j = 0; j < count; j++) axpy(out, p[j], v + j * ldv, dim);
+}
+
 static void adamw(pct_real *weight, pct_real *m, pct_real *v, const pct_real *gradient, int64_t count, double rate,
                   double beta1, double beta2, double epsilon, double decay, double gradient_scale, int64_t step) {
     const pct_real b1 = (pct_real)beta1, b2 = (pct_real)beta2;
@@ -96,6 +123,11 @@ void pct_ref_loops(pct_kernels *kernels) {
     kernels->sum_squares = sum_squares;
     kernels->dot = dot;
     kernels->softmax = softmax;
+    kernels->top = top;
+    kernels->exp_row = exp_row;
+    kernels->softmax_back = softmax_back;
+    kernels->scores = scores;
+    kernels->mix = mix;
     kernels->adamw = adamw;
     kernels->rotate = rotate;
 }

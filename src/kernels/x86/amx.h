@@ -5,7 +5,9 @@
 #ifndef PCT_KERNELS_X86_AMX_H
 #define PCT_KERNELS_X86_AMX_H
 
-#if !defined(__AMX_TILE__) || !defined(__AMX_BF16__) || !defined(__AVX512BW__) || !defined(__AVX512VL__)
+/* clang up to 14 spells the first two without the inner underscore */
+#if !(defined(__AMX_TILE__) || defined(__AMXTILE__)) || !(defined(__AMX_BF16__) || defined(__AMXBF16__)) ||            \
+    !defined(__AVX512BW__) || !defined(__AVX512VL__)
 #error "this file needs -mamx-tile -mamx-bf16 and AVX-512 F, BW, DQ, VL"
 #endif
 

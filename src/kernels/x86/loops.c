@@ -118,6 +118,58 @@ static float softmax(float *p, const float *x, int64_t count) {
     return highest + logf(total);
 }
 
+static float top(const float *x, int64_t count) {
+    vec largest = v_set(-INFINITY);
+    for (int64_t i = 0; i < count; i += LANES) largest = v_max(largest, load_or(x + i, count - i, -INFINITY));
+    return v_top(largest);
+}
+
+static float exp_row(float *p, const float *x, int64_t count, float scale, float shift) {
+    const vec factor = v_set(scale), less = v_set(-shift);
+    vec sum = v_zero();
+    for (int64_t i = 0; i < count; i += LANES) {
+        const vec e = v_exp(v_fma(load_some(x + i, count - i), factor, less));
+        sum = v_add(sum, keep_some(count - i, e));
+        store_some(p + i, count - i, e);
+    }
+    return v_sum(sum);
+}
+
+static void softmax_back(float *ds, const float *p, int64_t count, float delta, float scale) {
+    const vec less = v_set(delta), factor = v_set(scale);
+    for (int64_t i = 0; i < count; i += LANES) {
+        const int64_t left = count - i;
+        store_some(ds + i, left, v_mul(v_mul(load_some(p + i, left), v_sub(load_some(ds + i, left), less)), factor));
+    }
+}
+
+static void scores(float *out, const float *q, const float *k, int64_t ldk, int64_t count, int64_t dim) {
+    int64_t j = 0;
+    for (; j + 4 <= count; j += 4, k += 4 * ldk) {
+        vec s[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
+        for (int64_t d = 0; d < dim; d += LANES) {
+            const vec x = load_some(q + d, dim - d);
+            for (int i = 0; i < 4; i++) s[i] = v_fma(x, load_some(k + i * ldk + d, dim - d), s[i]);
+        }
+        for (int i = 0; i < 4; i++) out[j + i] = v_sum(s[i]);
+    }
+    for (; j < count; j++, k += ldk) out[j] = dot(q, k, dim);
+}
+
+static void mix(float *out, const float *p, const float *v, int64_t ldv, int64_t count, int64_t dim) {
+    for (int64_t d = 0; d < dim; d += LANES) {
+        const int64_t left = dim - d;
+        vec even = load_some(out + d, left), odd = v_zero();
+        int64_t j = 0;
+        for (; j + 2 <= count; j += 2) {
+            even = v_fma(v_set(p[j]), load_some(v + j * ldv + d, left), even);
+            odd = v_fma(v_set(p[j + 1]), load_some(v + (j + 1) * ldv + d, left), odd);
+        }
+        if (j < count) even = v_fma(v_set(p[j]), load_some(v + j * ldv + d, left), even);
+        store_some(out + d, left, v_add(even, odd));
+    }
+}
+
 static void adamw(float *weight, float *m, float *v, const float *gradient, int64_t count, double rate, double beta1,
                   double beta2, double epsilon, double decay, double gradient_scale, int64_t step) {
     const vec b1 = v_set((float)beta1), b2 = v_set((float)beta2), scale = v_set((float)gradient_scale);
@@ -147,5 +199,10 @@ void NAME(pct_x86_loops)(pct_kernels *kernels) {
     kernels->sum_squares = sum_squares;
     kernels->dot = dot;
     kernels->softmax = softmax;
+    kernels->top = top;
+    kernels->exp_row = exp_row;
+    kernels->softmax_back = softmax_back;
+    kernels->scores = scores;
+    kernels->mix = mix;
     kernels->adamw = adamw;
 }
