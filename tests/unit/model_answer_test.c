@@ -1,0 +1,266 @@
+/* Answering agrees with training: what is generated token by token through the cache has the likelihood, the boxes and
+ * the masks that one teacher-forced pass gives; a batch of prompts answers like each alone. */
+#include "base/cpu.h"
+#include "model/state.h"
+#include "toy.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PROMPTS 3
+
+typedef struct fixture {
+    pct_pool *pool;
+    pct_compute *compute;
+    pct_model *model;
+    pct_state *state;
+    toy_set toy;
+    pct_prompt prompts[PROMPTS];
+    pct_region_in region;
+    pct_real *mask;
+} fixture;
+
+/* Weights far enough from their start that answers differ from each other. */
+static void stir(pct_parameters *set) {
+    pct_random random;
+    pct_random_init(&random, 8, 0, 0);
+    for (size_t i = 0; i < set->count; i++) {
+        pct_parameter *p = set->list[i];
+        for (int64_t k = 0; k < pct_tensor_count(&p->tensor); k++)
+            pct_tensor_data(&p->tensor)[k] += 0.1f * pct_random_normal(&random);
+        p->version++;
+    }
+}
+
+static void open_fixture(fixture *f, pct_model_config config) {
+    percept_error error = {0};
+    *f = (fixture){0};
+    config.language.context = 96;
+    config.language.vocabulary = 320;
+    assert_true(toy_create(&f->toy, &config));
+    assert_int_equal(pct_pool_create(&f->pool, 2, &error), PERCEPT_OK);
+    assert_int_equal(pct_compute_create(&f->compute, f->pool, pct_cpu_flags(), &error), PERCEPT_OK);
+    assert_int_equal(pct_model_create(&f->model, &f->toy.config, f->toy.tokenizer, 4, &error), PERCEPT_OK);
+    f->toy.tokenizer = NULL;
+    stir(&f->model->parameters);
+    assert_int_equal(pct_state_create(&f->state, f->model, f->compute, &error), PERCEPT_OK);
+    f->state->tape.product = PCT_REAL; /* comparisons are to rounding */
+    assert_int_equal(pct_state_encode(f->state, f->toy.batch.pixels, &error), PERCEPT_OK);
+    f->prompts[0] = toy_prompt(&f->toy, "where is the red box?");
+    f->prompts[1] = toy_prompt(&f->toy, "find it");
+    /* The third gives a region of its own, as a mask. */
+    f->prompts[2] = toy_prompt(&f->toy, "what is the blue box here");
+    int32_t *ids = pct_arena_take(&f->toy.arena, (size_t)f->prompts[2].count * sizeof *ids);
+    memcpy(ids, f->prompts[2].ids, (size_t)f->prompts[2].count * sizeof *ids);
+    ids[3] = f->model->object;
+    int side = f->model->config.heads.mask_encoder_side;
+    f->mask = calloc((size_t)(side * side), sizeof *f->mask);
+    for (int i = 0; i < side * side / 2; i++) f->mask[i] = 1;
+    f->region = (pct_region_in){.source = PCT_REGION_MASK, .mask = f->mask};
+    f->prompts[2].ids = ids;
+    f->prompts[2].regions = &f->region;
+    f->prompts[2].region_count = 1;
+}
+
+static void close_fixture(fixture *f) {
+    free(f->mask);
+    pct_state_destroy(&f->state);
+    pct_model_close(&f->model);
+    pct_compute_destroy(&f->compute);
+    pct_pool_destroy(&f->pool);
+    toy_free(&f->toy);
+}
+
+/* One teacher-forced pass over prompt and reply; the reply's regions are the targets. */
+static pct_losses teach(fixture *f, const pct_prompt *prompt, const pct_reply *reply) {
+    pct_arena *arena = &f->toy.arena, step;
+    int32_t eos = pct_tokenizer_eos(f->model->tokenizer), ended = reply->finish == PCT_FINISH_STOP;
+    int32_t rows = prompt->count + reply->count;
+    int32_t *ids = pct_arena_take(arena, (size_t)rows * sizeof *ids);
+    int32_t *targets = pct_arena_take(arena, (size_t)rows * sizeof *targets);
+    memcpy(ids, prompt->ids, (size_t)prompt->count * sizeof *ids);
+    memcpy(ids + prompt->count, reply->ids, (size_t)reply->count * sizeof *ids);
+    for (int32_t i = 0; i < rows; i++) targets[i] = i + 1 < prompt->count ? -1 : i + 1 < rows ? ids[i + 1] : -1;
+    if (ended) targets[rows - 1] = eos;
+    pct_batch_object *objects = pct_arena_take(arena, (size_t)(reply->region_count + 1) * sizeof *objects);
+    int32_t count = 0, side = pct_model_config_mask_side(&f->model->config);
+    for (int32_t i = 0; i < prompt->count; i++)
+        if (ids[i] == f->model->object)
+            objects[count++] = (pct_batch_object){.row = i, .source = PCT_REGION_MASK, .mask_in = f->mask};
+    for (int32_t i = 0; i < reply->region_count; i++) {
+        const pct_region_out *region = &reply->regions[i];
+        pct_real *mask = pct_arena_take(arena, (size_t)(side * side) * sizeof *mask);
+        for (int32_t k = 0; k < side * side; k++) mask[k] = region->mask[k] > 0;
+        pct_batch_object object = {.row = prompt->count + region->token, .answer = true, .mask = mask};
+        memcpy(object.box, region->box, sizeof object.box);
+        objects[count++] = object;
+    }
+    pct_batch_segment segment = {0, 0, rows};
+    pct_batch batch = {.pictures = 1,
+                       .pixels = f->toy.batch.pixels,
+                       .rows = rows,
+                       .ids = ids,
+                       .targets = targets,
+                       .segment_count = 1,
+                       .segments = &segment,
+                       .object_count = count,
+                       .objects = objects};
+    pct_tape tape;
+    pct_losses losses;
+    pct_loss_weights weights;
+    pct_loss_weights_default(&weights);
+    pct_arena_init(&step, 0);
+    pct_tape_init(&tape, f->compute, &step, false, PCT_REAL);
+    pct_model_loss(f->model, &tape, &batch, &weights, &losses);
+    assert_int_equal(pct_tape_status(&tape, NULL), PERCEPT_OK);
+    pct_arena_free(&step);
+    return losses;
+}
+
+/* Draws answers until enough regions were met; each must agree with the teacher-forced pass. */
+static void check_teacher_forced(pct_model_config config) {
+    fixture f;
+    percept_error error = {0};
+    int regions = 0, replied = 0;
+    open_fixture(&f, config);
+    for (uint64_t seed = 0; seed < 60 && regions < 4; seed++) {
+        pct_reply replies[PROMPTS];
+        pct_answer_options options = {.max_tokens = 30, .masks = true, .temperature = 1.3f, .top_p = 1, .seed = seed};
+        assert_int_equal(pct_state_answer(f.state, f.prompts, PROMPTS, &options, replies, &error), PERCEPT_OK);
+        for (int i = 0; i < PROMPTS; i++) {
+            /* The token that made an answer unparsable is not in it. */
+            if (replies[i].finish == PCT_FINISH_UNPARSABLE || replies[i].count == 0) continue;
+            pct_losses losses = teach(&f, &f.prompts[i], &replies[i]);
+            assert_float_equal(losses.language * losses.tokens, -replies[i].log_probability,
+                               1e-3 * (1 - replies[i].log_probability));
+            replied++;
+            regions += replies[i].region_count;
+            if (replies[i].region_count == 0) continue;
+            /* Corners of an untrained box may be the wrong way round, and are ordered in the reply. */
+            assert_float_equal(losses.box_iou, 1, 1e-3);
+            assert_float_equal(losses.mask_iou, 1, 2e-2);
+        }
+    }
+    assert_true(replied > 3 && regions >= 4);
+    close_fixture(&f);
+}
+
+static pct_model_config plain_config(void) {
+    pct_model_config c = toy_config();
+    c.heads.box = PCT_BOX_PLAIN;
+    c.language.prefix = PCT_PREFIX_CAUSAL;
+    c.language.tied = 0;
+    c.vision.stem = PCT_STEM_PATCH;
+    c.vision.fine = PCT_FINE_SECOND;
+    c.heads.mask_queries = 1;
+    return c;
+}
+
+static void teacher_forced_nano(void **state) { check_teacher_forced(toy_config()); }
+static void teacher_forced_paper(void **state) { check_teacher_forced(plain_config()); }
+
+/* Greedy answers: argmax of the teacher-forced pass, and the same alone as among others. */
+static void greedy(void **unused) {
+    fixture f;
+    percept_error error = {0};
+    pct_reply together[PROMPTS], alone;
+    int32_t ids[PROMPTS][40], counts[PROMPTS];
+    double likelihood[PROMPTS];
+    pct_answer_options options = {.max_tokens = 24, .masks = true};
+    open_fixture(&f, toy_config());
+    assert_int_equal(pct_state_answer(f.state, f.prompts, PROMPTS, &options, together, &error), PERCEPT_OK);
+    for (int i = 0; i < PROMPTS; i++) {
+        assert_true(together[i].count > 0 && together[i].count <= 24);
+        counts[i] = together[i].count;
+        memcpy(ids[i], together[i].ids, (size_t)counts[i] * sizeof(int32_t));
+        likelihood[i] = together[i].log_probability;
+        if (together[i].finish != PCT_FINISH_UNPARSABLE)
+            assert_float_equal(teach(&f, &f.prompts[i], &together[i]).token_accuracy, 1, 0);
+    }
+    for (int i = 0; i < PROMPTS; i++) {
+        assert_int_equal(pct_state_answer(f.state, &f.prompts[i], 1, &options, &alone, &error), PERCEPT_OK);
+        assert_int_equal(alone.count, counts[i]);
+        assert_memory_equal(alone.ids, ids[i], (size_t)counts[i] * sizeof(int32_t));
+        assert_float_equal(alone.log_probability, likelihood[i], 1e-3);
+    }
+    close_fixture(&f);
+}
+
+static bool stop_after_four(void *context, int32_t prompt, int32_t id, const pct_region_out *region) {
+    return ++*(int *)context >= 4;
+}
+
+static void limits(void **unused) {
+    fixture f;
+    percept_error error = {0};
+    pct_reply replies[PROMPTS];
+    int tokens = 0;
+    open_fixture(&f, toy_config());
+    pct_answer_options options = {.max_tokens = 2};
+    assert_int_equal(pct_state_answer(f.state, f.prompts, PROMPTS, &options, replies, &error), PERCEPT_OK);
+    for (int i = 0; i < PROMPTS; i++)
+        assert_true(replies[i].count <= 2 && (replies[i].count < 2 || replies[i].finish == PCT_FINISH_LENGTH));
+    options = (pct_answer_options){.max_tokens = 30, .deadline = 1e-9};
+    assert_int_equal(pct_state_answer(f.state, f.prompts, 1, &options, replies, &error), PERCEPT_OK);
+    assert_true(replies[0].count <= 1 && (replies[0].count == 0 || replies[0].finish == PCT_FINISH_TIME));
+    options = (pct_answer_options){.max_tokens = 30, .token = stop_after_four, .context = &tokens};
+    assert_int_equal(pct_state_answer(f.state, f.prompts, PROMPTS, &options, replies, &error), PERCEPT_OK);
+    assert_true(tokens >= 4 && tokens <= 6);
+
+    int32_t many[200] = {0};
+    pct_prompt prompt = {.ids = many, .count = 200};
+    assert_int_equal(pct_state_answer(f.state, &prompt, 1, &options, replies, &error), PERCEPT_ERROR_USAGE);
+    assert_non_null(strstr(error.message, "context"));
+    prompt.count = 0;
+    assert_int_equal(pct_state_answer(f.state, &prompt, 1, &options, replies, &error), PERCEPT_ERROR_USAGE);
+    prompt = f.prompts[2];
+    prompt.region_count = 0;
+    assert_int_equal(pct_state_answer(f.state, &prompt, 1, &options, replies, &error), PERCEPT_ERROR_USAGE);
+    assert_non_null(strstr(error.message, "<obj>"));
+
+    /* Words alone: no picture, no region in the answer. */
+    pct_state_forget(f.state);
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        options = (pct_answer_options){.max_tokens = 30, .temperature = 1.3f, .top_p = 0.99f, .seed = seed};
+        assert_int_equal(pct_state_answer(f.state, f.prompts, 2, &options, replies, &error), PERCEPT_OK);
+        assert_int_equal(replies[0].region_count + replies[1].region_count, 0);
+    }
+    close_fixture(&f);
+}
+
+/* After the first questions, others of the same size take no more memory from the system. */
+static void no_growth(void **unused) {
+    fixture f;
+    percept_error error = {0};
+    pct_reply replies[PROMPTS];
+    pct_answer_options options = {.max_tokens = 20, .masks = true, .temperature = 1, .top_p = 0.9f};
+    open_fixture(&f, toy_config());
+    size_t step = 0, cache = 0;
+    for (int round = 0; round < 12; round++) {
+        options.seed = (uint64_t)round / 2;
+        assert_int_equal(pct_state_encode(f.state, f.toy.batch.pixels, &error), PERCEPT_OK);
+        assert_int_equal(pct_state_answer(f.state, f.prompts, PROMPTS, &options, replies, &error), PERCEPT_OK);
+        if (round == 0) step = f.state->step.reserved;
+        if (round == 0) cache = (size_t)f.state->cache.capacity;
+    }
+    assert_int_equal(f.state->step.reserved, step);
+    assert_int_equal(f.state->cache.capacity, cache);
+    close_fixture(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(teacher_forced_nano),
+        cmocka_unit_test(teacher_forced_paper),
+        cmocka_unit_test(greedy),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(no_growth),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
