@@ -239,6 +239,7 @@ static percept_status set_value(pct_cli_settings *settings, const option_row *ro
     return PERCEPT_OK;
 }
 
+/* `options`: those that no flag has set. */
 static percept_status read_environment(pct_cli_settings *settings, uint64_t options, percept_error *error) {
     for (int i = 0; i < PCT_CLI_OPTION_COUNT; i++) {
         const option_row *row = &rows[i];
@@ -293,7 +294,7 @@ static percept_status refuse_unknown(uint64_t options, const char *name, size_t 
 /* argv[*at] and, when its value stands apart, argv[*at + 1]. */
 typedef struct reader {
     pct_cli_line *line;
-    uint64_t options;
+    uint64_t options, given; /* that may be given, that were */
     bool takes_config;
     int argc, at;
     char **argv;
@@ -324,6 +325,7 @@ static percept_status read_long(reader *r, const char *text, percept_error *erro
     if (!row && r->takes_config && memchr(text, '.', length)) return add_config(r, text, error);
     if (!row) return refuse_unknown(r->options, text, length, error);
     char label[64];
+    r->given |= PCT_CLI_BIT(row - rows);
     snprintf(label, sizeof label, "--%s", row->name);
     if (row->kind == FLAG) return set_value(&r->line->settings, row, label, attached ? attached : "1", error);
     const char *value = attached ? attached : next_value(r);
@@ -335,6 +337,7 @@ static percept_status read_letter(reader *r, const char *text, percept_error *er
     const option_row *row = find_letter(r->options, text[0]);
     char label[64];
     if (!row) return pct_cli_fail(error, PERCEPT_ERROR_USAGE, "unknown option -%c", text[0]);
+    r->given |= PCT_CLI_BIT(row - rows);
     snprintf(label, sizeof label, "-%c", row->letter);
     if (row->kind == FLAG) {
         if (text[1]) return pct_cli_fail(error, PERCEPT_ERROR_USAGE, "%s takes no value", label);
@@ -380,10 +383,9 @@ percept_status pct_cli_parse(pct_cli_line *line, uint64_t options, bool takes_co
     line->config = calloc((size_t)argc + 1, sizeof *line->config);
     if (!line->arguments || !line->config) return pct_cli_fail(error, PERCEPT_ERROR_RESOURCE, "out of memory");
     options |= PCT_CLI_GENERAL;
-    percept_status status = read_environment(&line->settings, options, error);
-    if (status != PERCEPT_OK) return status;
     reader r = {.line = line, .options = options, .takes_config = takes_config, .argc = argc, .argv = argv};
-    return read_all(&r, error);
+    percept_status status = read_all(&r, error);
+    return status == PERCEPT_OK ? read_environment(&line->settings, options & ~r.given, error) : status;
 }
 
 void pct_cli_line_free(pct_cli_line *line) {
