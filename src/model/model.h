@@ -20,6 +20,9 @@ percept_status pct_model_create(pct_model **model, const pct_model_config *confi
  * Every tensor that the config asks for must be there with its shape; nothing is believed unchecked. A missing or
  * unreadable file is PERCEPT_ERROR_INPUT, one that is malformed or not for this program PERCEPT_ERROR_MODEL. */
 percept_status pct_model_open(pct_model **model, const char *path, bool trainable, percept_error *error);
+/* The same over bytes that the caller keeps until close (8-byte aligned), not trainable. `name` stands in messages. */
+percept_status pct_model_open_memory(pct_model **model, const char *name, const void *data, size_t size,
+                                     percept_error *error);
 void pct_model_close(pct_model **model);
 
 /* How a score comes from what the model says about a region: sigmoid(scale*quality + token*log p(<obj>) + offset). */

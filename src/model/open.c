@@ -170,23 +170,37 @@ static percept_status read_parts(pct_model **out, const pct_gguf *file, bool tra
     return PERCEPT_OK;
 }
 
-percept_status pct_model_open(pct_model **out, const char *path, bool trainable, percept_error *error) {
-    *out = NULL;
-    pct_gguf *file = NULL;
+/* Takes over the file. */
+static percept_status open_file(pct_model **out, pct_gguf *file, const char *path, bool trainable,
+                                percept_error *error) {
     pct_model *model = NULL;
-    PCT_TRY(pct_gguf_open(&file, path, error));
     percept_status status = check_kind(file, error);
     if (status == PERCEPT_OK) status = read_parts(&model, file, trainable, error);
     if (model) {
         model->file = file;
-        model->path = strdup(path);
-        if (!model->path && status == PERCEPT_OK) status = pct_fail_memory(error, "model");
+        model->path = path ? strdup(path) : NULL;
+        if (path && !model->path && status == PERCEPT_OK) status = pct_fail_memory(error, "model");
     } else {
         pct_gguf_close(&file);
     }
     if (status != PERCEPT_OK) pct_model_close(&model);
     *out = model;
     return status;
+}
+
+percept_status pct_model_open(pct_model **model, const char *path, bool trainable, percept_error *error) {
+    *model = NULL;
+    pct_gguf *file = NULL;
+    PCT_TRY(pct_gguf_open(&file, path, error));
+    return open_file(model, file, path, trainable, error);
+}
+
+percept_status pct_model_open_memory(pct_model **model, const char *name, const void *data, size_t size,
+                                     percept_error *error) {
+    *model = NULL;
+    pct_gguf *file = NULL;
+    PCT_TRY(pct_gguf_open_memory(&file, name, data, size, error));
+    return open_file(model, file, NULL, false, error);
 }
 
 const char *pct_model_get_hash(const pct_model *model) {
