@@ -14,6 +14,7 @@ void pct_kernels_init(pct_kernels *kernels, uint32_t cpu_flags) {
         pct_x86_loops_avx2(kernels);
         pct_x86_norms_avx2(kernels);
         pct_x86_activations_avx2(kernels);
+        pct_x86_matvec_avx2(kernels);
     }
 #endif
 #ifdef PCT_HAVE_AVX512
@@ -21,6 +22,10 @@ void pct_kernels_init(pct_kernels *kernels, uint32_t cpu_flags) {
         pct_x86_loops_avx512(kernels);
         pct_x86_norms_avx512(kernels);
         pct_x86_activations_avx512(kernels);
+        pct_x86_matvec_avx512(kernels);
     }
+#endif
+#ifdef PCT_HAVE_VNNI
+    if (cpu_flags & PCT_CPU_AVX512_VNNI) pct_x86_matvec_vnni(kernels);
 #endif
 }

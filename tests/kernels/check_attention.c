@@ -17,7 +17,8 @@ static struct pack make_pictures(check *c) {
     struct pack p = {.count = 0};
     const int pictures = 1 + (int)check_below(c, 3), causal = (int)check_below(c, 2);
     for (int i = 0; i < pictures; i++) {
-        const int32_t prefix = (int32_t)check_size(c, 90), begin = (int32_t)p.rows;
+        /* now and then more than one block of keys (512) */
+        const int32_t prefix = (int32_t)check_size(c, check_below(c, 8) ? 90 : 700), begin = (int32_t)p.rows;
         p.spans[p.count++] = (pct_span){begin, prefix, 0, 0, begin, prefix, causal && check_below(c, 2)};
         p.rows += prefix;
         const int segments = (int)check_below(c, 5);
@@ -33,7 +34,7 @@ static struct pack make_pictures(check *c) {
 /* Decoding: few queries at the end of a long run of keys. */
 static struct pack make_decode(check *c) {
     struct pack p = {.count = 1};
-    const int32_t keys = (int32_t)check_size(c, 300), queries = 1 + (int32_t)check_below(c, keys < 4 ? keys : 4);
+    const int32_t keys = (int32_t)check_size(c, 1200), queries = 1 + (int32_t)check_below(c, keys < 4 ? keys : 4);
     p.spans[0] = (pct_span){0, queries, 0, 0, 0, keys, 1};
     p.rows = keys;
     return p;

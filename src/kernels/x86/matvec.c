@@ -1,0 +1,179 @@
+/* matvec.c: products of stored rows with one vector, as fast as the rows come from memory.
+ *
+ * Compiled for AVX2, for AVX-512 and for AVX-512 VNNI. Integer blocks: |w| (unsigned) times x with w's sign, 32 at a
+ * time; |w| <= 128 and |x| <= 127, so pairs of products fit 16 bits and nothing saturates. */
+#include "kernels/x86/vector.h"
+
+#ifdef __AVX512VNNI__
+#define FILL pct_x86_matvec_vnni
+#else
+#define FILL NAME(pct_x86_matvec)
+#endif
+
+/* Four neighbouring products summed in each of 8 lanes. */
+static inline __m256i products(__m256i w, __m256i x) {
+    const __m256i size = _mm256_sign_epi8(w, w), turned = _mm256_sign_epi8(x, w);
+#ifdef __AVX512VNNI__
+    return _mm256_dpbusd_epi32(_mm256_setzero_si256(), size, turned);
+#else
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(size, turned), _mm256_set1_epi16(1));
+#endif
+}
+
+static inline float half_at(const uint8_t *bytes) {
+    uint16_t bits;
+    memcpy(&bits, bytes, sizeof bits);
+    return _cvtsh_ss(bits);
+}
+
+static inline __m256i load_32(const void *from) { return _mm256_loadu_si256(from); }
+
+static inline float sum_8(__m256 a) {
+    __m128 x = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_add_ss(x, _mm_shuffle_ps(x, x, 1)));
+}
+
+static inline __m256 add_block(__m256 sum, float scale, __m256i w, const pct_input_q8 *x) {
+    const __m256 product = _mm256_cvtepi32_ps(products(w, load_32(x->q)));
+    return _mm256_fmadd_ps(_mm256_set1_ps(scale * x->scale), product, sum);
+}
+
+static void matvec_q8_0(float *out, const void *w, size_t row_bytes, const void *x, int64_t columns, int64_t r0,
+                        int64_t r1) {
+    const pct_input_q8 *vector = x;
+    const int64_t blocks = columns / 32;
+    for (int64_t r = r0; r < r1; r++) {
+        const uint8_t *block = (const uint8_t *)w + (size_t)r * row_bytes;
+        __m256 even = _mm256_setzero_ps(), odd = even;
+        int64_t b = 0;
+        for (; b + 2 <= blocks; b += 2, block += 68) {
+            even = add_block(even, half_at(block), load_32(block + 2), vector + b);
+            odd = add_block(odd, half_at(block + 34), load_32(block + 36), vector + b + 1);
+        }
+        if (b < blocks) even = add_block(even, half_at(block), load_32(block + 2), vector + b);
+        out[r] = sum_8(_mm256_add_ps(even, odd));
+    }
+}
+
+/* 16 bytes of nibbles: low ones are elements 0..15, high ones 16..31. */
+static inline __m256i nibbles(const uint8_t *from) {
+    const __m128i bytes = _mm_loadu_si128((const __m128i *)from);
+    const __m256i both = _mm256_set_m128i(_mm_srli_epi16(bytes, 4), bytes);
+    return _mm256_and_si256(both, _mm256_set1_epi8(15));
+}
+
+static void matvec_q4_0(float *out, const void *w, size_t row_bytes, const void *x, int64_t columns, int64_t r0,
+                        int64_t r1) {
+    const pct_input_q8 *vector = x;
+    for (int64_t r = r0; r < r1; r++) {
+        const uint8_t *block = (const uint8_t *)w + (size_t)r * row_bytes;
+        __m256 sum = _mm256_setzero_ps();
+        for (int64_t b = 0; b < columns / 32; b++, block += 18)
+            sum = add_block(sum, half_at(block), _mm256_sub_epi8(nibbles(block + 2), _mm256_set1_epi8(8)), vector + b);
+        out[r] = sum_8(sum);
+    }
+}
+
+static void matvec_q4_1(float *out, const void *w, size_t row_bytes, const void *x, int64_t columns, int64_t r0,
+                        int64_t r1) {
+    const pct_input_q8 *vector = x;
+    for (int64_t r = r0; r < r1; r++) {
+        const uint8_t *block = (const uint8_t *)w + (size_t)r * row_bytes;
+        __m256 sum = _mm256_setzero_ps();
+        float minima = 0;
+        for (int64_t b = 0; b < columns / 32; b++, block += 20) {
+            sum = add_block(sum, half_at(block), nibbles(block + 4), vector + b);
+            minima += half_at(block + 2) * vector[b].scale * (float)vector[b].sum;
+        }
+        out[r] = sum_8(sum) + minima;
+    }
+}
+
+/* The same roundings as the plain form, element for element. */
+static void input_q8(void *y, const float *x, int64_t count) {
+    pct_input_q8 *block = y;
+    for (int64_t b = 0; b < count / 32; b++, block++, x += 32) {
+        __m256 top = _mm256_setzero_ps();
+        const __m256 sign = _mm256_set1_ps(-0.0f);
+        for (int i = 0; i < 32; i += 8) top = _mm256_max_ps(top, _mm256_andnot_ps(sign, _mm256_loadu_ps(x + i)));
+        __m128 half = _mm_max_ps(_mm256_castps256_ps128(top), _mm256_extractf128_ps(top, 1));
+        half = _mm_max_ps(half, _mm_movehl_ps(half, half));
+        half = _mm_max_ss(half, _mm_shuffle_ps(half, half, 1));
+        const float scale = _mm_cvtss_f32(half) / 127, inverse = scale != 0 ? 1 / scale : 0;
+        __m256i q[4], sum = _mm256_setzero_si256();
+        for (int i = 0; i < 4; i++) {
+            q[i] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8 * i), _mm256_set1_ps(inverse)));
+            sum = _mm256_add_epi32(sum, q[i]);
+        }
+        const __m256i words0 = _mm256_packs_epi32(q[0], q[1]), words1 = _mm256_packs_epi32(q[2], q[3]);
+        const __m256i bytes =
+            _mm256_permutevar8x32_epi32(_mm256_packs_epi16(words0, words1), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+        _mm256_storeu_si256((__m256i *)(void *)block->q, bytes);
+        __m128i total = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+        total = _mm_add_epi32(total, _mm_shuffle_epi32(total, 0x4e));
+        total = _mm_add_epi32(total, _mm_shuffle_epi32(total, 0xb1));
+        block->scale = scale;
+        block->sum = _mm_cvtsi128_si32(total);
+    }
+}
+
+static inline __m256 widen_bf16(const uint16_t *from) {
+    const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)from));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+}
+static inline __m256 widen_f16(const uint16_t *from) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)from)); }
+static inline __m256 widen_f32(const float *from) { return _mm256_loadu_ps(from); }
+
+#define MATVEC(name, type, widen, one)                                                                                 \
+    static void matvec_##name(float *out, const void *w, size_t row_bytes, const void *x, int64_t columns, int64_t r0, \
+                              int64_t r1) {                                                                            \
+        const float *vector = x;                                                                                       \
+        for (int64_t r = r0; r < r1; r++) {                                                                            \
+            const type *row = (const type *)(const void *)((const uint8_t *)w + (size_t)r * row_bytes);                \
+            __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;                                                \
+            int64_t k = 0;                                                                                             \
+            for (; k + 32 <= columns; k += 32) {                                                                       \
+                s0 = _mm256_fmadd_ps(widen(row + k), _mm256_loadu_ps(vector + k), s0);                                 \
+                s1 = _mm256_fmadd_ps(widen(row + k + 8), _mm256_loadu_ps(vector + k + 8), s1);                         \
+                s2 = _mm256_fmadd_ps(widen(row + k + 16), _mm256_loadu_ps(vector + k + 16), s2);                       \
+                s3 = _mm256_fmadd_ps(widen(row + k + 24), _mm256_loadu_ps(vector + k + 24), s3);                       \
+            }                                                                                                          \
+            float sum = sum_8(_mm256_add_ps(_mm256_add_ps(s0, s1), _mm256_add_ps(s2, s3)));                            \
+            for (; k < columns; k++) sum += one(row[k]) * vector[k];                                                   \
+            out[r] = sum;                                                                                              \
+        }                                                                                                              \
+    }
+MATVEC(f32, float, widen_f32, )
+MATVEC(bf16, uint16_t, widen_bf16, pct_float_of_bf16)
+MATVEC(f16, uint16_t, widen_f16, pct_float_of_half)
+
+static void row_f16(float *y, const void *x, int64_t count) {
+    const uint16_t *bits = x;
+    int64_t i = 0;
+    for (; i + 8 <= count; i += 8) _mm256_storeu_ps(y + i, widen_f16(bits + i));
+    for (; i < count; i++) y[i] = pct_float_of_half(bits[i]);
+}
+
+static void row_q8_0(float *y, const void *x, int64_t count) {
+    const uint8_t *block = x;
+    for (int64_t b = 0; b < count / 32; b++, block += 34, y += 32) {
+        const __m256 scale = _mm256_set1_ps(half_at(block));
+        for (int i = 0; i < 32; i += 8) {
+            const __m256i wide = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(block + 2 + i)));
+            _mm256_storeu_ps(y + i, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(wide)));
+        }
+    }
+}
+
+void FILL(pct_kernels *kernels) {
+    kernels->matvec_input[PCT_Q8_0] = kernels->matvec_input[PCT_Q4_0] = kernels->matvec_input[PCT_Q4_1] = input_q8;
+    kernels->matvec[PCT_Q8_0] = matvec_q8_0;
+    kernels->matvec[PCT_Q4_0] = matvec_q4_0;
+    kernels->matvec[PCT_Q4_1] = matvec_q4_1;
+    kernels->matvec[PCT_REAL] = matvec_f32;
+    kernels->matvec[PCT_BF16] = matvec_bf16;
+    kernels->matvec[PCT_F16] = matvec_f16;
+    kernels->dequantise[PCT_F16] = row_f16;
+    kernels->dequantise[PCT_Q8_0] = row_q8_0;
+}
