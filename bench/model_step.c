@@ -1,5 +1,6 @@
 /* model_step: times a training step on a batch of noise: forward, backward, and the forward's parts.
- * usage: model_step [pictures] [questions] [steps] [f32|bf16] */
+ * usage: model_step [pictures] [questions] [steps] [f32|bf16] [threads]
+ * With one thread, times are of the processor, not of the wall: they hold on a busy machine too. */
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "batch_random.h"
@@ -8,8 +9,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static double part_times[64];
+static bool one_thread;
+
+static double now(void) {
+    struct timespec t;
+    if (!one_thread) return pct_clock_seconds();
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
 
 /* Way back by operation, to see where the time goes. */
 typedef struct op_time {
@@ -24,9 +34,9 @@ static void back_profiled(pct_tape *tape, pct_tensor *loss) {
     memset(op_times, 0, sizeof op_times);
     for (pct_node *node = tape->last; node; node = node->previous) {
         if (!node->output->grad) continue;
-        double start = pct_clock_seconds();
+        double start = now();
         node->back(tape, node);
-        double taken = pct_clock_seconds() - start;
+        double taken = now() - start;
         int i = 0;
         while (op_times[i].operation && strcmp(op_times[i].operation, node->operation)) i++;
         op_times[i].operation = node->operation;
@@ -37,19 +47,19 @@ static void back_profiled(pct_tape *tape, pct_tensor *loss) {
 
 static double forward_parts(pct_model *model, pct_tape *tape, const pct_batch *batch) {
     int32_t side = model->config.image.side;
-    double t0 = pct_clock_seconds();
+    double t0 = now();
     pct_tensor *pixels = pct_tape_input(tape, PCT_REAL, 4, (int64_t[]){batch->pictures, side, side, 3}, batch->pixels);
     pct_tower_apply(tape, &model->tower, pixels);
-    double t1 = pct_clock_seconds();
+    double t1 = now();
     pct_sight sight = pct_model_see(tape, model, pixels, true);
-    double t2 = pct_clock_seconds();
+    double t2 = now();
     int32_t count = 0, *picture = pct_tape_ints(tape, batch->object_count);
     for (int32_t i = 0; i < batch->object_count; i++)
         if (batch->objects[i].answer) picture[count++] = batch->objects[i].picture;
     pct_tensor *states = pct_tape_zeros(tape, 2, (int64_t[]){count, model->config.language.width});
-    double t3 = pct_clock_seconds();
+    double t3 = now();
     pct_model_regions(tape, model, &sight.keys, states, picture);
-    double t4 = pct_clock_seconds();
+    double t4 = now();
     part_times[0] += t1 - t0;
     part_times[1] += t2 - t1 - (t1 - t0);
     part_times[2] += t4 - t3;
@@ -58,14 +68,15 @@ static double forward_parts(pct_model *model, pct_tape *tape, const pct_batch *b
 
 int main(int argc, char **argv) {
     int pictures = argc > 1 ? atoi(argv[1]) : 8, questions = argc > 2 ? atoi(argv[2]) : 6;
-    int steps = argc > 3 ? atoi(argv[3]) : 5;
+    int steps = argc > 3 ? atoi(argv[3]) : 5, threads = argc > 5 ? atoi(argv[5]) : 0;
+    one_thread = threads == 1;
     percept_error error = {0};
     pct_pool *pool = NULL;
     pct_compute *compute = NULL;
     pct_model *model = NULL;
     pct_model_config config;
     pct_model_config_default(&config);
-    if (pct_pool_create(&pool, 0, &error) || pct_compute_create(&compute, pool, pct_cpu_flags(), &error) ||
+    if (pct_pool_create(&pool, threads, &error) || pct_compute_create(&compute, pool, pct_cpu_flags(), &error) ||
         pct_model_create(&model, &config, NULL, 1, &error)) {
         fprintf(stderr, "%s\n", error.message);
         return 1;
@@ -94,15 +105,15 @@ int main(int argc, char **argv) {
     pct_loss_weights_default(&loss_weights);
     for (int step = 0; step < steps; step++) {
         pct_losses losses;
-        double t0 = pct_clock_seconds();
+        double t0 = now();
         pct_tensor *loss = pct_model_loss(model, &tape, &batch, &loss_weights, &losses);
-        double t1 = pct_clock_seconds();
+        double t1 = now();
         size_t forward_bytes = arena.used;
         if (step == steps - 1)
             back_profiled(&tape, loss);
         else
             pct_tape_back(&tape, loss);
-        double t2 = pct_clock_seconds();
+        double t2 = now();
         printf("step %d: loss %.4f forward %.1f ms back %.1f ms, %.1f pictures/s, arena %zu + %zu MB\n", step,
                losses.total, (t1 - t0) * 1e3, (t2 - t1) * 1e3, pictures / (t2 - t0), forward_bytes >> 20,
                (arena.used - forward_bytes) >> 20);
