@@ -1,0 +1,218 @@
+/* Parts of the model one by one, against values that were worked out by hand or by another way. */
+#include "base/cpu.h"
+#include "heads/quality.h"
+#include "model/model_private.h"
+#include "tiny_model.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+typedef struct bench {
+    pct_compute *compute;
+    pct_arena arena;
+    pct_tape tape;
+} bench;
+
+static void open_bench(bench *b) {
+    assert_int_equal(pct_compute_create(&b->compute, NULL, 0, NULL), PERCEPT_OK);
+    pct_arena_init(&b->arena, 0);
+    pct_tape_init(&b->tape, b->compute, &b->arena, false, PCT_REAL);
+}
+static void close_bench(bench *b) {
+    pct_arena_free(&b->arena);
+    pct_compute_destroy(&b->compute);
+}
+
+/* 3 x 3 to 5 x 5 with corners aligned: every second target is a source, the others lie half way. */
+static void patch_kernel(void **state) {
+    bench b;
+    open_bench(&b);
+    const float from[9] = {1, 2, 3, 4, 5, 6, 7, 8, 10};
+    const float wanted[25] = {1,    1.5f, 2,    2.5f, 3,    2.5f,  3, 3.5f, 4,    4.5f, 4, 4.5f, 5,
+                              5.5f, 6,    5.5f, 6,    6.5f, 7.25f, 8, 7,    7.5f, 8,    9, 10};
+    pct_taps taps = pct_taps_bilinear_aligned(&b.tape, 3, 5);
+    pct_tensor *x = pct_tape_input(&b.tape, PCT_REAL, 3, (int64_t[]){1, 9, 1}, from);
+    pct_tensor *y = pct_op_apply_taps(&b.tape, x, &taps);
+    assert_int_equal(y->dim[1], 25);
+    for (int i = 0; i < 25; i++) assert_float_equal(pct_tensor_data(y)[i], wanted[i], 1e-6);
+    close_bench(&b);
+}
+
+/* One axis of 2 to 4, a = -0.75: the source of target 1 is 0.25, its taps (at -1, 0, 1, 2, held at the border) weigh
+ * -0.10546875, 0.87890625, 0.26171875, -0.03515625; target 0 mirrors that at -0.25. */
+static void position_table(void **state) {
+    bench b;
+    open_bench(&b);
+    const float from[4] = {0, 1, 0, 1}; /* varies along x alone */
+    pct_taps taps = pct_taps_bicubic(&b.tape, 2, 4);
+    pct_tensor *x = pct_tape_input(&b.tape, PCT_REAL, 3, (int64_t[]){1, 4, 1}, from);
+    pct_tensor *y = pct_op_apply_taps(&b.tape, x, &taps);
+    double inner = 0.26171875 - 0.03515625, outer = -0.10546875;
+    const double wanted[4] = {outer, inner, 1 - inner, 1 - outer};
+    for (int i = 0; i < 16; i++) assert_float_equal(pct_tensor_data(y)[i], wanted[i % 4], 1e-6);
+    close_bench(&b);
+}
+
+static void logits_of_shares(void **state) {
+    bench b;
+    open_bench(&b);
+    const float shares[4] = {0.5f, 0.75f, 0, 1};
+    pct_tensor *x = pct_tape_input(&b.tape, PCT_REAL, 1, (int64_t[]){4}, shares);
+    const pct_real *y = pct_tensor_data(pct_op_logit(&b.tape, x, 0.01f));
+    assert_float_equal(y[0], 0, 1e-6);
+    assert_float_equal(y[1], log(3), 1e-6);
+    assert_float_equal(y[2], -log(99), 1e-4);
+    assert_float_equal(y[3], log(99), 1e-4);
+    close_bench(&b);
+}
+
+/* LoRA starts as nothing, then adds alpha/rank B A x; the base below it does not learn. */
+static void low_rank(void **state) {
+    bench b;
+    pct_parameters set;
+    pct_linear adapted, plain;
+    open_bench(&b);
+    pct_parameters_init(&set);
+    pct_builder builder = {.set = &set, .seed = 1, .trainable = true, .frozen = true};
+    builder.lora.rank = 2;
+    builder.lora.alpha = 6;
+    builder.lora.targets = "attn_q,attn_v";
+    pct_linear_build(&adapted, &builder, 3, 4, false, 1, "blk.%d.attn_v", 0);
+    pct_linear_build(&plain, &builder, 3, 4, false, 1, "blk.%d.attn_k", 0);
+    assert_int_equal(builder.status, PERCEPT_OK);
+    assert_non_null(adapted.lora_a);
+    assert_null(plain.lora_a);
+    assert_string_equal(adapted.lora_b->name, "blk.0.attn_v.weight.lora_b");
+    assert_true(adapted.lora_a->trainable && adapted.lora_b->trainable);
+    assert_false(adapted.weight->trainable || plain.weight->trainable);
+    const float row[3] = {1, -2, 0.5f};
+    pct_tensor *x = pct_tape_input(&b.tape, PCT_REAL, 2, (int64_t[]){1, 3}, row);
+    pct_tensor *base = pct_op_linear(&b.tape, x, &adapted.weight->tensor, NULL);
+    pct_tensor *first = pct_linear_apply(&b.tape, &adapted, x);
+    for (int i = 0; i < 4; i++) assert_float_equal(pct_tensor_data(first)[i], pct_tensor_data(base)[i], 0);
+    pct_real *down = pct_tensor_data(&adapted.lora_a->tensor), *up = pct_tensor_data(&adapted.lora_b->tensor);
+    for (int i = 0; i < 6; i++) down[i] = (float)(i + 1); /* A x = (1-4+1.5, 4-10+3) = (-1.5, -3) */
+    for (int i = 0; i < 8; i++) up[i] = i % 2 ? 1 : 2;    /* B A x = 2*-1.5 - 3 = -6 */
+    adapted.lora_a->version++;
+    adapted.lora_b->version++;
+    pct_tensor *second = pct_linear_apply(&b.tape, &adapted, x);
+    for (int i = 0; i < 4; i++) assert_float_equal(pct_tensor_data(second)[i], pct_tensor_data(base)[i] - 18, 1e-5);
+    pct_parameters_free(&set);
+    close_bench(&b);
+}
+
+/* A weight's first values depend on seed and name alone, have the deviation asked for and no tails. */
+static void first_weights(void **state) {
+    pct_parameters one, two;
+    pct_parameters_init(&one);
+    pct_parameters_init(&two);
+    pct_builder a = {.set = &one, .seed = 5, .trainable = true}, b = {.set = &two, .seed = 5, .trainable = true};
+    const int64_t dim[2] = {64, 100};
+    pct_build_weight(&a, PCT_INIT_NORMAL, 1, 2, dim, true, false, "another");
+    pct_parameter *x = pct_build_weight(&a, PCT_INIT_FAN, 0.5, 2, dim, true, false, "w");
+    pct_parameter *y = pct_build_weight(&b, PCT_INIT_FAN, 0.5, 2, dim, true, false, "w");
+    assert_memory_equal(x->tensor.data, y->tensor.data, 6400 * sizeof(float));
+    double squares = 0, largest = 0;
+    for (int i = 0; i < 6400; i++) {
+        double w = (double)pct_tensor_data(&x->tensor)[i];
+        squares += w * w;
+        largest = fmax(largest, fabs(w));
+    }
+    assert_float_equal(sqrt(squares / 6400), 0.05, 0.002);
+    assert_true(largest < 0.05 * 2 / 0.8796 + 1e-6);
+    pct_parameters_free(&one);
+    pct_parameters_free(&two);
+}
+
+static void sampling(void **state) {
+    const pct_real logits[5] = {0, 1, 3, 2.5f, -4};
+    pct_real probability[5];
+    int32_t order[5], counts[5] = {0};
+    double sum = 0, log_probability;
+    for (int i = 0; i < 5; i++) sum += exp((double)logits[i]);
+    pct_sampler s = {.probability = probability, .order = order};
+    pct_random_init(&s.random, 1, 0, 0);
+    assert_int_equal(pct_sample(&s, logits, 5, &log_probability), 2);
+    assert_float_equal(log_probability, 3 - log(sum), 1e-6);
+    /* The two likeliest hold e^3+e^2.5 = 32.3 of 36.0: 0.8 lets both in and no other. */
+    s.temperature = 1;
+    s.top_p = 0.8f;
+    for (int i = 0; i < 4000; i++) counts[pct_sample(&s, logits, 5, &log_probability)]++;
+    assert_int_equal(counts[0] + counts[1] + counts[4], 0);
+    assert_float_equal(counts[2] / 4000.0, exp(3) / (exp(3) + exp(2.5)), 0.03);
+    /* All of it. */
+    s.top_p = 1;
+    memset(counts, 0, sizeof counts);
+    for (int i = 0; i < 20000; i++) counts[pct_sample(&s, logits, 5, &log_probability)]++;
+    for (int i = 0; i < 5; i++) assert_float_equal(counts[i] / 20000.0, exp((double)logits[i]) / sum, 0.012);
+    /* A tiny top_p is the likeliest; a high temperature is nearly even. */
+    s.top_p = 1e-6f;
+    for (int i = 0; i < 50; i++) assert_int_equal(pct_sample(&s, logits, 5, &log_probability), 2);
+    s.top_p = 1;
+    s.temperature = 1000;
+    memset(counts, 0, sizeof counts);
+    for (int i = 0; i < 5000; i++) counts[pct_sample(&s, logits, 5, &log_probability)]++;
+    for (int i = 0; i < 5; i++) assert_float_equal(counts[i] / 5000.0, 0.2, 0.03);
+}
+
+static void overlaps(void **state) {
+    const pct_real a[4] = {0, 0, 0.5f, 0.5f}, b[4] = {0.25f, 0, 0.75f, 0.5f}, turned[4] = {0.5f, 0.5f, 0, 0};
+    const pct_real empty[4] = {0.2f, 0.2f, 0.2f, 0.2f};
+    assert_float_equal(pct_region_box_iou(a, b), 1.0 / 3, 1e-6);
+    assert_float_equal(pct_region_box_iou(a, turned), 1, 1e-6);
+    assert_float_equal(pct_region_box_iou(empty, empty), 0, 0);
+    const pct_real logits[4] = {1, 1, -1, -1}, target[4] = {1, 0, 0.6f, 0.2f}, none[4] = {-1, -1, -1, -1};
+    assert_float_equal(pct_region_mask_iou(logits, target, 4), 1.0 / 3, 1e-6);
+    assert_float_equal(pct_region_mask_iou(none, empty, 4), 1, 0);
+}
+
+/* The masks of several objects in one pass are those of each alone, whatever pictures they belong to. */
+static void objects_apart(void **state) {
+    bench b;
+    pct_model *model = NULL;
+    pct_model_config config = tiny_config(TINY_NANO);
+    open_bench(&b);
+    assert_int_equal(pct_model_create(&model, &config, NULL, 3, NULL), PERCEPT_OK);
+    pct_real *pixels = pct_arena_take(&b.arena, sizeof(pct_real) * 2 * 32 * 32 * 3);
+    for (int i = 0; i < 2 * 32 * 32 * 3; i++) pixels[i] = sinf(0.37f * (float)i + 0.001f * (float)(i % 97));
+    pct_tensor *input = pct_tape_input(&b.tape, PCT_REAL, 4, (int64_t[]){2, 32, 32, 3}, pixels);
+    pct_sight sight = pct_model_see(&b.tape, model, input, true);
+    pct_real *rows = pct_arena_take(&b.arena, sizeof(pct_real) * 3 * 16);
+    for (int i = 0; i < 48; i++) rows[i] = cosf(1.7f * (float)i);
+    const int32_t pictures[3] = {1, 0, 1};
+    pct_tensor *states = pct_tape_input(&b.tape, PCT_REAL, 2, (int64_t[]){3, 16}, rows);
+    pct_regions all = pct_model_regions(&b.tape, model, &sight.keys, states, pictures);
+    int64_t cells = all.logits->dim[1] * all.logits->dim[2];
+    for (int i = 0; i < 3; i++) {
+        pct_tensor *state_alone = pct_tape_input(&b.tape, PCT_REAL, 2, (int64_t[]){1, 16}, rows + 16 * i);
+        pct_regions alone = pct_model_regions(&b.tape, model, &sight.keys, state_alone, &pictures[i]);
+        for (int64_t k = 0; k < cells; k++)
+            assert_float_equal(pct_tensor_data(alone.logits)[k], pct_tensor_data(all.logits)[i * cells + k], 1e-4);
+        for (int k = 0; k < 4; k++)
+            assert_float_equal(pct_tensor_data(alone.boxes)[k], pct_tensor_data(all.boxes)[4 * i + k], 1e-4);
+    }
+    /* The same state over the other picture is another mask. */
+    pct_tensor *first = pct_tape_input(&b.tape, PCT_REAL, 2, (int64_t[]){1, 16}, rows);
+    pct_regions moved = pct_model_regions(&b.tape, model, &sight.keys, first, &pictures[1]);
+    double apart = 0;
+    for (int64_t k = 0; k < cells; k++)
+        apart = fmax(apart, fabs((double)(pct_tensor_data(moved.logits)[k] - pct_tensor_data(all.logits)[k])));
+    assert_true(apart > 1e-3);
+    pct_model_close(&model);
+    close_bench(&b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(patch_kernel), cmocka_unit_test(position_table), cmocka_unit_test(logits_of_shares),
+        cmocka_unit_test(low_rank),     cmocka_unit_test(first_weights),  cmocka_unit_test(sampling),
+        cmocka_unit_test(overlaps),     cmocka_unit_test(objects_apart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
