@@ -1,5 +1,5 @@
 /* model_step: times a training step on a batch of noise: forward, backward, and the forward's parts.
- * usage: model_step [pictures] [questions] [steps] [f32|bf16] [threads]
+ * usage: model_step [pictures] [questions] [steps] [f32|bf16] [threads] [side]
  * With one thread, times are of the processor, not of the wall: they hold on a busy machine too. */
 #include "base/clock.h"
 #include "base/cpu.h"
@@ -76,6 +76,7 @@ int main(int argc, char **argv) {
     pct_model *model = NULL;
     pct_model_config config;
     pct_model_config_default(&config);
+    if (argc > 6) config.image.side = atoi(argv[6]);
     if (pct_pool_create(&pool, threads, &error) || pct_compute_create(&compute, pool, pct_cpu_flags(), &error) ||
         pct_model_create(&model, &config, NULL, 1, &error)) {
         fprintf(stderr, "%s\n", error.message);

@@ -18,22 +18,29 @@ static void build_cross(pct_cross *cross, pct_builder *builder, int64_t width, i
     pct_linear_build(&cross->out, builder, inside, width, true, 1, "%s.out", base);
 }
 
+/* Channels after an upscaling step: a quarter of the width, halved at each step, `channels` after the last. */
+static int64_t up_channels(const pct_mask_decoder_options *o, int step, bool last) {
+    int64_t channels = o->width >> (2 + step);
+    return last || channels < o->channels ? o->channels : channels;
+}
+
 static void build_upscaling(pct_mask_decoder *decoder, pct_builder *builder) {
     const pct_mask_decoder_options *o = &decoder->options;
-    int64_t channels = o->width, next = o->width / 4 < 16 ? 16 : o->width / 4;
+    int64_t channels = o->width;
     for (int stride = o->fine_stride; stride > o->mask_stride; stride /= 2) {
         PCT_ASSERT(decoder->ups < PCT_MASK_MAX_UP);
+        int64_t next = up_channels(o, decoder->ups, stride / 2 == o->mask_stride);
         pct_conv_block_build(&decoder->up[decoder->ups], builder, channels, next, 3, 1, 1, PCT_GELU,
                              "percept.mask_decoder.up%d", decoder->ups);
         decoder->ups++;
         channels = next;
-        next = next / 2 < 32 ? (channels < 32 ? channels : 32) : next / 2;
         if (o->skip_width > 0 && stride / 2 == o->skip_stride)
             pct_linear_build(&decoder->skip, builder, o->skip_width, channels, true, 1, "percept.mask_decoder.skip");
     }
-    pct_conv_block_build(&decoder->refine, builder, channels, next, 3, 1, 1, PCT_GELU, "percept.mask_decoder.refine");
-    pct_linear_build(&decoder->pixel, builder, next, next, true, 1, "percept.mask_decoder.pixel");
-    pct_mlp_build(&decoder->hyper, builder, (int64_t[]){o->width, o->width, o->width, next}, 3, PCT_RELU, 0.3,
+    pct_conv_block_build(&decoder->refine, builder, channels, o->channels, 3, 1, 1, PCT_GELU,
+                         "percept.mask_decoder.refine");
+    pct_linear_build(&decoder->pixel, builder, o->channels, o->channels, true, 1, "percept.mask_decoder.pixel");
+    pct_mlp_build(&decoder->hyper, builder, (int64_t[]){o->width, o->width, o->width, o->channels}, 3, PCT_RELU, 0.3,
                   "percept.mask_decoder.hyper");
 }
 

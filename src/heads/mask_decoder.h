@@ -18,6 +18,7 @@ typedef struct pct_mask_decoder_options {
     int64_t fine_width;  /* of the picture's features */
     int64_t skip_width;  /* channels of the stem's map that is added; 0: none */
     int64_t width, mlp;
+    int64_t channels; /* of the upscaled map that the small network is multiplied with */
     int heads, layers, queries;
     int fine_stride, mask_stride, skip_stride;
 } pct_mask_decoder_options;

@@ -35,9 +35,9 @@ static void statistics(pct_real *out, const pct_real *logits, const pct_real *bo
                         (pct_real)((double)e.y1 / n)};
     out[0] = (pct_real)sqrt(soft / cells);
     out[1] = (pct_real)sqrt(inside / cells);
-    out[2] = (pct_real)(inside > 0 ? sure / inside : 0);          /* mean probability inside */
-    out[3] = (pct_real)(soft > 1e-6 ? square / soft : 0);         /* 1 when every cell is decided */
-    out[4] = (pct_real)(doubt / (inside + doubt + 1));            /* undecided against decided */
+    out[2] = (pct_real)(inside > 0 ? sure / inside : 0);                 /* mean probability inside */
+    out[3] = (pct_real)(soft > 1e-6 ? square / soft : 0);                /* 1 when every cell is decided */
+    out[4] = (pct_real)(doubt / (inside + doubt + 1));                   /* undecided against decided */
     out[5] = (pct_real)(inside > 0 ? pct_region_box_iou(hull, box) : 0); /* agreement with the box */
     out[6] = (pct_real)fmax(0, (double)(box[2] - box[0]));
     out[7] = (pct_real)fmax(0, (double)(box[3] - box[1]));

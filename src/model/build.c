@@ -52,6 +52,7 @@ static void build_heads(pct_model *model, pct_builder *builder) {
         .skip_width = skip ? pct_tower_stem_channels(&tower, skip) : 0,
         .width = c->heads.mask_width,
         .mlp = c->heads.mask_mlp,
+        .channels = c->heads.mask_channels,
         .heads = c->heads.mask_heads,
         .layers = c->heads.mask_layers,
         .queries = c->heads.mask_queries,

@@ -29,7 +29,7 @@ void pct_model_config_default(pct_model_config *c) {
     c->language.layers = 8;
     c->language.heads = 8;
     c->language.kv_heads = 4;
-    c->language.mlp = 704;
+    c->language.mlp = 512;
     c->language.context = 1024;
     c->language.rope_theta = 10000;
     c->language.norm_epsilon = 1e-5f;
@@ -42,6 +42,7 @@ void pct_model_config_default(pct_model_config *c) {
     c->heads.mask_layers = 2;
     c->heads.mask_mlp = 256;
     c->heads.mask_queries = 4;
+    c->heads.mask_channels = 16;
     c->heads.mask_stride = 4;
     c->heads.mask_encoder_side = 64;
     c->heads.mask_encoder_width = 16;
@@ -102,6 +103,7 @@ static percept_status check_limits(const pct_model_config *c, percept_error *err
         {"heads.mask_heads", c->heads.mask_heads, 1, 64},
         {"heads.mask_layers", c->heads.mask_layers, 1, 8},
         {"heads.mask_mlp", c->heads.mask_mlp, 8, 16384},
+        {"heads.mask_channels", c->heads.mask_channels, 4, 1024},
         {"heads.mask_queries", c->heads.mask_queries, 1, 16},
         {"heads.mask_stride", c->heads.mask_stride, 1, 64},
         {"heads.mask_encoder_side", c->heads.mask_encoder_side, 32, 512},

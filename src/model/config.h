@@ -52,8 +52,9 @@ typedef struct pct_model_config {
         int32_t box_width;  /* of the box encoder's and decoder's MLPs */
         int32_t mask_width; /* of the mask decoder's transformer */
         int32_t mask_heads, mask_layers, mask_mlp;
-        int32_t mask_queries; /* an object's queries in the mask decoder; the paper has 1 */
-        int32_t mask_stride;  /* pixels a cell of the mask logits */
+        int32_t mask_queries;  /* an object's queries in the mask decoder; the paper has 1 */
+        int32_t mask_channels; /* of the upscaled map that masks are read from */
+        int32_t mask_stride;   /* pixels a cell of the mask logits */
         int32_t mask_encoder_side, mask_encoder_width;
         int32_t quality;  /* 1: a head that predicts the region's quality */
         int32_t presence; /* 1: which names are in the picture, from the class token */

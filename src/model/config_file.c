@@ -50,6 +50,7 @@ static const field fields[] = {
     {"percept.mask.layers", AT(heads.mask_layers), INTEGER, {0}},
     {"percept.mask.mlp", AT(heads.mask_mlp), INTEGER, {0}},
     {"percept.mask.queries", AT(heads.mask_queries), INTEGER, {0}},
+    {"percept.mask.channels", AT(heads.mask_channels), INTEGER, {0}},
     {"percept.mask.stride", AT(heads.mask_stride), INTEGER, {0}},
     {"percept.mask_encoder.side", AT(heads.mask_encoder_side), INTEGER, {0}},
     {"percept.mask_encoder.width", AT(heads.mask_encoder_width), INTEGER, {0}},

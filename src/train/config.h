@@ -34,7 +34,7 @@
     I(language, layers, 1, 64, "8", "layers of the language model")                                                    \
     I(language, heads, 1, 64, "8", "attention heads of the language model")                                            \
     I(language, kv_heads, 1, 64, "4", "heads of keys and values")                                                      \
-    I(language, mlp, 16, 16384, "704", "hidden width of its gated MLPs")                                               \
+    I(language, mlp, 16, 16384, "512", "hidden width of its gated MLPs")                                               \
     I(language, context, 64, 32768, "1024", "longest picture, question and answer in tokens")                          \
     I(language, tied, 0, 1, "1", "1: the output matrix is the embedding")                                              \
     K(language, connector, enum pct_connector, connectors, "mlp", "between tower and language model")                  \
@@ -46,6 +46,7 @@
     I(heads, mask_layers, 1, 8, "2", "two-way layers of the mask decoder")                                             \
     I(heads, mask_mlp, 16, 4096, "256", "hidden width of the mask decoder's MLPs")                                     \
     I(heads, mask_queries, 1, 16, "4", "queries a region in the mask decoder")                                         \
+    I(heads, mask_channels, 4, 1024, "16", "channels of the map that masks are read from")                             \
     I(heads, mask_stride, 1, 64, "4", "pixels a cell of the mask logits")                                              \
     I(heads, mask_encoder_side, 32, 512, "64", "side of the masks that the mask encoder reads")                        \
     I(heads, mask_encoder_width, 4, 512, "16", "channels of the mask encoder")                                         \

@@ -130,6 +130,8 @@ static void learns_by_heart(void **unused) {
     assert_int_equal(pct_model_save(model, path, PCT_Q8_0, NULL, &error), PERCEPT_OK);
     pct_model_close(&model);
     assert_int_equal(pct_model_open(&model, path, false, &error), PERCEPT_OK);
+    const pct_tokenizer *tokenizer = pct_model_get_tokenizer(model);
+    assert_int_equal(pct_template_init(&toy.template, "percept", tokenizer, &error), PERCEPT_OK);
     check_answers(compute, model, &toy, 0.75);
     unlink(path);
     pct_model_close(&model);
