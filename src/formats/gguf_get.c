@@ -152,7 +152,7 @@ percept_status pct_gguf_get_i64_or(const pct_gguf *file, const char *name, int64
 
 percept_status pct_gguf_get_i32(const pct_gguf *file, const char *name, int32_t min, int32_t max, int32_t *out,
                                 percept_error *error) {
-    int64_t value;
+    int64_t value = 0;
     PCT_TRY(pct_gguf_get_i64(file, name, min, max, &value, error));
     *out = (int32_t)value;
     return PERCEPT_OK;
@@ -160,7 +160,7 @@ percept_status pct_gguf_get_i32(const pct_gguf *file, const char *name, int32_t 
 
 percept_status pct_gguf_get_i32_or(const pct_gguf *file, const char *name, int32_t min, int32_t max, int32_t fallback,
                                    int32_t *out, percept_error *error) {
-    int64_t value;
+    int64_t value = 0;
     PCT_TRY(pct_gguf_get_i64_or(file, name, min, max, fallback, &value, error));
     *out = (int32_t)value;
     return PERCEPT_OK;
@@ -168,7 +168,7 @@ percept_status pct_gguf_get_i32_or(const pct_gguf *file, const char *name, int32
 
 percept_status pct_gguf_get_u32(const pct_gguf *file, const char *name, uint32_t min, uint32_t max, uint32_t *out,
                                 percept_error *error) {
-    int64_t value;
+    int64_t value = 0;
     PCT_TRY(pct_gguf_get_i64(file, name, min, max, &value, error));
     *out = (uint32_t)value;
     return PERCEPT_OK;
@@ -176,7 +176,7 @@ percept_status pct_gguf_get_u32(const pct_gguf *file, const char *name, uint32_t
 
 percept_status pct_gguf_get_u32_or(const pct_gguf *file, const char *name, uint32_t min, uint32_t max,
                                    uint32_t fallback, uint32_t *out, percept_error *error) {
-    int64_t value;
+    int64_t value = 0;
     PCT_TRY(pct_gguf_get_i64_or(file, name, min, max, fallback, &value, error));
     *out = (uint32_t)value;
     return PERCEPT_OK;
