@@ -46,19 +46,20 @@ static percept_status add_rings(pct_text *text, const percept_answer *answer, si
     return status;
 }
 
+/* The mask with its key and a comma after it; nothing for a box alone. */
 static percept_status add_segmentation(pct_text *text, const pct_export *job, const percept_answer *answer,
                                        size_t index, percept_error *error) {
     const percept_object *object = &answer->objects[index];
+    if (!object->mask_rle) return PERCEPT_OK; /* a box alone */
     pct_text_puts(text, "\"segmentation\": ");
-    if (!object->mask_rle) {
-        pct_text_puts(text, "[]");
-    } else if (job->masks == PERCEPT_MASK_POLYGON) {
-        return add_rings(text, answer, index, error);
+    if (job->masks == PERCEPT_MASK_POLYGON) {
+        PCT_TRY(add_rings(text, answer, index, error));
     } else {
         pct_text_printf(text, "{\"size\": [%d, %d], \"counts\": ", answer->picture->height, answer->picture->width);
         pct_json_add_text(text, object->mask_rle);
         pct_text_puts(text, "}");
     }
+    pct_text_puts(text, ", ");
     return PERCEPT_OK;
 }
 
@@ -77,14 +78,14 @@ static percept_status add_annotation(pct_text *text, const pct_export *job, size
     pct_json_add_fixed(text, area, 1);
     pct_text_puts(text, ", \"iscrowd\": 0, ");
     PCT_TRY(add_segmentation(text, job, answer, index, error));
-    pct_text_puts(text, ", \"score\": ");
+    pct_text_puts(text, "\"score\": ");
     pct_json_add_score(text, object->score);
     pct_text_puts(text, "}");
     return PERCEPT_OK;
 }
 
 static void add_head(pct_text *text, const pct_export *job) {
-    pct_text_puts(text, "{\"info\": {\"description\": \"percept " PERCEPT_VERSION "\"}, \"images\": [");
+    pct_text_puts(text, "{\"info\": {\"description\": \"percept\"}, \"images\": [");
     for (size_t i = 0; i < job->picture_count; i++) {
         const pct_picture *picture = job->pictures[i];
         pct_text_printf(text, "%s\n{\"id\": %lld, \"file_name\": ", i ? "," : "", (long long)job->picture_ids[i]);
@@ -129,11 +130,9 @@ static percept_status add_result(pct_text *text, const pct_export *job, size_t a
     pct_text_printf(text, "%s\n{\"image_id\": %lld, \"category_id\": %zu, ", first ? "" : ",",
                     (long long)job->picture_ids[job->picture_of[a]], category + 1);
     add_bbox(text, &object->box);
-    if (object->mask_rle) {
-        pct_text_puts(text, ", ");
-        PCT_TRY(add_segmentation(text, job, answer, index, error));
-    }
-    pct_text_puts(text, ", \"score\": ");
+    pct_text_puts(text, ", ");
+    PCT_TRY(add_segmentation(text, job, answer, index, error));
+    pct_text_puts(text, "\"score\": ");
     pct_json_add_score(text, object->score);
     pct_text_puts(text, "}");
     return PERCEPT_OK;

@@ -89,7 +89,7 @@ static percept_status write_labels(const pct_export *job, const char *folder, ch
 
 static percept_status write_index(const pct_export *job, const char *folder, percept_error *error) {
     pct_text text = {0};
-    pct_text_puts(&text, "# Written by percept " PERCEPT_VERSION ". Put the pictures into images/ beside labels/.\n"
+    pct_text_puts(&text, "# Written by percept. Put the pictures into images/ beside labels/.\n"
                          "path: .\ntrain: images\nval: images\nnames:\n");
     for (size_t i = 0; i < job->category_count; i++) {
         pct_text_printf(&text, "  %zu: ", i);

@@ -16,12 +16,14 @@ typedef struct setting {
     pct_pool *pool;
     pct_compute *compute;
     pct_model *model;
-    pct_scene_source *source;
+    pct_scene_source *source; /* this or a data set */
+    pct_dataset *dataset;
     pct_feed feed;
     const char *split; /* for the report */
 } setting;
 
 static void close_all(setting *b) {
+    pct_dataset_close(&b->dataset);
     pct_scene_source_close(&b->source);
     pct_model_close(&b->model);
     pct_compute_destroy(&b->compute);
@@ -48,12 +50,20 @@ static percept_status open_scenes(setting *b, const percept_eval_options *option
     return PERCEPT_OK;
 }
 
+static percept_status open_folder(setting *b, const percept_eval_options *options, percept_error *error) {
+    PCT_TRY(pct_dataset_open(&b->dataset, options->data, error));
+    b->split = "";
+    b->feed = (pct_feed){.dataset = b->dataset, .count = pct_dataset_count(b->dataset)};
+    if (b->feed.count == 0) return pct_fail(error, PERCEPT_ERROR_INPUT, "%s: the data set is empty", options->data);
+    return PERCEPT_OK;
+}
+
 static percept_status run(setting *b, const percept_eval_options *options, percept_progress_fn *progress, void *context,
                           char **json, char **table, percept_error *error) {
     PCT_TRY(pct_pool_create(&b->pool, options->threads, error));
     PCT_TRY(pct_compute_create(&b->compute, b->pool, pct_cpu_flags() & options->cpu_mask, error));
     PCT_TRY(pct_model_open(&b->model, options->model, false, error));
-    PCT_TRY(open_scenes(b, options, error));
+    PCT_TRY(pct_scene_is_spec(options->data) ? open_scenes(b, options, error) : open_folder(b, options, error));
     pct_eval_options how = {.threshold = options->threshold, .limit = options->limit, .keep = true};
     pct_eval_report report;
     percept_status status = pct_eval_run(b->model, b->compute, &b->feed, &how, progress, context, &report, error);
@@ -61,6 +71,8 @@ static percept_status run(setting *b, const percept_eval_options *options, perce
     if (status == PERCEPT_OK) {
         pct_eval_report_json(&report, b->model, options->data, b->split, &line);
         pct_eval_report_table(&report, b->model, options->data, &rows);
+        /* one line without its end, as all JSON that the library gives */
+        if (line.length && line.data[line.length - 1] == '\n') line.data[--line.length] = 0;
         if (line.failed || rows.failed) status = pct_fail_memory(error, "report");
     }
     if (status == PERCEPT_OK && json) *json = pct_text_take(&line);
