@@ -135,7 +135,7 @@ void pct_attend_forward(const pct_attend *job, int64_t run, int kv_head, int64_t
         const pct_span *span = &job->attention->spans[s];
         const int64_t first = number;
         number += pct_parts(span->q_count, PCT_QUERY_BLOCK);
-        if (span->q_count <= PCT_FEW_QUERIES) {
+        if (pct_attend_is_few(job, span)) {
             for (int h = 0; h < group && first % job->splits == split; h++)
                 attend_few(job, &memory, span, kv_head * group + h);
             continue;

@@ -94,7 +94,7 @@ static size_t lay_out(const pct_attend *job, char *base, pct_attend_memory *memo
     size_t used = 0;
 #define PLACE(field, bytes)                                                                                            \
     do {                                                                                                               \
-        memory->field = (void *)(base + used);                                                                         \
+        memory->field = (void *)((uintptr_t)base + used);                                                              \
         used += ((size_t)(bytes) + 63) & ~(size_t)63;                                                                  \
     } while (0)
     PLACE(scores, square * (int64_t)sizeof(pct_real));
@@ -154,7 +154,7 @@ static void prepare(pct_compute *compute, pct_attend *job) {
         const pct_span *span = &at->spans[s];
         PCT_ASSERT(span->shared_count + span->own_count > 0 && (!span->causal || span->own_count >= span->q_count));
         job->most_queries = pct_max_i64(job->most_queries, span->q_count);
-        if (!job->backward && span->q_count <= PCT_FEW_QUERIES) continue; /* those do not meet the tiles */
+        if (pct_attend_is_few(job, span)) continue; /* those do not meet the tiles */
         q0 = pct_min_i64(q0, span->q_begin);
         q1 = pct_max_i64(q1, (int64_t)span->q_begin + span->q_count);
         k0 = pct_min_i64(k0, first_key(span));

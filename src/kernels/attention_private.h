@@ -10,7 +10,7 @@
 
 #define PCT_QUERY_BLOCK 64
 #define PCT_KEY_BLOCK   512
-#define PCT_FEW_QUERIES 4 /* a span of so few is done without packing its keys */
+#define PCT_FEW_QUERIES 4 /* a span of so few may be done without packing its keys: pct_attend_is_few */
 
 typedef struct pct_rows {
     const void *data; /* in the tile's type */
@@ -42,6 +42,13 @@ typedef struct pct_attend {
     int64_t runs, splits;           /* forward: each part's query blocks are dealt out to `splits` workers */
     bool backward;
 } pct_attend;
+
+/* Whether a span is done in plain numbers instead of tiles. Not when a way back will follow in BF16: that recomputes
+ * the scores, and exp(score - lse) of a large score rounded in two ways is far above 1. */
+static inline bool pct_attend_is_few(const pct_attend *job, const pct_span *span) {
+    const bool exact = !job->attention->lse || job->attention->type == PCT_REAL;
+    return exact && !job->backward && span->q_count <= PCT_FEW_QUERIES;
+}
 
 /* A block of keys and what a query of the span sees of it. */
 typedef struct pct_key_block {
