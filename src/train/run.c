@@ -96,6 +96,26 @@ static percept_status diverged(const pct_trainer *trainer, const char *what, dou
                     (long long)trainer->state.step + 1, what, value, trainer->config.run.out);
 }
 
+/* Names the tensor with the largest gradient, or with one that is no number: where to look for the reason. */
+static percept_status diverged_gradient(const pct_trainer *trainer, double norm, percept_error *error) {
+    const pct_parameter *worst = NULL;
+    double largest = -1;
+    for (size_t i = 0; i < trainer->optimiser.count && !isnan(largest); i++) {
+        const pct_parameter *parameter = trainer->optimiser.list[i];
+        int64_t count = pct_tensor_count(&parameter->tensor);
+        for (int64_t k = 0; k < count; k++) {
+            double size = fabs((double)parameter->tensor.grad[k]);
+            if (size <= largest) continue;
+            largest = size;
+            worst = parameter;
+            if (isnan(size)) break;
+        }
+    }
+    char what[PCT_NAME_SIZE + 80];
+    snprintf(what, sizeof what, "the gradient's norm is %g, that of '%s' holds", norm, worst ? worst->name : "");
+    return diverged(trainer, what, largest, error);
+}
+
 static percept_status run_step(pct_trainer *trainer, const pct_feed *feed, percept_error *error) {
     const pct_train_config *config = &trainer->config;
     int64_t step = trainer->state.step + 1, accumulate = config->optimiser.accumulate;
@@ -106,7 +126,7 @@ static percept_status run_step(pct_trainer *trainer, const pct_feed *feed, perce
     }
     double norm = pct_optimiser_norm(&trainer->optimiser);
     if (!isfinite(total)) return diverged(trainer, "the loss is", total, error);
-    if (!isfinite(norm)) return diverged(trainer, "the gradient's norm is", norm, error);
+    if (!isfinite(norm)) return diverged_gradient(trainer, norm, error);
     if (watch(trainer, total)) return diverged(trainer, "the loss stays far above its mean at", total, error);
     double rate = pct_schedule_rate(config->optimiser.rate, step, config->schedule.warmup, config->schedule.steps,
                                     config->schedule.final);
