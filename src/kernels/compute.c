@@ -1,5 +1,6 @@
 /* compute.c: the object that heavy kernels run on: table, pool, scratch memory, chosen tiles. */
 #include "base/arena.h"
+#include "kernels/dnn/dnn.h"
 #include "kernels/kernels_private.h"
 #include "kernels/x86/x86.h"
 
@@ -38,13 +39,28 @@ percept_status pct_compute_create(pct_compute **compute, pct_pool *pool, uint32_
 
 void pct_compute_destroy(pct_compute **compute) {
     if (!*compute) return;
+#ifdef PCT_HAVE_DNN
+    pct_dnn_close(&(*compute)->dnn);
+#endif
     free((*compute)->scratch);
     free(*compute);
     *compute = NULL;
 }
 
+/* Measured (bench/LOG.md): convolutions of many channels are 2 to 4 times as fast in the library; products of the
+ * shapes that transformers have are as fast in our AMX tiles, so they go there only where we have no BF16 tile. */
+bool pct_compute_use_library(pct_compute *compute) {
+#ifdef PCT_HAVE_DNN
+    const uint32_t flags = compute->kernels.cpu_flags;
+    if (compute->dnn || !(flags & (PCT_CPU_AVX512_BF16 | PCT_CPU_AMX_BF16))) return compute->dnn != NULL;
+    compute->dnn = pct_dnn_open(pct_pool_threads(compute->pool));
+    if (compute->dnn) compute->library = PCT_LIBRARY_CONV | (flags & PCT_CPU_AMX_BF16 ? 0 : PCT_LIBRARY_GEMM);
+#endif
+    return compute->dnn != NULL;
+}
+
 bool pct_compute_prefers_bf16(const pct_compute *compute) {
-    return (compute->kernels.cpu_flags & PCT_CPU_AMX_BF16) != 0;
+    return (compute->kernels.cpu_flags & PCT_CPU_AMX_BF16) || (compute->library & PCT_LIBRARY_GEMM);
 }
 
 void *pct_compute_scratch(pct_compute *compute, size_t size) {

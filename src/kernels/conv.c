@@ -1,5 +1,6 @@
 /* conv.c: convolution forward, as products of gathered rows with the packed weights, a chunk of rows at a time. */
 #include "kernels/conv_private.h"
+#include "kernels/dnn/dnn.h"
 
 int64_t pct_conv_out(int64_t size, int64_t kernel, int64_t stride, int64_t pad) {
     return (size + 2 * pad - kernel) / stride + 1;
@@ -108,6 +109,10 @@ void pct_conv_run(pct_compute *compute, const pct_conv *conv, pct_real *y, const
         pct_depthwise_run(compute, conv, y, x, w, bias);
         return;
     }
+#ifdef PCT_HAVE_DNN
+    if (conv->type == PCT_BF16 && (compute->library & PCT_LIBRARY_CONV) && pct_dnn_conv(compute, conv, y, x, w, bias))
+        return;
+#endif
     struct forward f = {.shape = pct_conv_shape_of(compute, conv), .y = y, .bias = bias};
     const pct_tile *tile = f.shape.tile;
     const int64_t x_count = conv->batch * conv->height * conv->width * conv->in, w_count = conv->out * f.shape.depth;

@@ -5,6 +5,7 @@
  * position went into one output only, and rows of dy are multiplied and put where they belong instead.
  * dw: every thread sums its own rows, then the sums are added in the threads' order. */
 #include "kernels/conv_private.h"
+#include "kernels/dnn/dnn.h"
 
 struct inputs {
     pct_conv_shape shape;
@@ -201,6 +202,11 @@ void pct_conv_back(pct_compute *compute, const pct_conv *conv, pct_real *dx, pct
         pct_depthwise_back(compute, conv, dx, dw, dy, x, w);
         return;
     }
+#ifdef PCT_HAVE_DNN
+    const bool library = conv->type == PCT_BF16 && (compute->library & PCT_LIBRARY_CONV);
+    if (library && dx && pct_dnn_conv_back(compute, conv, dx, NULL, dy, x, w)) dx = NULL;
+    if (library && dw && pct_dnn_conv_back(compute, conv, NULL, dw, dy, x, w)) dw = NULL;
+#endif
     if (dx) back_to_inputs(compute, conv, dx, dy, w);
     if (dw) back_to_weights(compute, conv, dw, dy, x);
 }

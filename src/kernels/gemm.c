@@ -2,6 +2,7 @@
  *
  * B is packed whole into panels of the tile's width, A only where its layout does not do as it is. Both passes split
  * over the pool; every element of C is summed by one thread in one order, so results do not depend on the split. */
+#include "kernels/dnn/dnn.h"
 #include "kernels/kernels_private.h"
 
 /* Rows of A go by the columns of B, which stay in the second cache; C is then written along its rows, which the
@@ -148,5 +149,8 @@ void pct_gemm_run(pct_compute *compute, const pct_gemm *gemm) {
         without_depth(gemm);
         return;
     }
+#ifdef PCT_HAVE_DNN
+    if (gemm->type == PCT_BF16 && (compute->library & PCT_LIBRARY_GEMM) && pct_dnn_gemm(compute, gemm)) return;
+#endif
     run_tiles(compute, gemm->type == PCT_BF16 ? compute->tile_bf16 : compute->tile_real, gemm);
 }

@@ -143,6 +143,8 @@ void pct_kernels_init(pct_kernels *kernels, uint32_t cpu_flags);
 
 /* What kernels run on: one for an engine or a trainer; used by one thread at a time. */
 typedef struct pct_compute pct_compute;
+/* What goes to oneDNN, where the build and the machine have it. */
+enum pct_library_use { PCT_LIBRARY_GEMM = 1, PCT_LIBRARY_CONV = 2 };
 struct pct_dnn;  /* kernels/dnn: primitive cache */
 struct pct_tile; /* kernels_private.h: the inner part of a blocked product for one instruction set */
 struct pct_compute {
@@ -151,12 +153,19 @@ struct pct_compute {
     struct pct_dnn *dnn; /* NULL without oneDNN */
     void *scratch;       /* grows in warm-up only */
     size_t scratch_size;
+    unsigned library;                             /* enum pct_library_use */
     const struct pct_tile *tile_real, *tile_bf16; /* of the products */
 };
 percept_status pct_compute_create(pct_compute **compute, pct_pool *pool, uint32_t cpu_flags, percept_error *error);
 void pct_compute_destroy(pct_compute **compute);
 /* True when BF16 products are faster than F32 ones here (AVX-512 BF16 or AMX, with a library that uses them). */
 bool pct_compute_prefers_bf16(const pct_compute *compute);
+
+/* For processes that live long (training, evaluation, serving): BF16 products for which oneDNN is faster go to it from
+ * now on, at the price of loading it (tens of ms) and of preparing each new shape (about one). Without the call, and
+ * where the library is missing, our own kernels do everything. Results of the two differ in their last bits, so a
+ * program decides once, at its start. Returns whether the library is in use. */
+bool pct_compute_use_library(pct_compute *compute);
 
 /* C[m,n] = (accumulate ? C : 0) + op(A)[m,k] * op(B)[k,n] + bias[n]. a_transposed: A is stored (k,m); b_transposed: B
  * is stored (n,k), as the weight of a Linear (out,in). A and B are both PCT_REAL or both PCT_BF16; C is pct_real,

@@ -1,8 +1,10 @@
 /* checkkernels.c: tries and times every kernel.
  *
- *   checkkernels [--seed N] [--cpu-mask avx2,avx512,vnni,bf16,amx|all|none|N] [--threads N] [--bench] [FILTER]
+ *   checkkernels [--seed N] [--cpu-mask avx2,avx512,vnni,bf16,amx|all|none|N] [--threads N] [--library] [--bench]
+ * [FILTER]
  *
- * Prints its seed; the same seed gives the same cases. --bench times instead of trying. The exit status is the verdict.
+ * --library sends BF16 products and convolutions to oneDNN. Prints its seed; the same seed gives the same cases.
+ * --bench times instead of trying. The exit status is the verdict.
  */
 #include "check.h"
 
@@ -25,6 +27,7 @@ int main(int argc, char **argv) {
     uint64_t seed = (uint64_t)(pct_clock_seconds() * 1e6);
     uint32_t mask = PCT_CPU_ALL;
     int threads = 2;
+    bool library = false;
     check c = {0};
     for (int i = 1; i < argc; i++) {
         const char *next = i + 1 < argc ? argv[i + 1] : "";
@@ -34,6 +37,8 @@ int main(int argc, char **argv) {
             mask = mask_of(next), i++;
         else if (!strcmp(argv[i], "--threads"))
             threads = atoi(next), i++;
+        else if (!strcmp(argv[i], "--library"))
+            library = true;
         else if (!strcmp(argv[i], "--bench"))
             c.bench = true;
         else if (argv[i][0] == '-')
@@ -54,6 +59,10 @@ int main(int argc, char **argv) {
         pct_compute_create(&c.compute, pool, flags, &error) != PERCEPT_OK)
         return fprintf(stderr, "%s\n", error.message), 1;
     c.now = &c.compute->kernels;
+    if (library) {
+        if (!pct_compute_use_library(c.compute)) return printf("oneDNN or BF16 is not here: skipped\n"), 77;
+        c.compute->library = PCT_LIBRARY_GEMM | PCT_LIBRARY_CONV;
+    }
     if (c.bench) {
         bench_table(&c);
         bench_heavy(&c);
