@@ -2,6 +2,29 @@
 #include "cli/command.h"
 #include "cli/terminal.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What stands in the model's card as the command that made it; malloc'd, NULL when memory is out. */
+static char *command_text(const pct_cli_line *line) {
+    size_t size = strlen("percept train") + 2;
+    for (size_t i = 0; i < line->argument_count; i++) size += strlen(line->arguments[i]) + 1;
+    for (size_t i = 0; i < line->config_count; i++) size += strlen(line->config[i]) + 3;
+    char *text = malloc(size);
+    if (!text) return NULL;
+    strcpy(text, "percept train");
+    for (size_t i = 0; i < line->argument_count; i++) {
+        strcat(text, " ");
+        strcat(text, line->arguments[i]);
+    }
+    for (size_t i = 0; i < line->config_count; i++) {
+        strcat(text, " --");
+        strcat(text, line->config[i]);
+    }
+    return text;
+}
+
 static int run_train(const pct_cli_line *line) {
     const pct_cli_settings *s = &line->settings;
     percept_error error = {0};
@@ -12,6 +35,9 @@ static int run_train(const pct_cli_line *line) {
     options.resume = s->resume;
     options.threads = (int32_t)s->threads;
     options.cpu_mask = (uint32_t)s->cpu_mask;
+    options.log = pct_cli_log;
+    char *command = command_text(line);
+    options.command = command;
     percept_status status;
     if (line->argument_count != 1) {
         status = pct_cli_fail(&error, PERCEPT_ERROR_USAGE, "%zu arguments; give one config file", line->argument_count);
@@ -19,6 +45,7 @@ static int run_train(const pct_cli_line *line) {
         options.config = line->arguments[0];
         status = percept_train_run(&options, pct_cli_progress, NULL, &error);
     }
+    free(command);
     pct_cli_progress_end();
     return status == PERCEPT_OK ? PCT_EXIT_DONE : pct_cli_report("train", &error);
 }
