@@ -15,8 +15,8 @@ PKG_CONFIG_PATH=${pc%/*}
 export PKG_CONFIG_PATH
 library=$(find "$root" -name 'libpercept.so')
 [ "$(basename "$(readlink "$library")")" = libpercept.so.0 ] || { echo "libpercept.so does not lead to its soname"; exit 1; }
-# shellcheck disable=SC2046  # a list of flags
-"$cc" -Wall -Wextra -Werror "$example" -o "$root/ask" $(pkg-config --define-variable=prefix="$root$(pkg-config --variable=prefix percept)" --cflags --libs percept)
+# shellcheck disable=SC2046,SC2086  # lists of words: the compiler may stand behind ccache
+$cc -Wall -Wextra -Werror "$example" -o "$root/ask" $(pkg-config --define-variable=prefix="$root$(pkg-config --variable=prefix percept)" --cflags --libs percept)
 LD_LIBRARY_PATH=${library%/*} "$root/ask" "$model" "$picture" 'where is it?'
 program=$(find "$root" -path '*bin/percept')
 models=${program%/bin/percept}/share/percept/models
