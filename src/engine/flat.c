@@ -1,8 +1,9 @@
 /* flat.c: see percept/flat.h. */
-#include "percept/flat.h"
+#include "engine/flat.h"
 
 #include "formats/json.h"
 #include "image/rle.h"
+#include "percept/flat.h"
 #include "percept/percept.h"
 
 #include <stdlib.h>
@@ -23,6 +24,7 @@ typedef struct request {
     percept_image_options image;
     percept_ask_options ask;
     percept_json_options json;
+    int32_t width, height; /* of the picture: what masks must have */
 } request;
 
 static void free_request(request *r) {
@@ -72,7 +74,8 @@ static percept_status read_box(const json_t *list, percept_box *box, percept_err
     return PERCEPT_OK;
 }
 
-static percept_status read_mask(const json_t *object, percept_region *region, percept_error *error) {
+/* The size is compared before a mask of that size is made. */
+static percept_status read_mask(const request *r, const json_t *object, percept_region *region, percept_error *error) {
     static const char *const known[] = {"size", "counts", NULL};
     const char *counts = NULL;
     json_t *size = NULL;
@@ -81,9 +84,9 @@ static percept_status read_mask(const json_t *object, percept_region *region, pe
     PCT_TRY(pct_json_get_array(object, "size", &size, error));
     json_int_t height = json_integer_value(json_array_get(size, 0)),
                width = json_integer_value(json_array_get(size, 1));
-    if (json_array_size(size) != 2 || height < 1 || width < 1 || height > PCT_IMAGE_MAX_SIDE ||
-        width > PCT_IMAGE_MAX_SIDE) {
-        return pct_fail(error, PERCEPT_ERROR_USAGE, "key 'size': not a size; give [height, width]");
+    if (json_array_size(size) != 2 || height != r->height || width != r->width) {
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "key 'size': not the picture's size; give [%d, %d]", r->height,
+                        r->width);
     }
     pct_mask mask = {0};
     PCT_TRY(pct_mask_from_rle_string(&mask, counts, strlen(counts), (int)width, (int)height, error));
@@ -93,7 +96,7 @@ static percept_status read_mask(const json_t *object, percept_region *region, pe
     return PERCEPT_OK;
 }
 
-static percept_status read_region(const json_t *item, percept_region *region, percept_error *error) {
+static percept_status read_region(const request *r, const json_t *item, percept_region *region, percept_error *error) {
     static const char *const known[] = {"box", "mask", NULL};
     if (!json_is_object(item)) {
         return pct_fail(error, PERCEPT_ERROR_USAGE,
@@ -107,7 +110,7 @@ static percept_status read_region(const json_t *item, percept_region *region, pe
     if (!box == !mask) {
         return pct_fail(error, PERCEPT_ERROR_USAGE, "key 'regions': give each region either a box or a mask");
     }
-    return box ? read_box(box, &region->box, error) : read_mask(mask, region, error);
+    return box ? read_box(box, &region->box, error) : read_mask(r, mask, region, error);
 }
 
 static percept_status read_task(const json_t *item, percept_task *task, percept_error *error) {
@@ -138,7 +141,7 @@ static percept_status read_question(request *r, const json_t *item, percept_erro
     question->regions = r->regions + r->region_count;
     question->region_count = json_array_size(regions);
     for (size_t i = 0; i < question->region_count; i++) {
-        PCT_TRY(read_region(json_array_get(regions, i), &r->regions[r->region_count++], error));
+        PCT_TRY(read_region(r, json_array_get(regions, i), &r->regions[r->region_count++], error));
     }
     return PERCEPT_OK;
 }
@@ -192,19 +195,36 @@ static percept_status read_settings(request *r, percept_error *error) {
     return read_masks_key(r, error);
 }
 
-static percept_status read_request(request *r, const char *text, percept_error *error) {
+/* All but the questions. */
+static percept_status read_frame(request *r, const char *text, size_t length, percept_error *error) {
     static const char *const known[] = {"questions", "name", "threshold",  "max_tokens", "time_limit", "temperature",
                                         "top_p",     "seed", "max_pixels", "masks",      "timings",    NULL};
     percept_image_options_init(&r->image);
     percept_ask_options_init(&r->ask);
     percept_json_options_init(&r->json);
-    PCT_TRY(pct_json_parse(&r->document, "request", text, strlen(text), error));
+    PCT_TRY(pct_json_parse(&r->document, "request", text, length, error));
     if (!json_is_object(r->document)) {
         return pct_fail(error, PERCEPT_ERROR_USAGE, "not an object; give {\"questions\": [...]}");
     }
     PCT_TRY(pct_json_refuse_unknown(r->document, known, error));
-    PCT_TRY(read_settings(r, error));
-    return read_questions(r, error);
+    return read_settings(r, error);
+}
+
+/* What is wrong in a request, the caller wrote. */
+static percept_status blame_request(percept_status status, percept_error *error) {
+    if (status == PERCEPT_OK) return status;
+    pct_error_prefix(error, "request");
+    if (status == PERCEPT_ERROR_INPUT) status = PERCEPT_ERROR_USAGE;
+    if (error) error->status = status;
+    return status;
+}
+
+percept_status pct_flat_check(const char *text, size_t length, int32_t width, int32_t height, percept_error *error) {
+    request r = {.width = width, .height = height};
+    percept_status status = read_frame(&r, text, length, error);
+    if (status == PERCEPT_OK) status = read_questions(&r, error);
+    free_request(&r);
+    return blame_request(status, error);
 }
 
 /* ---- answering -----------------------------------------------------------------------------------------------------
@@ -232,9 +252,7 @@ static percept_status write_answers(const request *r, percept_answer *const *ans
     return status;
 }
 
-static percept_status ask(percept_flat *flat, const void *image, size_t image_size, const request *r, char **out,
-                          percept_error *error) {
-    PCT_TRY(percept_session_load_image_memory(flat->session, image, image_size, &r->image, error));
+static percept_status answer(percept_flat *flat, const request *r, char **out, percept_error *error) {
     percept_answer **answers = calloc(r->question_count, sizeof *answers);
     if (!answers) return pct_fail_memory(error, "answers");
     percept_status status =
@@ -245,19 +263,22 @@ static percept_status ask(percept_flat *flat, const void *image, size_t image_si
     return status;
 }
 
+static percept_status ask(percept_flat *flat, const void *image, size_t image_size, request *r, const char *text,
+                          char **out, percept_error *error) {
+    PCT_TRY(blame_request(read_frame(r, text, strlen(text), error), error));
+    PCT_TRY(percept_session_load_image_memory(flat->session, image, image_size, &r->image, error));
+    r->width = percept_session_width(flat->session);
+    r->height = percept_session_height(flat->session);
+    PCT_TRY(blame_request(read_questions(r, error), error));
+    return answer(flat, r, out, error);
+}
+
 char *percept_flat_ask(percept_flat *flat, const void *image, size_t image_size, const char *text) {
     if (!flat || !flat->session) return NULL; /* the error of opening stands */
     flat->error = (percept_error){0};
     request r = {0};
     char *out = NULL;
-    percept_status status = read_request(&r, text ? text : "", &flat->error);
-    if (status != PERCEPT_OK) {
-        pct_error_prefix(&flat->error, "request");
-        /* what is malformed in it, the caller wrote */
-        if (status == PERCEPT_ERROR_INPUT) flat->error.status = PERCEPT_ERROR_USAGE;
-    } else {
-        ask(flat, image, image_size, &r, &out, &flat->error);
-    }
+    ask(flat, image, image_size, &r, text ? text : "", &out, &flat->error);
     free_request(&r);
     return out;
 }
