@@ -224,6 +224,33 @@ static void name_part(pct_tape *tape, const pct_model *model, const pct_batch *b
     }
 }
 
+/* False when all that counts is what the tower alone can learn (a first stage of training): the language model and the
+ * heads, most of a step's work, are then left out. */
+static bool answers_count(const pct_loss_weights *w) {
+    return w->language > 0 || w->box_l1 > 0 || w->box_giou > 0 || w->mask_bce > 0 || w->mask_dice > 0 || w->quality > 0;
+}
+
+/* The language model over prefixes and words, and what is decoded from its states. */
+static void answer_part(pct_tape *tape, const pct_model *model, const pct_batch *batch, const layout *l,
+                        const pct_sight *sight, const pct_loss_weights *weights, parts *p, pct_losses *losses) {
+    pct_tensor *x = text_rows(tape, model, batch);
+    if (sight->prefix) x = pct_op_concat_rows(tape, (pct_tensor *[]){sight->prefix, x}, 2);
+    pct_language_input input = {
+        .x = x,
+        .positions = l->positions,
+        .spans = l->spans,
+        .span_count = l->span_count,
+        .wanted = l->wanted,
+        .wanted_count = l->wanted_count,
+        .wanted_spans = l->wanted_spans,
+        .wanted_span_count = l->wanted_span_count,
+    };
+    pct_tensor *states = pct_language_states(tape, &model->language, &input);
+    if (!states) return;
+    language_part(tape, model, batch, l, states, weights, p, losses);
+    region_part(tape, model, batch, l, sight, states, weights, p, losses);
+}
+
 pct_tensor *pct_model_loss(pct_model *model, pct_tape *tape, const pct_batch *batch, const pct_loss_weights *weights,
                            pct_losses *losses) {
     *losses = (pct_losses){0};
@@ -232,29 +259,13 @@ pct_tensor *pct_model_loss(pct_model *model, pct_tape *tape, const pct_batch *ba
     layout l;
     if (!lay_out(tape, model, batch, &l)) return none;
     int64_t side = model->config.image.side;
-    pct_tensor *x = text_rows(tape, model, batch);
     pct_sight sight = {0};
     if (batch->pictures > 0) {
         pct_tensor *pixels =
             pct_tape_input(tape, PCT_REAL, 4, (int64_t[]){batch->pictures, side, side, 3}, batch->pixels);
         sight = pct_model_see(tape, model, pixels, model->config.heads.presence);
-        x = pct_op_concat_rows(tape, (pct_tensor *[]){sight.prefix, x}, 2);
     }
-    pct_language_input input = {
-        .x = x,
-        .positions = l.positions,
-        .spans = l.spans,
-        .span_count = l.span_count,
-        .wanted = l.wanted,
-        .wanted_count = l.wanted_count,
-        .wanted_spans = l.wanted_spans,
-        .wanted_span_count = l.wanted_span_count,
-    };
-    pct_tensor *states = pct_language_states(tape, &model->language, &input);
-    if (states) {
-        language_part(tape, model, batch, &l, states, weights, &p, losses);
-        region_part(tape, model, batch, &l, &sight, states, weights, &p, losses);
-    }
+    if (answers_count(weights)) answer_part(tape, model, batch, &l, &sight, weights, &p, losses);
     name_part(tape, model, batch, &sight, weights, &p, losses);
     if (p.count == 0 || pct_tape_failed(tape)) return none;
     pct_tensor *total = pct_op_weighted_sum(tape, p.loss, p.weight, p.count);

@@ -1,5 +1,6 @@
 /* Parts of the model one by one, against values that were worked out by hand or by another way. */
 #include "base/cpu.h"
+#include "batch_random.h"
 #include "heads/quality.h"
 #include "model/model_private.h"
 #include "tiny_model.h"
@@ -208,11 +209,53 @@ static void objects_apart(void **state) {
     close_bench(&b);
 }
 
+/* Where only the tower's own losses count, the rest is left out of the step: same value, no gradient outside the tower.
+ */
+static void first_stage(void **state) {
+    bench b;
+    pct_model *model = NULL;
+    pct_model_config config = tiny_config(TINY_NANO);
+    open_bench(&b);
+    assert_int_equal(pct_model_create(&model, &config, NULL, 3, NULL), PERCEPT_OK);
+    const batch_shape shape = {.pictures = 2, .segments = 2, .question = 5, .answer = 4, .objects = 1, .names = 3};
+    pct_batch batch = batch_random(&b.arena, &config, &shape, 5);
+    pct_loss_weights weights;
+    pct_loss_weights_default(&weights);
+    pct_losses whole, stage;
+    pct_model_loss(model, &b.tape, &batch, &weights, &whole);
+    weights = (pct_loss_weights){.naming = 1, .presence = 1};
+    b.tape.record = true;
+    pct_tensor *loss = pct_model_loss(model, &b.tape, &batch, &weights, &stage);
+    assert_float_equal(stage.naming, whole.naming, 1e-6);
+    assert_float_equal(stage.presence, whole.presence, 1e-6);
+    assert_float_equal(stage.total, stage.naming + stage.presence, 1e-5);
+    assert_int_equal(stage.tokens, 0);
+    pct_tape_back(&b.tape, loss);
+    const struct {
+        const char *name;
+        bool learns;
+    } cases[] = {{"v.class_embd", true},
+                 {"percept.presence.map.weight", true},
+                 {"token_embd.weight", true},
+                 {"blk.0.attn_q.weight", false},
+                 {"percept.box_decoder.0.weight", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pct_parameter *parameter = pct_parameters_find(pct_model_get_parameters(model), cases[i].name);
+        double sum = 0;
+        assert_non_null(parameter);
+        for (int64_t k = 0; k < pct_tensor_count(&parameter->tensor); k++)
+            sum += fabs((double)parameter->tensor.grad[k]);
+        assert_int_equal(sum > 0, cases[i].learns);
+    }
+    pct_model_close(&model);
+    close_bench(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(patch_kernel), cmocka_unit_test(position_table), cmocka_unit_test(logits_of_shares),
         cmocka_unit_test(low_rank),     cmocka_unit_test(first_weights),  cmocka_unit_test(sampling),
-        cmocka_unit_test(overlaps),     cmocka_unit_test(objects_apart),
+        cmocka_unit_test(overlaps),     cmocka_unit_test(objects_apart),  cmocka_unit_test(first_stage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
