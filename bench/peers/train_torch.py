@@ -1,6 +1,6 @@
 """The nano model's training step in PyTorch: the peer that percept's training speed is measured against.
 
-Same structure, parameter count, batch and precision as `percept bench --stage train`: random pictures and tokens, BF16
+Same structure, parameter count, batch and precision as `percept bench --stages train`: random pictures and tokens, BF16
 products with F32 master weights (autocast), fused AdamW, gradient clipping. The packed questions of a picture are one
 sequence behind its image tokens, under a block mask, through scaled_dot_product_attention: the fastest of the forms tried
 (nested lists of sequences and flex_attention, which has no backward on CPUs, were slower or not there).
@@ -169,9 +169,10 @@ class MaskDecoder(nn.Module):
         self.layers = nn.ModuleList(TwoWay(w, 4, 2 * w) for _ in range(2))
         self.last, self.last_norm = Attend(w, w // 2, 4), nn.LayerNorm(w)
         gelu = nn.GELU(approximate="tanh")
-        self.up, self.refine = conv_block(w, w // 4, 3, 1, 1, gelu), conv_block(w // 4, 32, 3, 1, 1, gelu)
-        self.skip, self.pixel = nn.Linear(c.stem_width // 2, w // 4), nn.Linear(32, 32)
-        self.hyper = mlp([w, w, w, 32])
+        n = c.mask_channels
+        self.up, self.refine = conv_block(w, w // 4, 3, 1, 1, gelu), conv_block(w // 4, n, 3, 1, 1, gelu)
+        self.skip, self.pixel = nn.Linear(c.stem_width // 2, w // 4), nn.Linear(n, n)
+        self.hyper = mlp([w, w, w, n])
         self.register_buffer("place", torch.randn(1, (c.side // 8) ** 2, w))
 
     def forward(self, states, fine, skip, picture):
@@ -340,9 +341,10 @@ def make_batch(c, generator):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    for name, value in dict(pictures=8, questions=6, tokens=24, answer=10, objects=8, names=192, side=192, width=256,
-                            heads=8, kv_heads=4, hidden=704, stem_width=128, stem_blocks=2, tower_layers=6,
-                            language_layers=8, mask_width=128, mask_queries=4, mask_encoder_width=16, vocabulary=2048,
+    for name, value in dict(pictures=8, questions=6, tokens=22, answer=10, objects=6, names=48, side=192, width=256,
+                            heads=8, kv_heads=4, hidden=512, stem_width=128, stem_blocks=2, tower_layers=6,
+                            language_layers=8, mask_width=128, mask_queries=4, mask_channels=16,
+                            mask_encoder_width=16, vocabulary=2048,
                             threads=2).items():
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=value)
     parser.add_argument("--seconds", type=float, default=20)
