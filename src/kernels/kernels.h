@@ -181,7 +181,8 @@ typedef struct pct_gemm {
 } pct_gemm;
 void pct_gemm_run(pct_compute *compute, const pct_gemm *gemm);
 
-/* Weights (out,in) packed once for many products: BF16, INT8 (a scale a row) or PCT_REAL, whichever is asked for. */
+/* Weights (out,in) packed once for many products, in PCT_BF16 or PCT_REAL; any other compute_type is refused. (Integer
+ * products were not worth it at the widths measured: bench/LOG.md.) */
 typedef struct pct_packed pct_packed;
 percept_status pct_packed_create(pct_packed **packed, pct_compute *compute, pct_dtype compute_type, const void *weights,
                                  pct_dtype stored_type, int64_t out, int64_t in, percept_error *error);

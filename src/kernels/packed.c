@@ -52,6 +52,9 @@ percept_status pct_packed_create(pct_packed **packed, pct_compute *compute, pct_
         !pct_dtype_row_bytes(stored_type, in, &f.row_bytes))
         return pct_fail(error, PERCEPT_ERROR_INPUT, "weights of %lld x %lld cannot be stored as %s", (long long)out,
                         (long long)in, pct_dtype_name(stored_type));
+    if (compute_type != PCT_REAL && compute_type != PCT_BF16)
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "products in %s are not made; use BF16 or F32",
+                        pct_dtype_name(compute_type));
     const pct_tile *tile = compute_type == PCT_REAL ? compute->tile_real : compute->tile_bf16;
     pct_packed *made = calloc(1, sizeof *made);
     if (!made) return pct_fail_memory(error, "packed weights");
