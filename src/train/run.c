@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #define STREAM_DROPOUT 0x64726f70u
-#define SPIKE_AFTER    200  /* steps before the running mean means something */
 #define SPIKE_KEEP     0.99 /* of the running mean a step */
 
 pct_feed pct_trainer_feed(const pct_trainer *trainer, enum pct_split split, uint64_t seed, int64_t count) {
@@ -46,7 +45,10 @@ static void fetch_samples(void *context, int64_t begin, int64_t end, int worker)
 percept_status pct_trainer_batch(pct_trainer *trainer, const pct_feed *feed, int64_t first, int32_t count,
                                  uint64_t seed, uint64_t index, pct_batch *batch, percept_error *error) {
     struct fetch fetch = {.trainer = trainer, .feed = feed, .first = first};
+    bool guarded = pct_guard_where() != NULL; /* composing uses filters and codecs that take memory of their own */
+    if (guarded) pct_guard_leave();
     pct_parallel_for(trainer->pool, count, 1, fetch_samples, &fetch);
+    if (guarded) pct_guard_enter("training step");
     for (int32_t i = 0; i < count; i++) {
         if (trainer->slot_errors[i].status == PERCEPT_OK) continue;
         if (error) *error = trainer->slot_errors[i];
@@ -83,7 +85,7 @@ static percept_status run_batch(pct_trainer *trainer, const pct_feed *feed, uint
 static bool watch(pct_trainer *trainer, double total) {
     pct_checkpoint_state *state = &trainer->state;
     if (state->loss_mean == 0) state->loss_mean = total;
-    bool high = state->step > SPIKE_AFTER && total > trainer->config.run.spike * state->loss_mean;
+    bool high = state->step > trainer->config.schedule.warmup && total > trainer->config.run.spike * state->loss_mean;
     state->high = high ? state->high + 1 : 0;
     if (!high) state->loss_mean = SPIKE_KEEP * state->loss_mean + (1 - SPIKE_KEEP) * total;
     return state->high >= trainer->config.run.spike_steps;

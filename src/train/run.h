@@ -19,7 +19,7 @@ typedef struct pct_train_options {
     uint32_t cpu_mask;   /* narrows pct_cpu_flags() */
     const char *command; /* for the model card; NULL: "percept train" */
     const pct_log *log;  /* NULL: warnings are dropped */
-    int64_t guard_after; /* tests: steps after this many must not allocate; 0: no guard */
+    int64_t guard_after; /* tests: steps after this many must not allocate, but for composing; 0: no guard */
 } pct_train_options;
 
 typedef struct pct_train_result {

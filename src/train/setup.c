@@ -21,7 +21,9 @@ static percept_status open_compute(pct_trainer *trainer, percept_error *error) {
     const pct_train_options *options = trainer->options;
     int threads = options->threads ? options->threads : (int)trainer->config.run.threads;
     PCT_TRY(pct_pool_create(&trainer->pool, threads, error));
-    return pct_compute_create(&trainer->compute, trainer->pool, pct_cpu_flags() & options->cpu_mask, error);
+    PCT_TRY(pct_compute_create(&trainer->compute, trainer->pool, pct_cpu_flags() & options->cpu_mask, error));
+    pct_compute_use_library(trainer->compute); /* where it is there; our own kernels do the rest */
+    return PERCEPT_OK;
 }
 
 static percept_status open_dataset(pct_trainer *trainer, percept_error *error) {
