@@ -13,6 +13,7 @@ void pct_loss_weights_default(pct_loss_weights *weights) {
         .quality = 0.2f,
         .presence = 0.2f,
         .naming = 0.5f,
+        .background = 0.2f,
     };
 }
 
@@ -202,6 +203,28 @@ static void region_part(pct_tape *tape, const pct_model *model, const pct_batch 
     losses->box_iou = made.box_iou;
 }
 
+/* The weights of the cells, since most show background; and how many of the others are named right. */
+static pct_real *weigh_cells(pct_tape *tape, const int32_t *owners, int64_t count, int32_t background,
+                             pct_real weight) {
+    pct_real *weights = pct_tape_array(tape, count, sizeof *weights);
+    for (int64_t i = 0; weights && i < count; i++) weights[i] = owners[i] == background ? weight : 1;
+    return weights;
+}
+
+static double naming_accuracy(const pct_tensor *logits, const int32_t *owners, int32_t background) {
+    int64_t width = pct_tensor_width(logits), rows = pct_tensor_rows(logits), right = 0, all = 0;
+    for (int64_t i = 0; i < rows; i++) {
+        if (owners[i] < 0 || owners[i] == background) continue;
+        const pct_real *row = pct_tensor_data(logits) + i * width;
+        int64_t best = 0;
+        for (int64_t k = 1; k < background; k++)
+            if (row[k] > row[best]) best = k;
+        right += best == owners[i];
+        all++;
+    }
+    return all > 0 ? (double)right / (double)all : 0;
+}
+
 /* Every cell names its owner; the class token says which names are there. */
 static void name_part(pct_tape *tape, const pct_model *model, const pct_batch *batch, const pct_sight *sight,
                       const pct_loss_weights *weights, parts *p, pct_losses *losses) {
@@ -215,7 +238,11 @@ static void name_part(pct_tape *tape, const pct_model *model, const pct_batch *b
         for (int64_t i = 0; i < batch->pictures * rows; i++)
             owners[i] = i % rows == 0 ? -1 : batch->owners[i / rows * (rows - 1) + i % rows - 1];
         pct_tensor *logits = pct_naming_apply(tape, &model->naming, sight->cells, names);
-        losses->naming = add_part(p, tape, pct_op_cross_entropy(tape, logits, owners, NULL, 0), weights->naming);
+        pct_real *each =
+            weigh_cells(tape, owners, batch->pictures * rows, batch->name_count, (pct_real)weights->background);
+        if (pct_tape_failed(tape)) return;
+        losses->naming_accuracy = naming_accuracy(logits, owners, batch->name_count);
+        losses->naming = add_part(p, tape, pct_op_cross_entropy(tape, logits, owners, each, 0), weights->naming);
     }
     if (model->config.heads.presence && batch->presence) {
         pct_tensor *logits = pct_presence_apply(tape, &model->presence, sight->classes, names);

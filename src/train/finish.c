@@ -15,9 +15,9 @@
 static percept_status forced_losses(pct_trainer *trainer, const pct_feed *feed, pct_losses *mean,
                                     percept_error *error) {
     *mean = (pct_losses){0};
-    double *sums[] = {&mean->total,    &mean->language,       &mean->box_l1,   &mean->box_giou,
-                      &mean->mask_bce, &mean->mask_dice,      &mean->quality,  &mean->presence,
-                      &mean->naming,   &mean->token_accuracy, &mean->mask_iou, &mean->box_iou};
+    double *sums[] = {&mean->total,     &mean->language, &mean->box_l1,         &mean->box_giou, &mean->mask_bce,
+                      &mean->mask_dice, &mean->quality,  &mean->presence,       &mean->naming,   &mean->token_accuracy,
+                      &mean->mask_iou,  &mean->box_iou,  &mean->naming_accuracy};
     int64_t batches = 0;
     percept_status status = PERCEPT_OK;
     trainer->tape.record = false;
@@ -29,8 +29,9 @@ static percept_status forced_losses(pct_trainer *trainer, const pct_feed *feed, 
         pct_losses one;
         pct_model_loss(trainer->model, &trainer->tape, &batch, &trainer->config.losses, &one);
         status = pct_tape_status(&trainer->tape, error);
-        const double values[] = {one.total,   one.language, one.box_l1, one.box_giou,       one.mask_bce, one.mask_dice,
-                                 one.quality, one.presence, one.naming, one.token_accuracy, one.mask_iou, one.box_iou};
+        const double values[] = {one.total,     one.language, one.box_l1,         one.box_giou, one.mask_bce,
+                                 one.mask_dice, one.quality,  one.presence,       one.naming,   one.token_accuracy,
+                                 one.mask_iou,  one.box_iou,  one.naming_accuracy};
         for (size_t i = 0; i < PCT_COUNT(sums); i++) *sums[i] += values[i];
     }
     trainer->tape.record = true;

@@ -132,6 +132,7 @@ void pct_metrics_add(pct_metrics *metrics, const pct_losses *losses, int64_t pic
     to->naming += losses->naming;
     to->presence += losses->presence;
     to->token_accuracy += losses->token_accuracy;
+    to->naming_accuracy += losses->naming_accuracy;
     to->objects += losses->objects;
     to->tokens += losses->tokens;
     if (losses->objects > 0) {
@@ -177,6 +178,7 @@ static void add_losses(pct_text *text, const pct_losses *losses, double batches,
         {"presence", losses->presence, batches},
         {"naming", losses->naming, batches},
         {"token_accuracy", losses->token_accuracy, batches},
+        {"naming_accuracy", losses->naming_accuracy, batches},
         {"mask_iou", losses->mask_iou, with_objects},
         {"box_iou", losses->box_iou, with_objects},
     };
@@ -213,12 +215,14 @@ percept_status pct_metrics_log(pct_metrics *metrics, int64_t step, double rate, 
                               sum->losses.naming / batches,   sum->losses.token_accuracy / batches,
                               sum->losses.mask_iou / objects, sum->losses.box_iou / objects};
     curve_add(&metrics->curves->train, COLUMNS, (double)step, values);
+    char answers[128] = ""; /* nothing to say of answers in a stage that trains the tower alone */
+    if (objects > 0)
+        snprintf(answers, sizeof answers, " words %.3f, tokens %.1f%%, masks %.3f, mask IoU %.1f%%, box IoU %.1f%%,",
+                 values[LANGUAGE], 100 * values[TOKENS], values[MASK], 100 * values[MASK_IOU], 100 * values[BOX_IOU]);
     snprintf(message, size,
-             "loss %.3f (words %.3f, masks %.3f, naming %.3f), tokens %.1f%%, mask IoU %.1f%%, box IoU %.1f%%, rate "
-             "%.2g, %.1f pictures/s, %.0f questions/s",
-             values[TOTAL], values[LANGUAGE], values[MASK], values[NAMING], 100 * values[TOKENS],
-             100 * values[MASK_IOU], 100 * values[BOX_IOU], rate, (double)sum->pictures / seconds,
-             (double)sum->questions / seconds);
+             "loss %.3f,%s naming %.3f, cells named %.1f%%, rate %.2g, %.1f pictures/s, %.0f questions/s",
+             values[TOTAL], answers, values[NAMING], 100 * sum->losses.naming_accuracy / batches, rate,
+             (double)sum->pictures / seconds, (double)sum->questions / seconds);
     metrics->sum = (pct_metrics_sum){0};
     metrics->started = now;
     return write_line(metrics, &text, error);

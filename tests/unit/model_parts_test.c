@@ -223,7 +223,7 @@ static void first_stage(void **state) {
     pct_loss_weights_default(&weights);
     pct_losses whole, stage;
     pct_model_loss(model, &b.tape, &batch, &weights, &whole);
-    weights = (pct_loss_weights){.naming = 1, .presence = 1};
+    weights = (pct_loss_weights){.naming = 1, .presence = 1, .background = weights.background};
     b.tape.record = true;
     pct_tensor *loss = pct_model_loss(model, &b.tape, &batch, &weights, &stage);
     assert_float_equal(stage.naming, whole.naming, 1e-6);
