@@ -1,9 +1,10 @@
 # installed.sh BUILD EXAMPLE.c MODEL PICTURE CC: installs into an empty folder, builds the example against what was
 # installed, with pkg-config, and asks; the program finds its model from anywhere.
+absolute() { case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s/%s\n' "$PWD" "$1" ;; esac; }
 build=$1
 example=$2
-model=$3
-picture=$4
+model=$(absolute "$3")
+picture=$(absolute "$4")
 cc=$5
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT

@@ -1,8 +1,10 @@
 # lib.sh: what the command line's tests share. Sourced with the program, make_model and make_picture as $1 $2 $3.
 # POSIX sh; needs no other program than those of coreutils, grep and sed.
-percept=$1
-make_model=$2
-make_picture=$3
+# Meson may give paths that hold from the build folder alone; the tests work in a folder of their own.
+absolute() { case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s/%s\n' "$PWD" "$1" ;; esac; }
+percept=$(absolute "$1")
+make_model=$(absolute "$2")
+make_picture=$(absolute "$3")
 case $0 in */*) here=${0%/*} ;; *) here=. ;; esac
 here=$(cd "$here" && pwd)
 work=$(mktemp -d)
