@@ -1,4 +1,4 @@
-/* losses.h: what a batch of predicted regions is charged for (perceptiongpt.md, section 10).
+/* losses.h: what a batch of predicted regions is charged for (docs/model.md, "Losses").
  *
  * Deviations from the released code, all on purpose: GIoU is taken on real corners (it read x0,y0,x1,y1 as centre and
  * size); dice is a mean over masks, not one for the whole batch, so that small things count; targets are at the side of

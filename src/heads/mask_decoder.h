@@ -1,6 +1,6 @@
 /* mask_decoder.h: the state that predicts an object token, and a picture's fine features, to a mask.
  *
- * The two-way transformer of PerceptionGPT (perceptiongpt.md, section 9; after SAM, arXiv 2304.02643): queries attend
+ * The two-way transformer of PerceptionGPT (docs/model.md, "Regions out"; after SAM, arXiv 2304.02643): queries attend
  * to the grid and the grid to the queries; then the grid is upscaled and a small network made from the first query is
  * multiplied with every cell. Positions use the 2-D sine form that was evidently meant there. Two extensions: the state
  * may be mapped to more than one query (with one, the grid's attention to it is constant), and the stem's finer map may

@@ -1,4 +1,4 @@
-/* mask_encoder.h: a mask to a token embedding: a small residual network (perceptiongpt.md, section 9), LayerNorm2d
+/* mask_encoder.h: a mask to a token embedding: a small residual network (docs/model.md, "Regions in"), LayerNorm2d
  * everywhere, where the released code mixed in batch norms. */
 #ifndef PCT_HEADS_MASK_ENCODER_H
 #define PCT_HEADS_MASK_ENCODER_H

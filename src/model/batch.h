@@ -1,6 +1,6 @@
 /* batch.h: what a training or scoring step is fed: pictures, packed text, regions, targets. Filled by data/.
  *
- * Shared-prefix packing (architecture.md, decision 5): each picture's image tokens are a prefix; each segment (a
+ * Shared-prefix packing (docs/model.md, "Packing"): each picture's image tokens are a prefix; each segment (a
  * question with its answer, or a dialogue of two) sees its picture's prefix and itself. Text rows of all segments stand
  * one after the other, picture by picture. Everything lies in the caller's arena. */
 #ifndef PCT_MODEL_BATCH_H

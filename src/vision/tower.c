@@ -130,8 +130,8 @@ static pct_tensor *conv_stem(pct_tape *tape, const pct_tower *tower, pct_tensor 
     return pct_conv_apply(tape, &tower->last, x);
 }
 
-/* The paper's pass B: the same weights at a finer stride; patch kernel and positions are resampled (perceptiongpt.md,
- * section 3). Both resamplings are fixed linear maps, so gradients reach the one copy of the weights. */
+/* The paper's pass B: the same weights at a finer stride; patch kernel and positions are resampled (docs/model.md,
+ * "Picture"). Both resamplings are fixed linear maps, so gradients reach the one copy of the weights. */
 static pct_tensor *second_pass(pct_tape *tape, const pct_tower *tower, pct_tensor *pixels) {
     const pct_tower_options *o = &tower->options;
     int64_t pictures = pixels->dim[0];
