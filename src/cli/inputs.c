@@ -176,8 +176,9 @@ static char *first_readable(char *installed, char *source, const char *what, con
         found = source;
         source = NULL;
     } else {
-        pct_cli_fail(error, PERCEPT_ERROR_INPUT, "no %s: neither %s nor %s is there; %s", what,
-                     installed ? installed : "(unknown)", source ? source : "(unknown)", mend);
+        const char *first = installed ? installed : source, *second = installed ? source : NULL;
+        pct_cli_fail(error, PERCEPT_ERROR_INPUT, "no %s: %s%s%s is not there; %s", what, first ? first : "its place",
+                     second ? " or " : "", second ? second : "", mend);
     }
     free(installed);
     free(source);

@@ -50,7 +50,7 @@ says out '"pictures": 2'
 says out '"acc50": '
 run 3 eval missing -m found.gguf
 refused 'missing'
-run 2 eval scenes:nowhere:5:1 -m found.gguf
+run 2 eval scenes:nowhere:5:1 -m found.gguf --pack any.pack
 lines err 1
 run 3 eval scenes:arrangements:5:1 -m found.gguf --pack missing.pack
 lines err 1
