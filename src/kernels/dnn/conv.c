@@ -95,8 +95,13 @@ static bool fill_main(pct_dnn *dnn, pct_dnn_entry *entry, const struct shapes *s
  * stride; pictures that small are not worth a primitive in any case. */
 #define SMALLEST_SIDE 8
 
+/* It also gives wrong outputs where the stride steps over pixels (kernel 2, stride 3), which no model here does. */
+static bool is_served(const pct_conv *c) {
+    return c->width >= SMALLEST_SIDE && c->height >= SMALLEST_SIDE && c->stride <= c->kernel;
+}
+
 static pct_dnn_entry *entry_of(pct_dnn *dnn, const pct_conv *c, int what, bool bias) {
-    if (c->width < SMALLEST_SIDE || c->height < SMALLEST_SIDE) return NULL;
+    if (!is_served(c)) return NULL;
     const pct_dnn_key key = {
         {2 + what, c->batch, c->height, c->width, c->in, c->out, c->kernel, c->stride, c->pad, bias}};
     bool fresh;
