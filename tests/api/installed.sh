@@ -1,6 +1,6 @@
 # installed.sh BUILD EXAMPLE.c MODEL PICTURE CC: installs into an empty folder, builds the example against what was
 # installed, with pkg-config, and asks; the program finds its model from anywhere.
-absolute() { case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s/%s\n' "$PWD" "$1" ;; esac; }
+. "$(dirname "$0")/../support/paths.sh"
 build=$1
 example=$2
 model=$(absolute "$3")

@@ -1,12 +1,11 @@
 # lib.sh: what the command line's tests share. Sourced with the program, make_model and make_picture as $1 $2 $3.
 # POSIX sh; needs no other program than those of coreutils, grep and sed.
-# Meson may give paths that hold from the build folder alone; the tests work in a folder of their own.
-absolute() { case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s/%s\n' "$PWD" "$1" ;; esac; }
+case $0 in */*) here=${0%/*} ;; *) here=. ;; esac
+here=$(cd "$here" && pwd)
+. "$here/../support/paths.sh"
 percept=$(absolute "$1")
 make_model=$(absolute "$2")
 make_picture=$(absolute "$3")
-case $0 in */*) here=${0%/*} ;; *) here=. ;; esac
-here=$(cd "$here" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1

@@ -16,23 +16,18 @@
 
 #include <math.h>
 
-static char *folder, *discs;
-static pct_scene_source *source, *disc_source;
+static char *discs;
+static pct_scene_source *disc_source;
 
 static int open_all(void **state) {
-    folder = scene_folder_make(false);
     discs = scene_folder_make(true);
-    if (!folder || !discs) return -1;
-    source = scene_folder_source(folder);
-    disc_source = scene_folder_source(discs);
-    return source && disc_source ? 0 : -1;
+    disc_source = discs ? scene_folder_source(discs) : NULL;
+    return disc_source ? scene_group_open(state) : -1;
 }
 static int close_all(void **state) {
-    pct_scene_source_close(&source);
     pct_scene_source_close(&disc_source);
-    scene_folder_remove(&folder);
     scene_folder_remove(&discs);
-    return 0;
+    return scene_group_close(state);
 }
 
 /* How far out of the disc a canvas pixel's middle lies: < 1 inside, > 1 outside; *edge: one pixel in the same unit. */
@@ -93,7 +88,7 @@ static void test_boxes_and_areas(void **state) {
     for (uint64_t index = 0; index < 200; index++) {
         pct_sample sample;
         pct_arena_reset(&arena);
-        assert_int_equal(pct_scene_compose(source, PCT_SPLIT_TRAINING, 1, index, &request, &arena, &sample, NULL),
+        assert_int_equal(pct_scene_compose(scene_source, PCT_SPLIT_TRAINING, 1, index, &request, &arena, &sample, NULL),
                          PERCEPT_OK);
         assert_in_range(sample.object_count, 1, SCENE_MAX_OBJECTS);
         assert_in_range(sample.turn_count, 1, 4);
@@ -128,10 +123,10 @@ static void test_splits_never_meet(void **state) {
     pct_arena arena;
     int held_turns = 0;
     pct_arena_init(&arena, 0);
-    assert_true(source->held_out.count > 0);
-    for (int32_t i = 0; i < source->held_out.count; i++) {
-        int32_t name = source->cutouts[source->held_out.items[i]].name;
-        assert_true(source->names[name].trained_count >= 1);
+    assert_true(scene_source->held_out.count > 0);
+    for (int32_t i = 0; i < scene_source->held_out.count; i++) {
+        int32_t name = scene_source->cutouts[scene_source->held_out.items[i]].name;
+        assert_true(scene_source->names[name].trained_count >= 1);
     }
     for (int split = 0; split < PCT_SPLIT_COUNT; split++)
         for (uint64_t index = 0; index < 300; index++) {
@@ -139,10 +134,10 @@ static void test_splits_never_meet(void **state) {
             bool held = false;
             pct_arena_reset(&arena);
             assert_int_equal(
-                pct_scene_compose(source, (enum pct_split)split, 5, index, &request, &arena, &sample, NULL),
+                pct_scene_compose(scene_source, (enum pct_split)split, 5, index, &request, &arena, &sample, NULL),
                 PERCEPT_OK);
             for (int32_t k = 0; k < sample.object_count; k++)
-                held |= source->cutouts[sample.objects[k].cutout].held_out;
+                held |= scene_source->cutouts[sample.objects[k].cutout].held_out;
             assert_true(split == PCT_SPLIT_CUTOUTS || !held);
             for (int32_t t = 0; t < sample.turn_count; t++) held_turns += sample.turns[t].held_out;
         }
@@ -163,7 +158,7 @@ static void test_grounds_never_meet(void **state) {
     }
     pct_scene_options options;
     pct_scene_options_default(&options);
-    options.cutouts = folder;
+    options.cutouts = scene_folder;
     options.backgrounds = grounds;
     pct_scene_source *with = NULL;
     percept_error error = {0};
@@ -219,7 +214,7 @@ static void hash_range(void *context, int64_t begin, int64_t end, int worker) {
         pct_sample sample;
         pct_arena_reset(&in->arenas[worker]);
         in->hashes[i] = 0;
-        if (pct_scene_compose(source, PCT_SPLIT_TRAINING, 11, (uint64_t)i, &request, &in->arenas[worker], &sample,
+        if (pct_scene_compose(scene_source, PCT_SPLIT_TRAINING, 11, (uint64_t)i, &request, &in->arenas[worker], &sample,
                               NULL) == PERCEPT_OK)
             in->hashes[i] = hash_sample(&sample);
     }
@@ -255,7 +250,7 @@ static void test_arena_stops_growing(void **state) {
     for (uint64_t index = 0; index < 200; index++) {
         pct_sample sample;
         pct_arena_reset(&arena);
-        assert_int_equal(pct_scene_compose(source, PCT_SPLIT_TRAINING, 2, index, &request, &arena, &sample, NULL),
+        assert_int_equal(pct_scene_compose(scene_source, PCT_SPLIT_TRAINING, 2, index, &request, &arena, &sample, NULL),
                          PERCEPT_OK);
         if (index == 50) reserved = arena.reserved;
     }
@@ -276,7 +271,7 @@ static void test_bad_requests(void **state) {
     pct_sample sample;
     pct_arena_init(&arena, 0);
     for (size_t i = 0; i < PCT_COUNT(bad); i++)
-        assert_int_equal(pct_scene_compose(source, PCT_SPLIT_TRAINING, 1, 1, &bad[i], &arena, &sample, NULL),
+        assert_int_equal(pct_scene_compose(scene_source, PCT_SPLIT_TRAINING, 1, 1, &bad[i], &arena, &sample, NULL),
                          PERCEPT_ERROR_USAGE);
     pct_arena_free(&arena);
     pct_scene_source *none = NULL;

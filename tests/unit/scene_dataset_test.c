@@ -15,25 +15,12 @@
 #include "formats/json.h"
 #include "scene_support.h"
 
-static char *folder;
-static pct_scene_source *source;
-
-static int open_all(void **state) {
-    folder = scene_folder_make(false);
-    source = folder ? scene_folder_source(folder) : NULL;
-    return source ? 0 : -1;
-}
-static int close_all(void **state) {
-    pct_scene_source_close(&source);
-    scene_folder_remove(&folder);
-    return 0;
-}
-
 enum { PICTURES = 20 };
 static const pct_scene_request request = {.width = 120, .height = 90, .questions = 6};
 
 static void compose(uint64_t index, pct_arena *arena, pct_sample *sample) {
-    assert_int_equal(pct_scene_compose(source, PCT_SPLIT_CUTOUTS, 9, index, &request, arena, sample, NULL), PERCEPT_OK);
+    assert_int_equal(pct_scene_compose(scene_source, PCT_SPLIT_CUTOUTS, 9, index, &request, arena, sample, NULL),
+                     PERCEPT_OK);
 }
 
 static void compare_turns(const pct_sample *a, const pct_sample *b) {
@@ -86,8 +73,8 @@ static void test_round_trip(void **state) {
     percept_error error = {0};
     pct_arena_init(&one, 0);
     pct_arena_init(&two, 0);
-    snprintf(path, sizeof path, "%s/set", folder);
-    assert_int_equal(pct_dataset_writer_open(&writer, path, 0, source, &error), PERCEPT_OK);
+    snprintf(path, sizeof path, "%s/set", scene_folder);
+    assert_int_equal(pct_dataset_writer_open(&writer, path, 0, scene_source, &error), PERCEPT_OK);
     for (uint64_t i = 0; i < PICTURES; i++) {
         pct_sample sample;
         pct_arena_reset(&one);
@@ -123,7 +110,7 @@ static void test_round_trip(void **state) {
 static void test_aborted_writer_leaves_nothing(void **state) {
     char path[300], file[320];
     pct_dataset_writer *writer = NULL;
-    snprintf(path, sizeof path, "%s/aborted", folder);
+    snprintf(path, sizeof path, "%s/aborted", scene_folder);
     assert_int_equal(pct_dataset_writer_open(&writer, path, 80, NULL, NULL), PERCEPT_OK);
     pct_dataset_writer_abort(&writer);
     assert_null(writer);
@@ -219,5 +206,5 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),
                                        cmocka_unit_test(test_aborted_writer_leaves_nothing),
                                        cmocka_unit_test(test_minimal_line), cmocka_unit_test(test_hostile_lines)};
-    return cmocka_run_group_tests(tests, open_all, close_all);
+    return cmocka_run_group_tests(tests, scene_group_open, scene_group_close);
 }

@@ -19,20 +19,6 @@
 
 #define SCENES 2000
 
-static char *folder;
-static pct_scene_source *source;
-
-static int open_all(void **state) {
-    folder = scene_folder_make(false);
-    source = folder ? scene_folder_source(folder) : NULL;
-    return source ? 0 : -1;
-}
-static int close_all(void **state) {
-    pct_scene_source_close(&source);
-    scene_folder_remove(&folder);
-    return 0;
-}
-
 /* ---- a small reader of English ---- */
 
 struct reading {
@@ -62,9 +48,9 @@ static float middle_y(const pct_object *o) { return (o->box.y0 + o->box.y1) / 2;
 static int32_t first_name(const char *text, const char **at) {
     int32_t best = -1;
     const char *where = NULL;
-    for (int32_t name = 0; name < pct_scene_names(source); name++) {
+    for (int32_t name = 0; name < pct_scene_names(scene_source); name++) {
         char padded[80];
-        snprintf(padded, sizeof padded, " %s ", pct_scene_name(source, name));
+        snprintf(padded, sizeof padded, " %s ", pct_scene_name(scene_source, name));
         const char *found = strstr(text, padded);
         if (found && (!where || found < where)) {
             where = found;
@@ -219,8 +205,8 @@ static int32_t name_or_plural(const char *question) {
     const char *at;
     int32_t best = -1;
     read_text(&in, question);
-    for (int32_t name = 0; name < source->name_count; name++)
-        if (says(&in, source->names[name].plural)) best = name;
+    for (int32_t name = 0; name < scene_source->name_count; name++)
+        if (says(&in, scene_source->names[name].plural)) best = name;
     return best >= 0 ? best : first_name(in.text, &at);
 }
 
@@ -247,7 +233,7 @@ static void check_absent(const pct_sample *sample, const pct_turn *turn) {
     assert_true(pct_sample_absent(sample, name));
     assert_int_equal(turn->out_count, 0);
     assert_string_equal(turn->target, "none");
-    assert_non_null(strstr(turn->answer, source->names[name].text));
+    assert_non_null(strstr(turn->answer, scene_source->names[name].text));
 }
 
 static void check_count(const pct_sample *sample, const pct_turn *turn) {
@@ -307,8 +293,9 @@ static void test_answers_are_true(void **state) {
             .width = index % 3 ? 128 : 160, .height = index % 3 ? 128 : 100, .questions = 6, .plain = index % 2};
         pct_sample sample;
         pct_arena_reset(&arena);
-        assert_int_equal(pct_scene_compose(source, PCT_SPLIT_TRAINING, 21, index, &request, &arena, &sample, NULL),
-                         PERCEPT_OK);
+        assert_int_equal(
+            pct_scene_compose(scene_source, PCT_SPLIT_TRAINING, 21, index, &request, &arena, &sample, NULL),
+            PERCEPT_OK);
         for (int32_t t = 0; t < sample.turn_count; t++) {
             const pct_turn *turn = &sample.turns[t];
             assert_int_equal(marks(turn->question, "<obj>"), turn->in_count);
@@ -375,7 +362,7 @@ static void test_bare_phrases(void **state) {
     for (uint64_t index = 0; index < 400; index++) {
         pct_sample sample;
         pct_arena_reset(&arena);
-        assert_int_equal(pct_scene_compose(source, PCT_SPLIT_TRAINING, 4, index, &request, &arena, &sample, NULL),
+        assert_int_equal(pct_scene_compose(scene_source, PCT_SPLIT_TRAINING, 4, index, &request, &arena, &sample, NULL),
                          PERCEPT_OK);
         for (int32_t t = 0; t < sample.turn_count; t++) {
             if (sample.turns[t].task != PCT_TASK_REFER) continue;
@@ -395,7 +382,7 @@ static void test_weights(void **state) {
     pct_scene_options options;
     pct_scene_source *only = NULL;
     pct_scene_options_default(&options);
-    options.cutouts = folder;
+    options.cutouts = scene_folder;
     options.weights[PCT_TASK_NAME] = 1;
     assert_int_equal(pct_scene_source_open(&only, &options, NULL), PERCEPT_OK);
     pct_scene_request request = {.width = 96, .height = 96, .questions = 3};
@@ -416,5 +403,5 @@ static void test_weights(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_answers_are_true), cmocka_unit_test(test_many_phrasings),
                                        cmocka_unit_test(test_bare_phrases), cmocka_unit_test(test_weights)};
-    return cmocka_run_group_tests(tests, open_all, close_all);
+    return cmocka_run_group_tests(tests, scene_group_open, scene_group_close);
 }

@@ -86,3 +86,20 @@ pct_scene_source *scene_folder_source(const char *folder) {
     if (pct_scene_source_open(&source, &options, &error) != PERCEPT_OK) fprintf(stderr, "%s\n", error.message);
     return source;
 }
+
+char *scene_folder;
+pct_scene_source *scene_source;
+
+int scene_group_open(void **state) {
+    (void)state;
+    scene_folder = scene_folder_make(false);
+    scene_source = scene_folder ? scene_folder_source(scene_folder) : NULL;
+    return scene_source ? 0 : -1;
+}
+
+int scene_group_close(void **state) {
+    (void)state;
+    pct_scene_source_close(&scene_source);
+    scene_folder_remove(&scene_folder);
+    return 0;
+}

@@ -13,4 +13,10 @@ void scene_folder_remove(char **folder);
 int scene_label_colour(const char *label);
 pct_scene_source *scene_folder_source(const char *folder);
 
+/* Such a folder and its source, which all tests of a group share: the group's setup and teardown. */
+extern char *scene_folder;
+extern pct_scene_source *scene_source;
+int scene_group_open(void **state);
+int scene_group_close(void **state);
+
 #endif
