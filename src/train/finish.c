@@ -14,14 +14,10 @@
 /* Teacher-forced losses over the feed's samples: means over batches. */
 static percept_status forced_losses(pct_trainer *trainer, const pct_feed *feed, pct_losses *mean,
                                     percept_error *error) {
-    *mean = (pct_losses){0};
-    double *sums[] = {&mean->total,     &mean->language, &mean->box_l1,         &mean->box_giou, &mean->mask_bce,
-                      &mean->mask_dice, &mean->quality,  &mean->presence,       &mean->naming,   &mean->token_accuracy,
-                      &mean->mask_iou,  &mean->box_iou,  &mean->naming_accuracy};
-    int64_t batches = 0;
+    pct_loss_sum sum = {0};
     percept_status status = PERCEPT_OK;
     trainer->tape.record = false;
-    for (int64_t first = 0; first < feed->count && status == PERCEPT_OK; first += trainer->batch, batches++) {
+    for (int64_t first = 0; first < feed->count && status == PERCEPT_OK; first += trainer->batch) {
         int32_t count = (int32_t)pct_min_i64(trainer->batch, feed->count - first);
         pct_batch batch;
         status = pct_trainer_batch(trainer, feed, first, count, feed->seed, (uint64_t)first, &batch, error);
@@ -29,13 +25,10 @@ static percept_status forced_losses(pct_trainer *trainer, const pct_feed *feed, 
         pct_losses one;
         pct_model_loss(trainer->model, &trainer->tape, &batch, &trainer->config.losses, &one);
         status = pct_tape_status(&trainer->tape, error);
-        const double values[] = {one.total,     one.language, one.box_l1,         one.box_giou, one.mask_bce,
-                                 one.mask_dice, one.quality,  one.presence,       one.naming,   one.token_accuracy,
-                                 one.mask_iou,  one.box_iou,  one.naming_accuracy};
-        for (size_t i = 0; i < PCT_COUNT(sums); i++) *sums[i] += values[i];
+        pct_loss_sum_add(&sum, &one);
     }
     trainer->tape.record = true;
-    for (size_t i = 0; i < PCT_COUNT(sums) && batches; i++) *sums[i] /= (double)batches;
+    *mean = pct_loss_sum_means(&sum);
     return status;
 }
 

@@ -125,29 +125,9 @@ void pct_metrics_close(pct_metrics *metrics) {
 }
 
 void pct_metrics_add(pct_metrics *metrics, const pct_losses *losses, int64_t pictures, int64_t questions) {
-    pct_metrics_sum *sum = &metrics->sum;
-    pct_losses *to = &sum->losses;
-    to->total += losses->total;
-    to->language += losses->language;
-    to->naming += losses->naming;
-    to->presence += losses->presence;
-    to->token_accuracy += losses->token_accuracy;
-    to->naming_accuracy += losses->naming_accuracy;
-    to->objects += losses->objects;
-    to->tokens += losses->tokens;
-    if (losses->objects > 0) {
-        to->box_l1 += losses->box_l1;
-        to->box_giou += losses->box_giou;
-        to->mask_bce += losses->mask_bce;
-        to->mask_dice += losses->mask_dice;
-        to->quality += losses->quality;
-        to->mask_iou += losses->mask_iou;
-        to->box_iou += losses->box_iou;
-        sum->with_objects++;
-    }
-    sum->batches++;
-    sum->pictures += pictures;
-    sum->questions += questions;
+    pct_loss_sum_add(&metrics->sum.losses, losses);
+    metrics->sum.pictures += pictures;
+    metrics->sum.questions += questions;
 }
 
 void pct_metrics_add_step(pct_metrics *metrics, double norm) {
@@ -163,26 +143,9 @@ static void add_number(pct_text *text, const char *key, double value) {
     pct_text_printf(text, ", \"%s\": %s", key, isfinite(value) ? rounded : "null");
 }
 
-static void add_losses(pct_text *text, const pct_losses *losses, double batches, double with_objects) {
-    const struct {
-        const char *key;
-        double sum, count;
-    } all[] = {
-        {"total", losses->total, batches},
-        {"language", losses->language, batches},
-        {"box_l1", losses->box_l1, with_objects},
-        {"box_giou", losses->box_giou, with_objects},
-        {"mask_bce", losses->mask_bce, with_objects},
-        {"mask_dice", losses->mask_dice, with_objects},
-        {"quality", losses->quality, with_objects},
-        {"presence", losses->presence, batches},
-        {"naming", losses->naming, batches},
-        {"token_accuracy", losses->token_accuracy, batches},
-        {"naming_accuracy", losses->naming_accuracy, batches},
-        {"mask_iou", losses->mask_iou, with_objects},
-        {"box_iou", losses->box_iou, with_objects},
-    };
-    for (size_t i = 0; i < PCT_COUNT(all); i++) add_number(text, all[i].key, all[i].sum / all[i].count);
+static void add_losses(pct_text *text, const pct_losses *losses) {
+    for (int i = 0; i < PCT_LOSS_TERMS; i++)
+        add_number(text, pct_loss_terms[i].name, pct_loss_value(losses, &pct_loss_terms[i]));
 }
 
 static percept_status write_line(pct_metrics *metrics, pct_text *text, percept_error *error) {
@@ -199,10 +162,10 @@ percept_status pct_metrics_log(pct_metrics *metrics, int64_t step, double rate, 
                                percept_error *error) {
     const pct_metrics_sum *sum = &metrics->sum;
     double now = pct_clock_seconds(), seconds = now - metrics->started;
-    double batches = (double)sum->batches, objects = (double)sum->with_objects;
+    pct_losses means = pct_loss_sum_means(&sum->losses);
     pct_text text = {0};
     pct_text_printf(&text, "{\"step\": %lld", (long long)step);
-    add_losses(&text, &sum->losses, batches, objects);
+    add_losses(&text, &means);
     add_number(&text, "rate", rate);
     add_number(&text, "norm", sum->norm / (double)sum->steps);
     add_number(&text, "seconds", seconds);
@@ -210,19 +173,17 @@ percept_status pct_metrics_log(pct_metrics *metrics, int64_t step, double rate, 
     add_number(&text, "pictures_s", (double)sum->pictures / seconds);
     add_number(&text, "questions_s", (double)sum->questions / seconds);
     add_number(&text, "memory_mb", (double)pct_peak_resident_bytes() / 1e6);
-    double values[COLUMNS] = {sum->losses.total / batches,    sum->losses.language / batches,
-                              sum->losses.box_giou / objects, sum->losses.mask_dice / objects,
-                              sum->losses.naming / batches,   sum->losses.token_accuracy / batches,
-                              sum->losses.mask_iou / objects, sum->losses.box_iou / objects};
+    double values[COLUMNS];
+    for (int c = 0; c < COLUMNS; c++) values[c] = pct_loss_named(&means, train_keys[c]);
     curve_add(&metrics->curves->train, COLUMNS, (double)step, values);
     char answers[128] = ""; /* nothing to say of answers in a stage that trains the tower alone */
-    if (objects > 0)
+    if (sum->losses.with_objects > 0)
         snprintf(answers, sizeof answers, " words %.3f, tokens %.1f%%, masks %.3f, mask IoU %.1f%%, box IoU %.1f%%,",
                  values[LANGUAGE], 100 * values[TOKENS], values[MASK], 100 * values[MASK_IOU], 100 * values[BOX_IOU]);
     snprintf(message, size,
              "loss %.3f,%s naming %.3f, cells named %.1f%%, rate %.2g, %.1f pictures/s, %.0f questions/s",
-             values[TOTAL], answers, values[NAMING], 100 * sum->losses.naming_accuracy / batches, rate,
-             (double)sum->pictures / seconds, (double)sum->questions / seconds);
+             values[TOTAL], answers, values[NAMING], 100 * means.naming_accuracy, rate, (double)sum->pictures / seconds,
+             (double)sum->questions / seconds);
     metrics->sum = (pct_metrics_sum){0};
     metrics->started = now;
     return write_line(metrics, &text, error);
@@ -232,7 +193,7 @@ percept_status pct_metrics_validation(pct_metrics *metrics, int64_t step, const 
                                       const pct_eval_report *report, const pct_losses *losses, percept_error *error) {
     pct_text text = {0};
     pct_text_printf(&text, "{\"step\": %lld, \"validation\": \"%s\"", (long long)step, split);
-    if (losses) add_losses(&text, losses, 1, 1);
+    if (losses) add_losses(&text, losses);
     if (report) {
         pct_text_printf(&text, ", \"n\": %lld", (long long)report->questions);
         for (int i = 0; pct_figures_keys[i]; i++) {

@@ -4,14 +4,14 @@
 #define PCT_TRAIN_METRICS_H
 
 #include "eval/run.h"
-#include "model/model.h"
+#include "train/losses.h"
 
 #include <stdio.h>
 
 /* Sums over the steps since the last line. */
 typedef struct pct_metrics_sum {
-    pct_losses losses; /* sums; objects and tokens too */
-    int64_t batches, with_objects, steps, pictures, questions;
+    pct_loss_sum losses;
+    int64_t steps, pictures, questions;
     double norm;
 } pct_metrics_sum;
 
