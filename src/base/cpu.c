@@ -31,7 +31,7 @@ uint32_t pct_cpu_flags(void) {
         if (c & bit_AVX512VNNI) flags |= PCT_CPU_AVX512_VNNI;
         unsigned a1, b1, c1, d1;
         if (__get_cpuid_count(7, 1, &a1, &b1, &c1, &d1) && (a1 & 1u << 5)) flags |= PCT_CPU_AVX512_BF16;
-        unsigned amx = 1u << 22 | 1u << 24; /* AMX-BF16, AMX-TILE */
+        unsigned amx = 1u << 22 | 1u << 24 | 1u << 25; /* AMX-BF16, AMX-TILE, AMX-INT8 */
         if ((d & amx) == amx && (states & 0x60000) == 0x60000 &&
             syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0) {
             flags |= PCT_CPU_AMX_BF16;

@@ -18,6 +18,7 @@ static const struct {
     [PCT_Q4_K] = {"Q4_K", 256, 144},
     [PCT_Q5_K] = {"Q5_K", 256, 176},
     [PCT_Q6_K] = {"Q6_K", 256, 210},
+    [PCT_I8] = {"INT8", 1, 1},
 };
 
 static bool known(pct_dtype type) { return (unsigned)type < PCT_DTYPE_COUNT; }

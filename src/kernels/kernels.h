@@ -37,6 +37,7 @@ typedef enum pct_dtype {
     PCT_Q4_K, /* superblocks of 256 */
     PCT_Q5_K,
     PCT_Q6_K,
+    PCT_I8, /* of packed weights: an F32 scale for each output channel; not stored in files */
     PCT_DTYPE_COUNT
 } pct_dtype;
 
@@ -66,6 +67,9 @@ typedef struct pct_kernels {
     /* y = BF16(x), round to nearest even, NaN kept */
     void (*to_bf16)(uint16_t *y, const pct_real *x, int64_t count);
     void (*from_bf16)(pct_real *y, const uint16_t *x, int64_t count);
+    /* y = whole numbers in -127..127 with x close to scale*y; returns the scale, largest magnitude/127. NaN for a row
+     * with a NaN or an infinity, 0 for one with nothing above 1e-30; y is all 0 then. */
+    pct_real (*to_int8)(int8_t *y, const pct_real *x, int64_t count);
     /* y += a*x */
     void (*axpy)(pct_real *y, pct_real a, const pct_real *x, int64_t count);
     void (*add)(pct_real *y, const pct_real *a, const pct_real *b, int64_t count);
@@ -181,13 +185,16 @@ typedef struct pct_gemm {
 } pct_gemm;
 void pct_gemm_run(pct_compute *compute, const pct_gemm *gemm);
 
-/* Weights (out,in) packed once for many products, in PCT_BF16 or PCT_REAL; any other compute_type is refused. (Integer
- * products were not worth it at the widths measured: bench/LOG.md.) */
+/* Weights (out,in) packed once for many products, in PCT_BF16, PCT_REAL or PCT_I8; any other compute_type is refused.
+ * In PCT_I8 the weights are rounded anew, one scale for each output channel, and x is rounded row by row. */
 typedef struct pct_packed pct_packed;
 percept_status pct_packed_create(pct_packed **packed, pct_compute *compute, pct_dtype compute_type, const void *weights,
                                  pct_dtype stored_type, int64_t out, int64_t in, percept_error *error);
 void pct_packed_destroy(pct_packed **packed);
 size_t pct_packed_bytes(const pct_packed *packed);
+/* What PCT_I8 loses of stored weights (out,in): root of the sum of squared differences over the sum of squares; NaN
+ * when memory is out. */
+double pct_int8_error(const pct_kernels *kernels, const void *weights, pct_dtype stored_type, int64_t out, int64_t in);
 /* y[rows,out] = x[rows,in] W^T + bias; x and y PCT_REAL (conversion inside, in scratch). */
 void pct_packed_run(pct_compute *compute, const pct_packed *packed, pct_real *y, int64_t ldy, const pct_real *x,
                     int64_t ldx, int64_t rows, const pct_real *bias);

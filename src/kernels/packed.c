@@ -1,10 +1,11 @@
 /* packed.c: weights that are laid out once and multiplied often, and the one-row product with weights as stored. */
 #include "base/arena.h"
-#include "kernels/kernels_private.h"
+#include "kernels/int8.h"
 
 #include <stdlib.h>
 
 struct pct_packed {
+    pct_int8 *whole; /* PCT_I8: all that follows is unused */
     const pct_tile *tile;
     int64_t out, in, in_padded;
     size_t bytes;
@@ -52,12 +53,20 @@ percept_status pct_packed_create(pct_packed **packed, pct_compute *compute, pct_
         !pct_dtype_row_bytes(stored_type, in, &f.row_bytes))
         return pct_fail(error, PERCEPT_ERROR_INPUT, "weights of %lld x %lld cannot be stored as %s", (long long)out,
                         (long long)in, pct_dtype_name(stored_type));
-    if (compute_type != PCT_REAL && compute_type != PCT_BF16)
-        return pct_fail(error, PERCEPT_ERROR_INPUT, "products in %s are not made; use BF16 or F32",
+    if (compute_type != PCT_REAL && compute_type != PCT_BF16 && compute_type != PCT_I8)
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "products in %s are not made; use BF16, F32 or INT8",
                         pct_dtype_name(compute_type));
     const pct_tile *tile = compute_type == PCT_REAL ? compute->tile_real : compute->tile_bf16;
     pct_packed *made = calloc(1, sizeof *made);
     if (!made) return pct_fail_memory(error, "packed weights");
+    if (compute_type == PCT_I8) {
+        const percept_status status = pct_int8_create(&made->whole, compute, weights, stored_type, out, in, error);
+        if (status != PERCEPT_OK)
+            free(made);
+        else
+            *packed = made;
+        return status;
+    }
     made->tile = tile;
     made->out = out;
     made->in = in;
@@ -81,12 +90,15 @@ percept_status pct_packed_create(pct_packed **packed, pct_compute *compute, pct_
 
 void pct_packed_destroy(pct_packed **packed) {
     if (!*packed) return;
+    pct_int8_destroy(&(*packed)->whole);
     free((*packed)->panels);
     free(*packed);
     *packed = NULL;
 }
 
-size_t pct_packed_bytes(const pct_packed *packed) { return packed->bytes + sizeof *packed; }
+size_t pct_packed_bytes(const pct_packed *packed) {
+    return (packed->whole ? pct_int8_bytes(packed->whole) : packed->bytes) + sizeof *packed;
+}
 
 struct rows {
     const pct_compute *compute;
@@ -126,6 +138,10 @@ void pct_packed_run(pct_compute *compute, const pct_packed *packed, pct_real *y,
     const void *a = x;
     int64_t lda = ldx;
     if (rows < 1) return;
+    if (packed->whole) {
+        pct_int8_run(compute, packed->whole, y, ldy, x, ldx, rows, bias);
+        return;
+    }
     if (tile->type == PCT_BF16 || !tile->a_direct || packed->in_padded != packed->in) {
         const int64_t blocks = pct_parts(rows, tile->mr);
         lda = packed->in_padded;

@@ -9,12 +9,14 @@ void pct_kernels_init(pct_kernels *kernels, uint32_t cpu_flags) {
     pct_ref_norms(kernels);
     pct_ref_activations(kernels);
     pct_ref_quantised(kernels);
+    pct_ref_int8(kernels);
 #ifdef PCT_HAVE_AVX2
     if (cpu_flags & PCT_CPU_AVX2) {
         pct_x86_loops_avx2(kernels);
         pct_x86_norms_avx2(kernels);
         pct_x86_activations_avx2(kernels);
         pct_x86_matvec_avx2(kernels);
+        pct_x86_int8_avx2(kernels);
     }
 #endif
 #ifdef PCT_HAVE_AVX512
@@ -26,6 +28,9 @@ void pct_kernels_init(pct_kernels *kernels, uint32_t cpu_flags) {
     }
 #endif
 #ifdef PCT_HAVE_VNNI
-    if (cpu_flags & PCT_CPU_AVX512_VNNI) pct_x86_matvec_vnni(kernels);
+    if (cpu_flags & PCT_CPU_AVX512_VNNI) {
+        pct_x86_matvec_vnni(kernels);
+        pct_x86_int8_vnni(kernels);
+    }
 #endif
 }

@@ -85,14 +85,22 @@ struct heavy {
     pct_packed *packed;
     pct_attention attention;
     float *x, *w, *y, *dy, *dx, *dw, *dv;
-    int64_t rows;
 };
 static void run_gemm(void *context) {
     pct_gemm_run(((struct heavy *)context)->compute, &((struct heavy *)context)->gemm);
 }
 static void run_packed(void *context) {
     struct heavy *h = context;
-    pct_packed_run(h->compute, h->packed, h->y, 256, h->x, 256, h->rows, NULL);
+    pct_packed_run(h->compute, h->packed, h->y, h->gemm.n, h->x, h->gemm.k, h->gemm.m, NULL);
+}
+static void run_pack(void *context) {
+    struct heavy *h = context;
+    pct_packed_destroy(&h->packed);
+    if (pct_packed_create(&h->packed, h->compute, h->gemm.type, h->w, PCT_Q8_0, h->gemm.n, h->gemm.k, NULL)) abort();
+}
+static void run_to_int8(void *context) {
+    struct heavy *h = context;
+    for (int64_t r = 0; r < 1024; r++) h->compute->kernels.to_int8((int8_t *)h->y, h->x + r * 256, 256);
 }
 static void run_conv(void *context) {
     struct heavy *h = context;
@@ -150,18 +158,25 @@ static void bench_gemm(check *c, pct_dtype type) {
     }
 }
 
+/* Weights of Q8_0: rows x in x out as one picture's tower and language model ask for. */
 static void bench_packed(check *c, pct_dtype type) {
-    static const int64_t rows[] = {1, 6, 25, 145, 600};
-    float *w = check_floats(c, 256 * 256);
-    struct heavy h = {.compute = c->compute, .x = check_floats(c, 600 * 256), .y = check_floats(c, 600 * 256)};
-    check_fill(c, w, 256 * 256, 1), check_fill(c, h.x, 600 * 256, 1);
-    if (pct_packed_create(&h.packed, c->compute, type, w, PCT_REAL, 256, 256, NULL) == PERCEPT_OK)
-        for (unsigned i = 0; i < PCT_COUNT(rows); i++) {
-            char shape[64];
-            h.rows = rows[i];
-            snprintf(shape, sizeof shape, "%lldx256x256", (long long)rows[i]);
-            check_time(c, shape, 2.0 * 256 * 256 * (double)rows[i], "GFLOPS", run_packed, &h);
-        }
+    static const int16_t shapes[][3] = {{1, 256, 256},   {6, 256, 256},    {25, 256, 256},   {101, 256, 256},
+                                        {600, 256, 256}, {101, 256, 1024}, {101, 1024, 256}, {101, 256, 512},
+                                        {400, 128, 128}, {600, 256, 1024}};
+    struct heavy h = {.compute = c->compute, .x = check_floats(c, 600 * 1024), .y = check_floats(c, 600 * 1024)};
+    h.w = check_memory(c, 1024 * 256 / 32 * 34);
+    check_fill(c, h.y, 1024 * 256, 1), check_fill(c, h.x, 600 * 1024, 1);
+    c->ref->quantise[PCT_Q8_0](h.w, h.y, 1024 * 256);
+    for (unsigned i = 0; i < PCT_COUNT(shapes); i++) {
+        const int64_t m = shapes[i][0], k = shapes[i][1], n = shapes[i][2];
+        char shape[64];
+        h.gemm = (pct_gemm){.m = m, .n = n, .k = k, .type = type};
+        run_pack(&h);
+        snprintf(shape, sizeof shape, "%lldx%lldx%lld", (long long)m, (long long)k, (long long)n);
+        check_time(c, shape, 2.0 * (double)(m * n * k), "GFLOPS", run_packed, &h);
+    }
+    h.gemm = (pct_gemm){.n = 1024, .k = 256, .type = type};
+    check_time(c, "from Q8_0 1024x256", 1024.0 * 256, "G/s", run_pack, &h);
     pct_packed_destroy(&h.packed);
     check_end(c);
 }
@@ -244,6 +259,13 @@ static void bench_attention(check *c, pct_dtype type, int kind) {
     check_end(c);
 }
 
+static void bench_to_int8(check *c) {
+    struct heavy h = {.compute = c->compute, .x = check_floats(c, 1024 * 256), .y = check_floats(c, 256)};
+    check_fill(c, h.x, 1024 * 256, 1);
+    check_time(c, "1024x256", 1024.0 * 256 * 5, "GB/s", run_to_int8, &h);
+    check_end(c);
+}
+
 void bench_heavy(check *c) {
     static const pct_dtype types[] = {PCT_REAL, PCT_BF16};
     for (int t = 0; t < 2; t++) {
@@ -253,4 +275,6 @@ void bench_heavy(check *c) {
         for (int kind = 0; kind < 3; kind++)
             if (check_begin(c, t ? "attention bf16" : "attention f32")) bench_attention(c, types[t], kind);
     }
+    if (check_begin(c, "to_int8")) bench_to_int8(c);
+    if (check_begin(c, "packed int8")) bench_packed(c, PCT_I8);
 }

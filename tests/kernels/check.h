@@ -56,6 +56,7 @@ void check_norms(check *c);
 void check_activations(check *c);
 void check_quantised(check *c);
 void check_products(check *c);
+void check_int8(check *c);
 void check_convolutions(check *c);
 void check_attention(check *c);
 void bench_table(check *c);

@@ -72,6 +72,7 @@ int main(int argc, char **argv) {
         check_activations(&c);
         check_quantised(&c);
         check_products(&c);
+        check_int8(&c);
         check_convolutions(&c);
         check_attention(&c);
         printf("%d cases, %d failures\n", c.cases, c.failures);

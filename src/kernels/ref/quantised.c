@@ -33,6 +33,11 @@ static void u8_row(pct_real *y, const void *x, int64_t count) {
     for (int64_t i = 0; i < count; i++) y[i] = (pct_real)values[i];
 }
 
+static void i8_row(pct_real *y, const void *x, int64_t count) {
+    const int8_t *values = x;
+    for (int64_t i = 0; i < count; i++) y[i] = (pct_real)values[i];
+}
+
 /* F16 scale, int8[32] */
 static void q8_0_row(pct_real *y, const void *x, int64_t count) {
     const uint8_t *block = x;
@@ -255,7 +260,7 @@ void pct_ref_quantised(pct_kernels *kernels) {
         [PCT_REAL] = real_row, [PCT_BF16] = bf16_row, [PCT_F16] = f16_row,   [PCT_I32] = i32_row,
         [PCT_U8] = u8_row,     [PCT_Q8_0] = q8_0_row, [PCT_Q4_0] = q4_0_row, [PCT_Q4_1] = q4_1_row,
         [PCT_Q5_0] = q5_0_row, [PCT_Q5_1] = q5_1_row, [PCT_Q4_K] = q4_k_row, [PCT_Q5_K] = q5_k_row,
-        [PCT_Q6_K] = q6_k_row};
+        [PCT_Q6_K] = q6_k_row, [PCT_I8] = i8_row};
     for (int t = 0; t < PCT_DTYPE_COUNT; t++) {
         kernels->dequantise[t] = rows[t];
         kernels->quantise[t] = NULL;

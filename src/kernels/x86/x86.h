@@ -15,6 +15,8 @@ PCT_X86_VARIANT(avx512)
 #undef PCT_X86_VARIANT
 
 void pct_x86_matvec_vnni(pct_kernels *kernels);
+void pct_x86_int8_avx2(pct_kernels *kernels);
+void pct_x86_int8_vnni(pct_kernels *kernels);
 extern const pct_tile pct_amx_tile_bf16;
 
 #endif
