@@ -28,7 +28,9 @@ void pct_language_build(pct_language *language, pct_builder *builder, const pct_
     for (int i = 0; i < o->layers; i++) build_layer(&language->layer[i], builder, o, i);
     builder->frozen = frozen;
     pct_norm_build(&language->norm, builder, o->width, o->norm_epsilon, true, "output_norm");
-    if (!o->tied) pct_linear_build(&language->output, builder, o->width, o->vocabulary, false, 0.5, "output");
+    if (o->tied) return;
+    pct_linear_build(&language->output, builder, o->width, o->vocabulary, false, 0.5, "output");
+    if (language->output.weight) language->output.weight->matrix = false; /* a table of words, as the embedding */
 }
 
 /* Rows of this call's keys or values go to the cache; what attention then reads is the cache. */

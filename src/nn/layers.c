@@ -26,6 +26,7 @@ void pct_linear_build(pct_linear *linear, pct_builder *builder, int64_t in, int6
     *linear = (pct_linear){0};
     linear->weight = pct_build_weight(builder, scale == 0 ? PCT_INIT_CONSTANT : PCT_INIT_FAN, scale, 2,
                                       (int64_t[]){out, in}, true, false, "%s.weight", base);
+    if (linear->weight) linear->weight->matrix = true;
     if (bias) linear->bias = pct_build_vector(builder, 0, out, "%s.bias", base);
     if (!pct_build_adapts(builder, base)) return;
     bool frozen = builder->frozen;
@@ -68,6 +69,7 @@ void pct_conv_build(pct_conv_layer *conv, pct_builder *builder, int64_t in, int6
     *conv = (pct_conv_layer){.stride = stride, .pad = pad};
     conv->weight = pct_build_weight(builder, PCT_INIT_FAN, sqrt(2.0), 4, (int64_t[]){out, kernel, kernel, in}, true,
                                     false, "%s.weight", base);
+    if (conv->weight) conv->weight->matrix = true;
     if (bias) conv->bias = pct_build_vector(builder, 0, out, "%s.bias", base);
 }
 

@@ -12,10 +12,20 @@
 #define PREFIX "checkpoint-"
 #define SUFFIX ".gguf"
 
-/* The optimiser's blocks as tensors of all trainable elements. */
+/* The optimiser's blocks as they lie in its memory. The first moment is also Muon's momentum. */
+enum { FIRST, SECOND, AVERAGE };
 static const char *const block_names[] = {"adam.m", "adam.v", "average"};
 
 static int block_count(const pct_optimiser *optimiser) { return optimiser->ema ? 3 : 2; }
+
+static int64_t block_elements(const pct_optimiser *optimiser, int block) {
+    return block == SECOND ? optimiser->v_elements : optimiser->elements;
+}
+
+static pct_real *block_data(const pct_optimiser *optimiser, int block) {
+    const int64_t before[] = {0, optimiser->elements, optimiser->elements + optimiser->v_elements};
+    return optimiser->memory + before[block];
+}
 
 static void set_keys(pct_gguf_writer *writer, const pct_checkpoint_state *state, const char *config) {
     pct_gguf_set_string(writer, "general.architecture", "percept-checkpoint");
@@ -38,7 +48,8 @@ static void declare(pct_gguf_writer *writer, const pct_parameters *set, const pc
         pct_gguf_writer_declare(writer, set->list[i]->name, PCT_GGUF_TYPE_F32, tensor->rank, ne);
     }
     for (int b = 0; b < block_count(optimiser); b++) {
-        pct_gguf_writer_declare(writer, block_names[b], PCT_GGUF_TYPE_F32, 1, &optimiser->elements);
+        const int64_t elements = block_elements(optimiser, b);
+        if (elements) pct_gguf_writer_declare(writer, block_names[b], PCT_GGUF_TYPE_F32, 1, &elements);
     }
 }
 
@@ -50,8 +61,9 @@ static percept_status write_data(pct_gguf_writer *writer, const pct_parameters *
         PCT_TRY(pct_gguf_writer_data(writer, tensor->data, (size_t)pct_tensor_count(tensor) * sizeof(float), error));
     }
     for (int b = 0; b < block_count(optimiser); b++) {
-        PCT_TRY(pct_gguf_writer_data(writer, optimiser->memory + b * optimiser->elements,
-                                     (size_t)optimiser->elements * sizeof(float), error));
+        const int64_t elements = block_elements(optimiser, b);
+        if (!elements) continue;
+        PCT_TRY(pct_gguf_writer_data(writer, block_data(optimiser, b), (size_t)elements * sizeof(float), error));
     }
     return PERCEPT_OK;
 }
@@ -161,8 +173,48 @@ static percept_status read_tensor(const pct_gguf *file, const char *name, int64_
     return PERCEPT_OK;
 }
 
+/* The second moment as another kind of optimiser left it: of all parameters where Muon now wants the plain ones', or of
+ * those where AdamW now wants all. What is missing starts at zero, with its first moment: a large first over a small
+ * second would make wild steps. */
+static percept_status convert_second(const pct_gguf *file, pct_optimiser *optimiser, int64_t *fresh,
+                                     percept_error *error) {
+    const pct_gguf_tensor *tensor = pct_gguf_find(file, block_names[SECOND]);
+    const int64_t stored = optimiser->muon ? optimiser->elements : optimiser->plain_elements;
+    if (stored && (!tensor || tensor->type != PCT_GGUF_TYPE_F32 || tensor->elements != stored)) {
+        return read_tensor(file, block_names[SECOND], optimiser->v_elements, block_data(optimiser, SECOND), error);
+    }
+    const float *from = stored ? (const float *)tensor->data : NULL;
+    for (size_t i = 0; i < optimiser->count; i++) {
+        pct_muon_matrix matrix;
+        const int64_t elements = pct_tensor_count(&optimiser->list[i]->tensor);
+        const size_t bytes = (size_t)elements * sizeof(float);
+        const bool plain = !pct_muon_takes(optimiser->list[i], &matrix);
+        if (optimiser->v[i] && (plain || optimiser->muon)) {
+            memcpy(optimiser->v[i], from, bytes);
+        } else if (optimiser->v[i]) {
+            memset(optimiser->v[i], 0, bytes);
+            memset(optimiser->m[i], 0, bytes);
+            *fresh += elements;
+        }
+        if (plain || optimiser->muon) from += elements;
+    }
+    return PERCEPT_OK;
+}
+
+static percept_status restore_block(const pct_gguf *file, pct_optimiser *optimiser, int block, int64_t *fresh,
+                                    percept_error *error) {
+    const int64_t elements = block_elements(optimiser, block);
+    if (block == SECOND) {
+        const pct_gguf_tensor *tensor = pct_gguf_find(file, block_names[SECOND]);
+        if ((tensor ? tensor->elements : 0) != elements) return convert_second(file, optimiser, fresh, error);
+        if (!elements) return PERCEPT_OK;
+    }
+    return read_tensor(file, block_names[block], elements, block_data(optimiser, block), error);
+}
+
 percept_status pct_checkpoint_restore(const pct_gguf *file, pct_parameters *set, pct_optimiser *optimiser,
-                                      percept_error *error) {
+                                      int64_t *fresh, percept_error *error) {
+    *fresh = 0;
     for (size_t i = 0; i < set->count; i++) {
         pct_parameter *parameter = set->list[i];
         if (!parameter->trainable) continue;
@@ -171,8 +223,7 @@ percept_status pct_checkpoint_restore(const pct_gguf *file, pct_parameters *set,
         parameter->version++;
     }
     for (int b = 0; b < block_count(optimiser); b++) {
-        PCT_TRY(
-            read_tensor(file, block_names[b], optimiser->elements, optimiser->memory + b * optimiser->elements, error));
+        PCT_TRY(restore_block(file, optimiser, b, fresh, error));
     }
     return PERCEPT_OK;
 }

@@ -12,6 +12,7 @@ static const char *const connectors[] = {"linear", "mlp", NULL};
 static const char *const prefixes[] = {"full", "causal", NULL};
 static const char *const boxes[] = {"moments", "plain", NULL};
 static const char *const precisions[] = {"auto", "f32", "bf16", NULL};
+static const char *const kinds[] = {"adamw", "muon", NULL};
 static const char *const types[] = {"q8_0", "f16", "f32", NULL};
 
 #define C pct_train_config
@@ -63,6 +64,9 @@ static const pct_config_field fields[] = {
 
     PCT_CONFIG_NUMBER("optimiser.rate", C, optimiser.rate, 0, 1, "1e-3", "peak learning rate"),
     PCT_CONFIG_NUMBER("optimiser.beta1", C, optimiser.beta1, 0, 0.9999, "0.9", "AdamW's first moment"),
+    PCT_CONFIG_CHOICE("optimiser.kind", C, optimiser.kind, kinds, "adamw",
+                      "adamw, or muon: the layers' matrices by Muon, the rest by AdamW"),
+    PCT_CONFIG_NUMBER("optimiser.momentum", C, optimiser.momentum, 0, 0.9999, "0.95", "Muon's momentum"),
     PCT_CONFIG_NUMBER("optimiser.beta2", C, optimiser.beta2, 0, 0.99999, "0.98", "AdamW's second moment"),
     PCT_CONFIG_NUMBER("optimiser.epsilon", C, optimiser.epsilon, 1e-16, 1e-2, "1e-8", "AdamW's epsilon"),
     PCT_CONFIG_NUMBER("optimiser.decay", C, optimiser.decay, 0, 1, "0.05", "weight decay, of matrices alone"),

@@ -83,7 +83,8 @@ typedef struct pct_train_config {
     } data;
     pct_loss_weights losses;
     struct {
-        float rate, beta1, beta2, epsilon, decay, clip, ema;
+        int kind; /* enum pct_optimiser_kind */
+        float momentum, rate, beta1, beta2, epsilon, decay, clip, ema;
         int64_t accumulate;
         pct_config_texts freeze;
     } optimiser;

@@ -23,26 +23,83 @@ static percept_status collect(pct_optimiser *optimiser, percept_error *error) {
         if (!parameter->trainable) continue;
         int64_t elements = pct_tensor_count(&parameter->tensor);
         optimiser->list[optimiser->count++] = parameter;
+        pct_muon_matrix matrix;
         optimiser->elements += elements;
+        if (!pct_muon_takes(parameter, &matrix)) optimiser->plain_elements += elements;
         optimiser->chunk_count += (size_t)((elements + CHUNK - 1) / CHUNK);
     }
     if (optimiser->count == 0) return pct_fail(error, PERCEPT_ERROR_USAGE, "no part of the model is left to learn");
+    const bool muon = optimiser->options.kind == PCT_OPTIMISER_MUON;
+    optimiser->v_elements = muon ? optimiser->plain_elements : optimiser->elements;
     return PERCEPT_OK;
 }
 
 static percept_status take_memory(pct_optimiser *optimiser, percept_error *error) {
-    size_t blocks = optimiser->options.ema > 0 ? 3 : 2;
-    optimiser->memory = calloc((size_t)optimiser->elements * blocks, sizeof *optimiser->memory);
+    const bool average = optimiser->options.ema > 0;
+    const int64_t elements = (average ? 2 : 1) * optimiser->elements + optimiser->v_elements;
+    optimiser->memory = calloc((size_t)elements, sizeof *optimiser->memory);
     optimiser->m = calloc(optimiser->count, sizeof *optimiser->m);
     optimiser->v = calloc(optimiser->count, sizeof *optimiser->v);
-    if (blocks == 3) optimiser->ema = calloc(optimiser->count, sizeof *optimiser->ema);
+    if (average) optimiser->ema = calloc(optimiser->count, sizeof *optimiser->ema);
     optimiser->chunks = calloc(optimiser->chunk_count, sizeof *optimiser->chunks);
     optimiser->partial = calloc(optimiser->chunk_count, sizeof *optimiser->partial);
-    if (!optimiser->memory || !optimiser->m || !optimiser->v || (blocks == 3 && !optimiser->ema) ||
-        !optimiser->chunks || !optimiser->partial) {
+    if (!optimiser->memory || !optimiser->m || !optimiser->v || (average && !optimiser->ema) || !optimiser->chunks ||
+        !optimiser->partial) {
         return pct_fail_memory(error, "optimiser");
     }
     return PERCEPT_OK;
+}
+
+static void lay_out(pct_optimiser *optimiser) {
+    pct_real *m = optimiser->memory, *v = m + optimiser->elements, *ema = v + optimiser->v_elements;
+    for (size_t i = 0; i < optimiser->count; i++) {
+        const pct_tensor *tensor = &optimiser->list[i]->tensor;
+        const int64_t elements = pct_tensor_count(tensor);
+        pct_muon_matrix matrix;
+        optimiser->m[i] = m;
+        m += elements;
+        if (optimiser->options.kind != PCT_OPTIMISER_MUON || !pct_muon_takes(optimiser->list[i], &matrix)) {
+            optimiser->v[i] = v;
+            v += elements;
+        }
+        if (!optimiser->ema) continue;
+        optimiser->ema[i] = ema;
+        ema += elements;
+        memcpy(optimiser->ema[i], tensor->data, (size_t)elements * sizeof(pct_real));
+    }
+}
+
+/* Chunks of AdamW's parameters, then of Muon's: its loop takes the first alone. */
+static void cut(pct_optimiser *optimiser) {
+    size_t chunk = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < optimiser->count; i++) {
+            const int64_t elements = pct_tensor_count(&optimiser->list[i]->tensor);
+            if ((optimiser->v[i] == NULL) != (pass == 1)) continue;
+            for (int64_t begin = 0; begin < elements; begin += CHUNK) {
+                optimiser->chunks[chunk++] = (struct pct_optimiser_chunk){
+                    .parameter = (uint32_t)i, .begin = begin, .count = pct_min_i64(CHUNK, elements - begin)};
+            }
+        }
+        if (pass == 0) optimiser->adamw_chunks = chunk;
+    }
+}
+
+static percept_status make_muon(pct_optimiser *optimiser, percept_error *error) {
+    pct_muon_matrix *matrices = calloc(optimiser->count, sizeof *matrices);
+    size_t count = 0;
+    if (!matrices) return pct_fail_memory(error, "optimiser");
+    for (size_t i = 0; i < optimiser->count; i++) {
+        pct_muon_matrix *matrix = &matrices[count];
+        if (!pct_muon_takes(optimiser->list[i], matrix)) continue;
+        matrix->momentum = optimiser->m[i];
+        matrix->average = optimiser->ema ? optimiser->ema[i] : NULL;
+        count++;
+    }
+    percept_status status = PERCEPT_OK;
+    if (count) status = pct_muon_create(&optimiser->muon, optimiser->compute, matrices, count, error);
+    free(matrices);
+    return status;
 }
 
 percept_status pct_optimiser_init(pct_optimiser *optimiser, const pct_optimiser_options *options, pct_compute *compute,
@@ -50,31 +107,17 @@ percept_status pct_optimiser_init(pct_optimiser *optimiser, const pct_optimiser_
     *optimiser = (pct_optimiser){.options = *options, .compute = compute, .set = set};
     percept_status status = collect(optimiser, error);
     if (status == PERCEPT_OK) status = take_memory(optimiser, error);
-    if (status != PERCEPT_OK) {
-        pct_optimiser_free(optimiser);
-        return status;
+    if (status == PERCEPT_OK) {
+        lay_out(optimiser);
+        cut(optimiser);
+        if (options->kind == PCT_OPTIMISER_MUON) status = make_muon(optimiser, error);
     }
-    int64_t place = 0;
-    size_t chunk = 0;
-    for (size_t i = 0; i < optimiser->count; i++) {
-        const pct_tensor *tensor = &optimiser->list[i]->tensor;
-        int64_t elements = pct_tensor_count(tensor);
-        optimiser->m[i] = optimiser->memory + place;
-        optimiser->v[i] = optimiser->memory + optimiser->elements + place;
-        if (optimiser->ema) {
-            optimiser->ema[i] = optimiser->memory + 2 * optimiser->elements + place;
-            memcpy(optimiser->ema[i], tensor->data, (size_t)elements * sizeof(pct_real));
-        }
-        for (int64_t begin = 0; begin < elements; begin += CHUNK) {
-            optimiser->chunks[chunk++] = (struct pct_optimiser_chunk){
-                .parameter = (uint32_t)i, .begin = begin, .count = pct_min_i64(CHUNK, elements - begin)};
-        }
-        place += elements;
-    }
-    return PERCEPT_OK;
+    if (status != PERCEPT_OK) pct_optimiser_free(optimiser);
+    return status;
 }
 
 void pct_optimiser_free(pct_optimiser *optimiser) {
+    pct_muon_destroy(&optimiser->muon);
     free(optimiser->list);
     free(optimiser->m);
     free(optimiser->v);
@@ -144,7 +187,14 @@ void pct_optimiser_step(pct_optimiser *optimiser, double rate, double norm, int6
     struct step context = {.optimiser = optimiser, .rate = rate, .scale = 1, .step = step};
     if (optimiser->options.clip > 0 && norm > optimiser->options.clip) context.scale = optimiser->options.clip / norm;
     context.keep = fmin(optimiser->options.ema, (1.0 + (double)step) / (10.0 + (double)step));
-    pct_parallel_for(optimiser->compute->pool, (int64_t)optimiser->chunk_count, 2, step_chunks, &context);
+    pct_parallel_for(optimiser->compute->pool, (int64_t)optimiser->adamw_chunks, 2, step_chunks, &context);
+    if (optimiser->muon) {
+        pct_muon_step(optimiser->muon, &(pct_muon_update){.rate = rate,
+                                                          .momentum = optimiser->options.momentum,
+                                                          .decay = optimiser->options.decay,
+                                                          .scale = context.scale,
+                                                          .keep = context.keep});
+    }
     for (size_t i = 0; i < optimiser->count; i++) optimiser->list[i]->version++;
 }
 

@@ -1,18 +1,24 @@
-/* optimiser.h: AdamW over a model's trainable parameters, the norm of their gradient, their moving average, and the
- * learning rate's schedule.
+/* optimiser.h: AdamW, or AdamW and Muon, over a model's trainable parameters, the norm of their gradient, their moving
+ * average, and the learning rate's schedule.
  *
- * AdamW after Loshchilov & Hutter (ICLR 2019): decoupled decay, of parameters marked for it alone. Sums run in a fixed
- * order, so that results do not depend on the number of threads. The average (EMA) starts as the weights and its decay
- * is min(decay, (1+step)/(10+step)), so that the random start is soon forgotten. */
+ * With PCT_OPTIMISER_MUON the layers' matrices (pct_muon_takes) go by muon.h, all else by AdamW. AdamW after Loshchilov
+ * & Hutter (ICLR 2019): decoupled decay, of parameters marked for it alone. Sums run in a fixed order, so that results
+ * do not depend on the number of threads. The average (EMA) starts as the weights and its decay is min(decay,
+ * (1+step)/(10+step)), so that the random start is soon forgotten. */
 #ifndef PCT_TRAIN_OPTIMISER_H
 #define PCT_TRAIN_OPTIMISER_H
 
 #include "kernels/kernels.h"
 #include "tensor/tensor.h"
+#include "train/muon.h"
 
 #include <stdint.h>
 
+enum pct_optimiser_kind { PCT_OPTIMISER_ADAMW, PCT_OPTIMISER_MUON };
+
 typedef struct pct_optimiser_options {
+    enum pct_optimiser_kind kind;
+    float momentum;                                /* Muon's */
     float beta1, beta2, epsilon, decay, clip, ema; /* clip 0: none; ema 0: none */
 } pct_optimiser_options;
 
@@ -22,12 +28,15 @@ typedef struct pct_optimiser {
     pct_compute *compute;     /* borrowed */
     pct_parameters *set;      /* borrowed */
     pct_parameter **list;     /* the trainable ones, in the set's order */
-    pct_real **m, **v, **ema; /* one block a parameter of list; ema NULL without average */
+    pct_real **m, **v, **ema; /* one block a parameter of list; v[i] NULL where Muon steps; ema NULL without average */
     size_t count;
     int64_t elements;                   /* of all of them */
-    pct_real *memory;                   /* of m, v, ema */
-    struct pct_optimiser_chunk *chunks; /* what threads share out */
-    size_t chunk_count;
+    int64_t plain_elements;             /* of those that Muon is not for */
+    int64_t v_elements;                 /* of those that have v: all, or with Muon the plain ones */
+    pct_real *memory;                   /* of all m, then v, then ema: each without gaps, in the list's order */
+    pct_muon *muon;                     /* NULL: AdamW alone */
+    struct pct_optimiser_chunk *chunks; /* what threads share out; AdamW's first */
+    size_t chunk_count, adamw_chunks;
     double *partial; /* sums of chunks */
     bool swapped;    /* weights and their average have changed places */
 } pct_optimiser;

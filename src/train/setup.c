@@ -114,7 +114,9 @@ static percept_status freeze(pct_trainer *trainer, percept_error *error) {
 
 static percept_status make_optimiser(pct_trainer *trainer, const pct_gguf *checkpoint, percept_error *error) {
     const pct_train_config *config = &trainer->config;
-    pct_optimiser_options options = {.beta1 = config->optimiser.beta1,
+    pct_optimiser_options options = {.kind = (enum pct_optimiser_kind)config->optimiser.kind,
+                                     .momentum = config->optimiser.momentum,
+                                     .beta1 = config->optimiser.beta1,
                                      .beta2 = config->optimiser.beta2,
                                      .epsilon = config->optimiser.epsilon,
                                      .decay = config->optimiser.decay,
@@ -123,7 +125,16 @@ static percept_status make_optimiser(pct_trainer *trainer, const pct_gguf *check
     pct_parameters *set = pct_model_get_parameters(trainer->model);
     PCT_TRY(freeze(trainer, error));
     PCT_TRY(pct_optimiser_init(&trainer->optimiser, &options, trainer->compute, set, error));
-    return checkpoint ? pct_checkpoint_restore(checkpoint, set, &trainer->optimiser, error) : PERCEPT_OK;
+    if (!checkpoint) return PERCEPT_OK;
+    int64_t fresh;
+    PCT_TRY(pct_checkpoint_restore(checkpoint, set, &trainer->optimiser, &fresh, error));
+    if (fresh) {
+        pct_log_write(trainer->options->log, PCT_LOG_WARNING,
+                      "%s: was written under Muon and lacks the second moment of %lld numbers: their moments start at "
+                      "zero",
+                      pct_gguf_path(checkpoint), (long long)fresh);
+    }
+    return PERCEPT_OK;
 }
 
 static percept_status make_batcher(pct_trainer *trainer, percept_error *error) {

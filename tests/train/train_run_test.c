@@ -141,12 +141,12 @@ static void assert_same_files(const char *a, const char *b, const char *name) {
 }
 
 /* Interrupted after three steps and resumed, with validation and an average on the way, against one that was not. */
-static void resumed_is_bit_for_bit_unbroken(void **state) {
-    (void)state;
+static void resumed_is_unbroken(const char *kind, const char *a, const char *b) {
     percept_error error;
-    struct run *whole = tiny("a", 7), *broken = tiny("b", 7);
+    struct run *whole = tiny(a, 7), *broken = tiny(b, 7);
     for (int i = 0; i < 2; i++) {
         struct run *run = i ? broken : whole;
+        set(run, "optimiser.kind=%s", kind);
         set(run, "optimiser.ema=0.9");
         set(run, "optimiser.accumulate=2");
         set(run, "run.validate_every=2");
@@ -155,13 +155,108 @@ static void resumed_is_bit_for_bit_unbroken(void **state) {
     }
     assert_int_equal(go(whole, false, 0, 0, &error), PERCEPT_OK);
     assert_int_equal(go(broken, false, 3, 0, &error), PERCEPT_ERROR_INTERRUPTED);
-    assert_true(exists("b", "checkpoint-0000000003.gguf"));
-    assert_false(exists("b", "model.gguf"));
+    assert_true(exists(b, "checkpoint-0000000003.gguf"));
+    assert_false(exists(b, "model.gguf"));
     assert_int_equal(go(broken, true, 0, 0, &error), PERCEPT_OK);
-    assert_same_files("a", "b", "checkpoint-0000000007.gguf");
-    assert_true(exists("b", "model.gguf") && exists("b", "config.yaml"));
+    assert_same_files(a, b, "checkpoint-0000000007.gguf");
+    assert_true(exists(b, "model.gguf") && exists(b, "config.yaml"));
     free(whole);
     free(broken);
+}
+
+static void resumed_is_bit_for_bit_unbroken(void **state) {
+    (void)state;
+    resumed_is_unbroken("adamw", "a", "b");
+    resumed_is_unbroken("muon", "o", "p");
+}
+
+/* Elements of a tensor of a run's checkpoint; copies those of `data` that the caller frees. */
+static int64_t read_block(const char *out, int step, const char *name, float **data) {
+    char path[300];
+    snprintf(path, sizeof path, "%s/%s/checkpoint-%010d.gguf", folder, out, step);
+    pct_gguf *file = NULL;
+    pct_checkpoint_state saved;
+    const char *config;
+    percept_error error = {0};
+    assert_int_equal(pct_checkpoint_open(&file, path, &saved, &config, &error), PERCEPT_OK);
+    const pct_gguf_tensor *tensor = pct_gguf_find(file, name);
+    assert_non_null(tensor);
+    *data = malloc(tensor->size);
+    memcpy(*data, tensor->data, tensor->size);
+    const int64_t elements = tensor->elements;
+    pct_gguf_close(&file);
+    return elements;
+}
+
+static void assert_scaled(const float *now, const float *before, double factor, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        const double wanted = factor * (double)before[i];
+        if (fabs((double)now[i] - wanted) > 1e-5 * fabs(wanted) + 1e-15) {
+            fail_msg("%g, not %g", (double)now[i], wanted);
+        }
+    }
+}
+
+/* Moments after 2 steps of AdamW, 2 of Muon, 2 of AdamW, the later ones with next to no gradient: they fade, or begin
+ * anew where Muon did not keep the second. Takes a model of the same structure for its list of parameters. */
+static void compare_moments(const char *out, const pct_parameters *set) {
+    float *m[3], *v[3];
+    int64_t counts[3], second[3], at = 0, plain_at = 0;
+    for (int i = 0; i < 3; i++) {
+        counts[i] = read_block(out, 2 + 2 * i, "adam.m", &m[i]);
+        second[i] = read_block(out, 2 + 2 * i, "adam.v", &v[i]);
+    }
+    for (size_t p = 0; p < set->count; p++) {
+        pct_muon_matrix matrix;
+        const int64_t count = pct_tensor_count(&set->list[p]->tensor);
+        if (pct_muon_takes(set->list[p], &matrix)) {
+            assert_scaled(m[1] + at, m[0] + at, 0.95 * 0.95, count);
+            assert_scaled(m[2] + at, m[0] + at, 0, count);
+            assert_scaled(v[2] + at, v[0] + at, 0, count);
+        } else {
+            assert_scaled(m[1] + at, m[0] + at, 0.9 * 0.9, count);
+            assert_scaled(m[2] + at, m[0] + at, 0.9 * 0.9 * 0.9 * 0.9, count);
+            assert_scaled(v[1] + plain_at, v[0] + at, 0.98 * 0.98, count);
+            assert_scaled(v[2] + at, v[0] + at, 0.98 * 0.98 * 0.98 * 0.98, count);
+            plain_at += count;
+        }
+        at += count;
+    }
+    for (int i = 0; i < 3; i++) assert_int_equal(counts[i], at);
+    assert_true(second[0] == at && second[1] == plain_at && second[2] == at);
+    assert_in_range(plain_at, at / 100, at - at / 5); /* Muon has much of it, but not all */
+    for (int i = 0; i < 3; i++) {
+        free(m[i]);
+        free(v[i]);
+    }
+}
+
+/* From AdamW's checkpoint under Muon and back. */
+static void a_checkpoint_resumes_under_the_other_kind(void **state) {
+    (void)state;
+    static const char *const faint[] = {"language",  "box_l1",  "box_giou", "mask_bce",
+                                        "mask_dice", "quality", "presence", "naming"};
+    percept_error error;
+    struct run *run = tiny("k", 2);
+    set(run, "run.checkpoint_every=2");
+    set(run, "run.keep=9");
+    set(run, "run.type=f32");
+    set(run, "optimiser.ema=0.9");
+    assert_int_equal(go(run, false, 0, 0, &error), PERCEPT_OK);
+    for (size_t i = 0; i < PCT_COUNT(faint); i++) set(run, "losses.%s=%s", faint[i], i == 7 ? "1e-15" : "0");
+    set(run, "optimiser.kind=muon");
+    set(run, "schedule.steps=4");
+    assert_int_equal(go(run, true, 0, 0, &error), PERCEPT_OK);
+    set(run, "optimiser.kind=adamw");
+    set(run, "schedule.steps=6");
+    assert_int_equal(go(run, true, 0, 0, &error), PERCEPT_OK);
+    char path[300];
+    snprintf(path, sizeof path, "%s/k/model.gguf", folder);
+    pct_model *model = NULL;
+    assert_int_equal(pct_model_open(&model, path, true, &error), PERCEPT_OK);
+    compare_moments("k", pct_model_get_parameters(model));
+    pct_model_close(&model);
+    free(run);
 }
 
 static int64_t count_lines(const char *data, const char *holds) {
@@ -317,17 +412,23 @@ static void a_run_ends_with_a_model(void **state) {
     free(run);
 }
 
-/* After three steps nothing on our threads asks for memory. */
-static void steps_do_not_allocate(void **state) {
-    (void)state;
+/* After the first steps nothing on our threads asks for memory. */
+static void run_guarded(const char *kind, const char *out) {
     percept_error error;
-    struct run *run = tiny("n", 16);
+    struct run *run = tiny(out, 16);
+    set(run, "optimiser.kind=%s", kind);
     set(run, "run.log_every=1000");
     set(run, "run.checkpoint_every=1000");
     set(run, "data.objects_min=4");
     set(run, "data.objects_max=4");
     assert_int_equal(go(run, false, 0, 12, &error), PERCEPT_OK);
     free(run);
+}
+
+static void steps_do_not_allocate(void **state) {
+    (void)state;
+    run_guarded("adamw", "n");
+    run_guarded("muon", "q");
 }
 
 static int make_folders(void **state) {
@@ -361,6 +462,7 @@ static int remove_folders(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resumed_is_bit_for_bit_unbroken),
+        cmocka_unit_test(a_checkpoint_resumes_under_the_other_kind),
         cmocka_unit_test(metrics_go_on_where_the_checkpoint_is),
         cmocka_unit_test(runs_are_not_mixed),
         cmocka_unit_test(a_diverged_run_keeps_its_checkpoint),
