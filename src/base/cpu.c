@@ -24,6 +24,7 @@ uint32_t pct_cpu_flags(void) {
     unsigned fma_f16c = (c & bit_FMA) && (c & bit_F16C);
     uint64_t states = enabled_states();
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
+    if (b & 1u << 29) flags |= PCT_CPU_SHA; /* each such processor has SSE4.1 */
     if ((states & 0x6) == 0x6 && (b & bit_AVX2) && fma_f16c) flags |= PCT_CPU_AVX2;
     unsigned wide = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
     if ((states & 0xe6) == 0xe6 && (b & wide) == wide) {

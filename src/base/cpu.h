@@ -10,6 +10,7 @@ enum pct_cpu_flag {
     PCT_CPU_AVX512_VNNI = 1u << 2, /* also implies PCT_CPU_AVX512 */
     PCT_CPU_AVX512_BF16 = 1u << 3, /* also implies PCT_CPU_AVX512 */
     PCT_CPU_AMX_BF16 = 1u << 4,    /* tiles in BF16 and INT8, and the kernel's permission to use them */
+    PCT_CPU_SHA = 1u << 5,         /* SHA-256; not for kernels, so the texts do not name it */
     PCT_CPU_ALL = 0xffffffffu,
 };
 

@@ -14,6 +14,7 @@ void percept_answer_free(percept_answer **handle) {
     if (!answer) return;
     *handle = NULL;
     pct_picture_drop(&answer->picture);
+    pct_fingerprint_drop(&answer->fingerprint);
     pct_arena_free(&answer->arena);
     free(answer);
 }

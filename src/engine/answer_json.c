@@ -108,7 +108,7 @@ static percept_status write_all(pct_text *text, const percept_answer *answer, co
     pct_text_puts(text, "{\"schema\": 1, \"model\": ");
     pct_json_add_text(text, answer->model_name);
     pct_text_puts(text, ", \"model_hash\": ");
-    pct_json_add_text(text, answer->model_hash);
+    pct_json_add_text(text, answer->model_hash ? answer->model_hash : pct_fingerprint_text(answer->fingerprint));
     pct_text_puts(text, ", \"image\": ");
     pct_json_add_text(text, answer->picture->name);
     pct_text_printf(text, ", \"width\": %d, \"height\": %d, \"question\": ", answer->picture->width,

@@ -99,11 +99,11 @@ static percept_status fill_common(percept_answer *answer, const ask_call *call, 
                                   percept_error *error) {
     const percept_engine *engine = call->session->engine;
     const pct_model_card *card = pct_model_get_card(engine->model);
-    const char *name = card->name ? card->name : "", *hash = pct_model_get_hash(engine->model);
+    const char *name = card->name ? card->name : "";
     answer->model_name = pct_arena_text(&answer->arena, name, strlen(name));
-    answer->model_hash = pct_arena_text(&answer->arena, hash, strlen(hash));
+    answer->fingerprint = pct_fingerprint_share(engine->fingerprint);
     answer->question = pct_arena_text(&answer->arena, asked->text, strlen(asked->text));
-    if (!answer->model_name || !answer->model_hash || !answer->question) return pct_fail_memory(error, "answer");
+    if (!answer->model_name || !answer->question) return pct_fail_memory(error, "answer");
     answer->calibrated = card->calibration.fitted;
     return PERCEPT_OK;
 }

@@ -47,6 +47,8 @@ static percept_status open_parts(percept_engine *engine, const char *path, const
     engine->gate_made = true;
     PCT_TRY(pct_pool_create(&engine->pool, options->threads, error));
     PCT_TRY(pct_compute_create(&engine->compute, engine->pool, pct_cpu_flags() & options->cpu_mask, error));
+    engine->fingerprint = pct_fingerprint_new(path);
+    if (!engine->fingerprint) return pct_fail_memory(error, "engine");
     PCT_TRY(pct_model_open(&engine->model, path, false, error));
     PCT_TRY(pct_template_init(&engine->template, "percept", pct_model_get_tokenizer(engine->model), error));
     const pct_model_config *config = pct_model_get_config(engine->model);
@@ -91,6 +93,7 @@ void percept_engine_close(percept_engine **handle) {
     *handle = NULL;
     PCT_ASSERT(atomic_load(&engine->sessions) == 0);
     pct_model_close(&engine->model);
+    pct_fingerprint_drop(&engine->fingerprint);
     pct_compute_destroy(&engine->compute);
     pct_pool_destroy(&engine->pool);
     if (engine->gate_made) pct_gate_destroy(&engine->gate);

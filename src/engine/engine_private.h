@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/threads.h"
+#include "engine/fingerprint.h"
 #include "engine/gate.h"
 #include "image/fit.h"
 #include "image/mask.h"
@@ -28,6 +29,7 @@ struct percept_engine {
     pct_log log;
     percept_log_fn *log_callback;
     void *log_context;
+    pct_fingerprint *fingerprint;
     int32_t image_tokens;
     int64_t weight_bytes, parameter_count;
     double load_ms;
@@ -66,7 +68,9 @@ typedef struct pct_spoken {
 struct percept_answer {
     pct_arena arena; /* everything below */
     pct_picture *picture;
-    const char *model_name, *model_hash;
+    const char *model_name;
+    const char *model_hash;       /* NULL: the fingerprint says it */
+    pct_fingerprint *fingerprint; /* a reference; may be NULL when model_hash is not */
     const char *question, *text;
     percept_finish finish;
     percept_object *objects;

@@ -1,11 +1,13 @@
 /* sha256.c: see sha256.h. */
 #include "formats/sha256.h"
 
+#include "base/cpu.h"
 #include "base/file.h"
+#include "formats/sha256_private.h"
 
 #include <string.h>
 
-static const uint32_t round_constants[64] = {
+const uint32_t pct_sha256_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -23,7 +25,7 @@ void pct_sha256_init(pct_sha256 *sha) {
 
 static inline uint32_t rotate(uint32_t x, int by) { return x >> by | x << (32 - by); }
 
-static void compress(uint32_t state[8], const unsigned char *block) {
+static void compress_one(uint32_t state[8], const unsigned char *block) {
     uint32_t w[64];
     for (int i = 0; i < 16; i++) {
         w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 | (uint32_t)block[4 * i + 2] << 8 |
@@ -38,7 +40,7 @@ static void compress(uint32_t state[8], const unsigned char *block) {
     uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     for (int i = 0; i < 64; i++) {
         uint32_t s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
-        uint32_t t1 = h + s1 + ((e & f) ^ (~e & g)) + round_constants[i] + w[i];
+        uint32_t t1 = h + s1 + ((e & f) ^ (~e & g)) + pct_sha256_constants[i] + w[i];
         uint32_t s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
         uint32_t t2 = s0 + ((a & b) ^ (a & c) ^ (b & c));
         h = g, g = f, f = e, e = d + t1;
@@ -46,6 +48,20 @@ static void compress(uint32_t state[8], const unsigned char *block) {
     }
     state[0] += a, state[1] += b, state[2] += c, state[3] += d;
     state[4] += e, state[5] += f, state[6] += g, state[7] += h;
+}
+
+void pct_sha256_compress_plain(uint32_t state[8], const unsigned char *block, size_t count) {
+    for (; count > 0; count--, block += 64) compress_one(state, block);
+}
+
+static void compress(uint32_t state[8], const unsigned char *block, size_t count) {
+#ifdef PCT_HAVE_SHA
+    if (count > 1 && (pct_cpu_flags() & PCT_CPU_SHA)) {
+        pct_sha256_compress_x86(state, block, count);
+        return;
+    }
+#endif
+    pct_sha256_compress_plain(state, block, count);
 }
 
 void pct_sha256_add(pct_sha256 *sha, const void *data, size_t size) {
@@ -58,10 +74,10 @@ void pct_sha256_add(pct_sha256 *sha, const void *data, size_t size) {
         bytes += take;
         size -= take;
         if (take < room) return;
-        compress(sha->state, sha->block);
+        compress(sha->state, sha->block, 1);
     }
-    for (; size >= 64; bytes += 64, size -= 64) compress(sha->state, bytes);
-    if (size) memcpy(sha->block, bytes, size);
+    if (size >= 64) compress(sha->state, bytes, size / 64);
+    if (size % 64) memcpy(sha->block, bytes + size / 64 * 64, size % 64);
 }
 
 void pct_sha256_finish(pct_sha256 *sha, unsigned char digest[32]) {

@@ -1,0 +1,16 @@
+/* fingerprint.h: the SHA-256 of a model's file, made when somebody first reads it, and never for those who do not: it
+ * is a good part of the time of one answer. Shared by the engine and its answers, which may outlive it. */
+#ifndef PCT_ENGINE_FINGERPRINT_H
+#define PCT_ENGINE_FINGERPRINT_H
+
+typedef struct pct_fingerprint pct_fingerprint;
+
+/* One reference, of the file at `path`; NULL when memory is out. */
+pct_fingerprint *pct_fingerprint_new(const char *path);
+pct_fingerprint *pct_fingerprint_share(pct_fingerprint *fingerprint);
+/* Gives a reference back and sets it to NULL; NULL is fine. */
+void pct_fingerprint_drop(pct_fingerprint **fingerprint);
+/* 64 hexadecimal digits; "" when the file is gone. From any thread. */
+const char *pct_fingerprint_text(pct_fingerprint *fingerprint);
+
+#endif
