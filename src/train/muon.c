@@ -251,13 +251,9 @@ static void step_matrix(struct worker *worker, const pct_muon_matrix *matrix, co
     pct_real *restrict weight = pct_tensor_data(&parameter->tensor);
     const pct_real *restrict x = worker->x;
     move_momentum(worker->x, matrix->momentum, parameter->tensor.grad, elements, update);
-    if (still) {
-        memset(worker->x, 0, (size_t)elements * sizeof *worker->x);
-    } else {
-        orthogonalise(worker, matrix->rows, matrix->columns);
-    }
+    if (!still) orthogonalise(worker, matrix->rows, matrix->columns);
     const pct_real stay = (pct_real)(1 - (parameter->decay ? rate * update->decay : 0));
-    const pct_real move = (pct_real)(rate * 0.2 * sqrt((double)larger(matrix)));
+    const pct_real move = still ? 0 : (pct_real)(rate * 0.2 * sqrt((double)larger(matrix)));
     for (int64_t i = 0; i < elements; i++) weight[i] = stay * weight[i] - move * x[i];
     pct_real *restrict average = matrix->average;
     if (!average) return;
