@@ -1,6 +1,7 @@
 /* model_step: times a training step on a batch of noise: forward, backward, and the forward's parts.
- * usage: model_step [pictures] [questions] [steps] [f32|bf16] [threads] [side]
- * With one thread, times are of the processor, not of the wall: they hold on a busy machine too. */
+ * usage: model_step [pictures] [questions] [steps] [f32|bf16] [threads] [side] [vocabulary]
+ * No questions: the losses of the tower alone, as in a first stage of training. With one thread, times are of the
+ * processor, not of the wall: they hold on a busy machine too. */
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "batch_random.h"
@@ -77,11 +78,13 @@ int main(int argc, char **argv) {
     pct_model_config config;
     pct_model_config_default(&config);
     if (argc > 6) config.image.side = atoi(argv[6]);
+    if (argc > 7) config.language.vocabulary = atoi(argv[7]);
     if (pct_pool_create(&pool, threads, &error) || pct_compute_create(&compute, pool, pct_cpu_flags(), &error) ||
         pct_model_create(&model, &config, NULL, 1, &error)) {
         fprintf(stderr, "%s\n", error.message);
         return 1;
     }
+    pct_compute_use_library(compute);
     pct_dtype type = pct_compute_prefers_bf16(compute) ? PCT_BF16 : PCT_REAL;
     if (argc > 4) type = strcmp(argv[4], "bf16") ? PCT_REAL : PCT_BF16;
     int64_t weights = 0;
@@ -92,7 +95,7 @@ int main(int argc, char **argv) {
     pct_arena_init(&data, 0);
     pct_arena_init(&arena, (size_t)64 << 20);
     batch_shape shape = {.pictures = pictures,
-                         .segments = questions,
+                         .segments = questions > 0 ? questions : 1,
                          .question = 18,
                          .answer = 14,
                          .objects = 1,
@@ -104,6 +107,7 @@ int main(int argc, char **argv) {
     tape.recycle = true;
     pct_loss_weights loss_weights;
     pct_loss_weights_default(&loss_weights);
+    if (questions == 0) loss_weights = (pct_loss_weights){.naming = 1, .presence = 0.2f, .background = 0.2f};
     for (int step = 0; step < steps; step++) {
         pct_losses losses;
         double t0 = now();

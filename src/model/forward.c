@@ -4,12 +4,19 @@
 
 #include <string.h>
 
+pct_sight pct_model_see_cells(pct_tape *tape, const pct_model *model, pct_tensor *pixels, bool classes,
+                              pct_tower_output *tower) {
+    pct_sight sight = {.pictures = pixels->dim[0]};
+    *tower = pct_tower_apply(tape, &model->tower, pixels);
+    if (classes) sight.classes = pct_tower_classes(tape, tower->language, sight.pictures);
+    sight.cells = pct_connector_apply(tape, &model->connector, tower->language);
+    return sight;
+}
+
 pct_sight pct_model_see(pct_tape *tape, const pct_model *model, pct_tensor *pixels, bool classes) {
     int64_t pictures = pixels->dim[0], rows = pct_model_prefix_rows(model);
-    pct_tower_output tower = pct_tower_apply(tape, &model->tower, pixels);
-    pct_sight sight = {.pictures = pictures};
-    if (classes) sight.classes = pct_tower_classes(tape, tower.language, pictures);
-    sight.cells = pct_connector_apply(tape, &model->connector, tower.language);
+    pct_tower_output tower;
+    pct_sight sight = pct_model_see_cells(tape, model, pixels, classes, &tower);
     sight.prefix = sight.cells;
     int32_t *ids = pct_tape_ints(tape, 2 * pictures);
     if (model->bos >= 0 && ids) {

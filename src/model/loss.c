@@ -290,7 +290,10 @@ pct_tensor *pct_model_loss(pct_model *model, pct_tape *tape, const pct_batch *ba
     if (batch->pictures > 0) {
         pct_tensor *pixels =
             pct_tape_input(tape, PCT_REAL, 4, (int64_t[]){batch->pictures, side, side, 3}, batch->pixels);
-        sight = pct_model_see(tape, model, pixels, model->config.heads.presence);
+        pct_tower_output tower;
+        bool classes = model->config.heads.presence;
+        sight = answers_count(weights) ? pct_model_see(tape, model, pixels, classes)
+                                       : pct_model_see_cells(tape, model, pixels, classes, &tower);
     }
     if (answers_count(weights)) answer_part(tape, model, batch, &l, &sight, weights, &p, losses);
     name_part(tape, model, batch, &sight, weights, &p, losses);

@@ -56,6 +56,9 @@ typedef struct pct_sight {
     pct_mask_keys keys;
 } pct_sight;
 pct_sight pct_model_see(pct_tape *tape, const pct_model *model, pct_tensor *pixels, bool classes);
+/* Only what the tower's own losses need: neither prefix nor keys. */
+pct_sight pct_model_see_cells(pct_tape *tape, const pct_model *model, pct_tensor *pixels, bool classes,
+                              pct_tower_output *tower);
 
 /* Embeddings of given ids, rows of <obj> replaced by their regions' encodings. rows[i] is the i-th region's row. */
 pct_tensor *pct_model_embed(pct_tape *tape, const pct_model *model, const int32_t *ids, int64_t count,
