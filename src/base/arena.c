@@ -6,6 +6,21 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+/* Large chunks ask for large pages: touching fresh memory 4 kB at a time was a third of the time of one answer. */
+#define HUGE_PAGE ((size_t)2 << 20)
+
+void pct_use_huge_pages(void *memory, size_t size) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    madvise(memory, size, MADV_HUGEPAGE); /* where it is refused, small pages do */
+#else
+    (void)memory;
+    (void)size;
+#endif
+}
 
 struct pct_arena_chunk {
     struct pct_arena_chunk *next;
@@ -21,9 +36,12 @@ static struct pct_arena_chunk *new_chunk(pct_arena *arena, size_t size) {
     size_t payload = size > arena->chunk_size ? size : arena->chunk_size;
     size_t total;
     if (!pct_size_add(payload, sizeof(struct pct_arena_chunk), &total)) return NULL;
-    if (!pct_size_align(total, PCT_ARENA_ALIGN, &total)) return NULL;
-    struct pct_arena_chunk *chunk = aligned_alloc(PCT_ARENA_ALIGN, total);
+    const bool huge = total >= HUGE_PAGE;
+    if (!pct_size_align(total, huge ? HUGE_PAGE : PCT_ARENA_ALIGN, &total)) return NULL;
+    if (huge) payload = total - sizeof(struct pct_arena_chunk);
+    struct pct_arena_chunk *chunk = aligned_alloc(huge ? HUGE_PAGE : PCT_ARENA_ALIGN, total);
     if (!chunk) return NULL;
+    if (huge) pct_use_huge_pages(chunk, total);
     chunk->next = NULL;
     chunk->size = payload;
     chunk->offset = 0;

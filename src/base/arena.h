@@ -43,4 +43,7 @@ void pct_arena_reset(pct_arena *arena);
 /* Everything is given back to the system. The arena can be used again. */
 void pct_arena_free(pct_arena *arena);
 
+/* Asks the system for large pages for memory that is not touched yet and begins at the border of a (small) page. */
+void pct_use_huge_pages(void *memory, size_t size);
+
 #endif
