@@ -30,6 +30,7 @@ typedef struct pct_scene_options {
     const char *cutouts;            /* a folder of the user's cut-outs, named by file or sub-folder; NULL: none */
     const char *backgrounds;        /* a folder of the user's backgrounds (what they show is not known); NULL: none */
     uint32_t styles;                /* bit mask 1u << enum pct_style of the pack's styles to use; 0: all */
+    int32_t names;                  /* trained scenes show only this many names, drawn once; 0: all (a curriculum) */
     float generated;                /* share of generated backgrounds, 0..1; negative: the default 0.3 */
     float weights[PCT_TASK_COUNT_]; /* relative frequency of each task; all 0: the default mix */
 } pct_scene_options;

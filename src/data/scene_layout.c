@@ -93,7 +93,7 @@ static int pick_cutouts(const pct_scene_source *source, enum pct_split split, co
 /* Longest side as a share of the picture's shorter side: smaller the more there are. */
 static float pick_size(int count, pct_random *random) {
     static const float largest[SCENE_MAX_OBJECTS] = {0.70f, 0.62f, 0.54f, 0.48f, 0.43f, 0.39f, 0.36f, 0.34f};
-    float high = largest[count - 1], low = pct_random_float(random) < 0.3f ? 0.12f : fmaxf(0.12f, high * 0.42f);
+    float high = largest[count - 1], low = pct_random_float(random) < 0.3f ? 0.15f : fmaxf(0.15f, high * 0.45f);
     return low * powf(high / low, pct_random_float(random));
 }
 

@@ -10,6 +10,7 @@
 
 #define HELD_OUT_ONE_IN  10 /* names with two or more pictures */
 #define NEAR_DUPLICATE   6  /* bits of the hash */
+#define SUBSET_STREAM    0x5375 /* of the draw of options->names */
 #define USER_CUTOUT_SIDE 224
 #define USER_GROUND_SIDE 640
 
@@ -283,6 +284,13 @@ static percept_status make_lists(struct opening *in) {
                 source->by_name[next++] = i;
         source->names[name].trained_count = next - source->names[name].first;
         if (source->names[name].trained_count) source->usable.items[source->usable.count++] = name;
+    }
+    int32_t most = in->options->names;
+    if (most > 0 && most < source->usable.count) {
+        pct_random random;
+        pct_random_init(&random, 0, SUBSET_STREAM, 0);
+        pct_random_shuffle(&random, source->usable.items, (size_t)source->usable.count);
+        source->usable.count = most;
     }
     for (int32_t i = 0; i < source->cutout_count; i++)
         if (source->cutouts[i].held_out && source->cutouts[i].used)

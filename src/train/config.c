@@ -47,6 +47,8 @@ static const pct_config_field fields[] = {
     PCT_CONFIG_NUMBERS("data.weights", C, data.weights, 0, 1000, "",
                        "frequency of refer, all, absent, name, box2mask, count, relation, describe, dialogue; empty: "
                        "the default mix"),
+    PCT_CONFIG_INTEGER("data.scene_names", C, data.scene_names, 0, 65536, "0",
+                       "scenes show only this many of the names, drawn once (a curriculum); 0: all"),
     PCT_CONFIG_INTEGER("data.names", C, data.names, 0, 4096, "192", "names in a batch's list (presence, naming)"),
     PCT_CONFIG_NUMBER("data.object_weight", C, data.object_weight, 0.01, 100, "1", "weight of <obj> among the tokens"),
     PCT_CONFIG_NUMBER("data.mask_share", C, data.mask_share, 0, 1, "0.5", "regions given as masks, not boxes"),
@@ -62,11 +64,11 @@ static const pct_config_field fields[] = {
     PCT_CONFIG_NUMBER("losses.background", C, losses.background, 0, 10, "0.2", "weight of a patch without owner"),
     PCT_CONFIG_NUMBER("losses.smoothing", C, losses.smoothing, 0, 0.5, "0", "label smoothing of the tokens"),
 
-    PCT_CONFIG_NUMBER("optimiser.rate", C, optimiser.rate, 0, 1, "1e-3", "peak learning rate"),
-    PCT_CONFIG_NUMBER("optimiser.beta1", C, optimiser.beta1, 0, 0.9999, "0.9", "AdamW's first moment"),
     PCT_CONFIG_CHOICE("optimiser.kind", C, optimiser.kind, kinds, "adamw",
                       "adamw, or muon: the layers' matrices by Muon, the rest by AdamW"),
     PCT_CONFIG_NUMBER("optimiser.momentum", C, optimiser.momentum, 0, 0.9999, "0.95", "Muon's momentum"),
+    PCT_CONFIG_NUMBER("optimiser.rate", C, optimiser.rate, 0, 1, "1e-3", "peak learning rate"),
+    PCT_CONFIG_NUMBER("optimiser.beta1", C, optimiser.beta1, 0, 0.9999, "0.9", "AdamW's first moment"),
     PCT_CONFIG_NUMBER("optimiser.beta2", C, optimiser.beta2, 0, 0.99999, "0.98", "AdamW's second moment"),
     PCT_CONFIG_NUMBER("optimiser.epsilon", C, optimiser.epsilon, 1e-16, 1e-2, "1e-8", "AdamW's epsilon"),
     PCT_CONFIG_NUMBER("optimiser.decay", C, optimiser.decay, 0, 1, "0.05", "weight decay, of matrices alone"),
@@ -196,6 +198,7 @@ percept_status pct_train_scene_options(const pct_train_config *config, pct_scene
     options->cutouts = config->data.cutouts[0] ? config->data.cutouts : NULL;
     options->backgrounds = config->data.backgrounds[0] ? config->data.backgrounds : NULL;
     options->generated = config->data.generated;
+    options->names = (int32_t)config->data.scene_names;
     for (int i = 0; i < config->data.styles.count; i++) {
         enum pct_style style;
         if (!pct_style_from_text(config->data.styles.values[i], &style)) {

@@ -18,6 +18,7 @@
 #define PCT_TRAIN_VISION(I, K)                                                                                         \
     I(vision, stem_width, 16, 1024, "128", "channels of the convolutional stem at the fine stride")                    \
     I(vision, stem_blocks, 0, 8, "2", "residual blocks of the stem at the fine stride")                                \
+    I(vision, cell_blocks, 0, 8, "0", "residual convolution blocks at the stride, before the transformer")             \
     I(vision, stride, 4, 64, "16", "pixels a cell of the language model's grid")                                       \
     I(vision, fine_stride, 2, 64, "8", "pixels a cell of the masks' grid")                                             \
     I(vision, width, 16, 2048, "256", "width of the tower")                                                            \
@@ -78,7 +79,7 @@ typedef struct pct_train_config {
         const char *folder, *pack, *cutouts, *backgrounds;
         pct_config_texts styles;
         float generated, object_weight, mask_share;
-        int64_t side, questions, objects_min, objects_max, names;
+        int64_t side, questions, objects_min, objects_max, names, scene_names;
         pct_config_numbers weights;
     } data;
     pct_loss_weights losses;

@@ -186,6 +186,8 @@ static percept_status find_checkpoint(pct_trainer *trainer, pct_gguf **checkpoin
         if (status == PERCEPT_OK && strcmp(before, trainer->effective.data) != 0) {
             pct_log_write(trainer->options->log, PCT_LOG_WARNING,
                           "%s: the config has changed since this checkpoint; the run goes on under the new one", path);
+            trainer->state.loss_mean = 0; /* other data or weights: another loss, which is no divergence */
+            trainer->state.high = 0;
         }
         if (status == PERCEPT_OK && trainer->state.seed != (uint64_t)trainer->config.run.seed) {
             status = pct_fail(error, PERCEPT_ERROR_USAGE, "run.seed: %lld, but the run began with %llu",
