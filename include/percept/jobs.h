@@ -94,8 +94,9 @@ typedef struct percept_bench_options {
     uint32_t cpu_mask;
 } percept_bench_options;
 PERCEPT_API void percept_bench_options_init(percept_bench_options *options);
-/* Speed and memory of each stage and its share of the machine's peak, measured on the spot: products in the type the
- * stage uses for what computes, reading of memory for one-token decode. */
+/* Speed and memory of each stage and its share of the machine's peak, which is measured on the spot: multiplications and
+ * additions in the type that the stage uses, or reading, whichever takes the machine longer. Either report may be NULL;
+ * percept_free frees them. */
 PERCEPT_API percept_status percept_bench_run(const percept_bench_options *options, percept_progress_fn *progress,
                                              void *context, char **json, char **table, percept_error *error);
 

@@ -1,20 +1,94 @@
-/* bench.h: what the files of the speed measurement share. The report's numbers are counted (operations, bytes) by
- * bench_count.c and timed by bench.c; nothing here is part of answering. */
+/* bench.h: what the files of the speed measurement share; nothing here is part of answering. Stages are timed by
+ * bench_answer.c and bench_train.c, their operations and bytes counted by bench_count.c, set beside what the machine
+ * can do (bench_peak.c) and written by bench_report.c.
+ *
+ * A stage's share is of the roofline (Williams, Waterman & Patterson, CACM 2009): the least time in which this machine
+ * could do its operations and read its weights, whichever takes longer, over the time that it took. */
 #ifndef PCT_ENGINE_BENCH_H
 #define PCT_ENGINE_BENCH_H
 
+#include "base/progress.h"
+#include "base/text.h"
 #include "model/model.h"
+#include "percept/jobs.h"
 
-/* Multiplications and additions of each part, and bytes; attention included, norms and activations not. */
+/* Multiplications and additions of each part, attention included, norms and activations not; and the bytes of its
+ * weights as they lie in memory. */
 typedef struct pct_bench_work {
-    double encode;         /* flop: tower, connector, mask keys, the language model over the prefix; a picture */
-    double row;            /* flop: the language model over one text row, without its attention and its output */
-    double row_attention;  /* flop a text row and row it sees */
-    double output;         /* flop: logits of one row */
-    double region;         /* flop: mask, box and quality of one region */
-    double language_bytes; /* weights that a step of one token reads */
+    double encode;        /* flop: tower, connector, mask keys, the language model over the prefix; a picture */
+    double row;           /* flop: the language model over one text row, without its attention and its output */
+    double row_attention; /* flop a text row and row it sees */
+    double output;        /* flop: logits of one row */
+    double region;        /* flop: mask, box and quality of one region */
+    double encode_bytes;  /* of the encoder, without the language model over the prefix */
+    double row_bytes;     /* of the language model's layers */
+    double output_bytes;
+    double region_bytes;
+    int64_t parameters; /* of the whole model */
 } pct_bench_work;
 pct_bench_work pct_bench_count(pct_model *model);
+
+enum pct_bench_stage {
+    PCT_BENCH_TOWER,
+    PCT_BENCH_PREFILL,
+    PCT_BENCH_DECODE,
+    PCT_BENCH_HEADS,
+    PCT_BENCH_TRAIN,
+    PCT_BENCH_STAGES
+};
+extern const char *const pct_bench_names[PCT_BENCH_STAGES];
+
+typedef struct pct_bench_result {
+    double ms;    /* median of a run; 0: not measured */
+    double flop;  /* of a run */
+    double bytes; /* of weights that a run must read, and in training of what the optimiser writes */
+    double rate;  /* of what `unit` says, a second */
+    const char *unit;
+    bool bf16;         /* its products are in BF16 */
+    bool from_memory;  /* its data does not stay in a cache from one run to the next */
+    bool memory_bound; /* reading takes the machine longer than computing */
+    double share;      /* of the roofline */
+} pct_bench_result;
+
+/* What the machine does at best, a second, all threads together. */
+typedef struct pct_bench_peak {
+    double f32, bf16; /* flop; bf16 0 where products are not done in BF16 */
+    double memory,
+        cached; /* bytes read: beyond all caches, and again and again over as many as the model's weights are */
+} pct_bench_peak;
+
+typedef struct pct_bench {
+    const percept_bench_options *options;
+    pct_pool *pool;
+    pct_compute *compute;
+    pct_model *model;
+    pct_state *state;
+    pct_real *pixels; /* noise, a square of the model's side */
+    pct_bench_work work;
+    pct_meter meter;
+    int64_t done;
+    int64_t resident; /* bytes, the most that the stages took */
+    pct_bench_peak peak;
+    pct_bench_result results[PCT_BENCH_STAGES];
+} pct_bench;
+
+/* Times `run` again and again for `seconds`, at least three times, after one to warm up. median and best (of a run, in
+ * seconds) may be NULL. INTERRUPTED when the progress callback says so. */
+typedef percept_status pct_bench_run_fn(pct_bench *bench, void *context, percept_error *error);
+percept_status pct_bench_time(pct_bench *bench, pct_bench_run_fn *run, void *context, double seconds, double *median,
+                              double *best, percept_error *error);
+
+percept_status pct_bench_measure_peak(pct_bench *bench, percept_error *error);
+percept_status pct_bench_tower(pct_bench *bench, percept_error *error);
+percept_status pct_bench_prefill(pct_bench *bench, percept_error *error);
+percept_status pct_bench_decode(pct_bench *bench, percept_error *error);
+percept_status pct_bench_heads(pct_bench *bench, percept_error *error);
+percept_status pct_bench_train(pct_bench *bench, percept_error *error);
+
+/* Fills in the share and what bounds it. */
+void pct_bench_compare(const pct_bench_peak *peak, pct_bench_result *result);
+void pct_bench_json(const pct_bench *bench, pct_text *text);
+void pct_bench_table(const pct_bench *bench, pct_text *text);
 
 /* A model of the shape ("nano") with random weights, as Q8_0 through a file that is gone again, so that it takes the
  * very way of a real one. Special tokens are never said. USAGE for an unknown shape. */

@@ -93,19 +93,27 @@ pct_bench_work pct_bench_count(pct_model *model) {
     for (size_t i = 0; i < set->count; i++) {
         const pct_parameter *parameter = set->list[i];
         const pct_tensor *tensor = &parameter->tensor;
+        work.parameters += pct_tensor_count(tensor);
         bool weight = tensor->rank >= 2 && strstr(parameter->name, ".weight");
         if (!weight || strstr(parameter->name, "position_embd")) continue;
         double once = 2.0 * (double)pct_tensor_count(tensor);
         size_t row = 0;
         pct_dtype_row_bytes(tensor->type, pct_tensor_width(tensor), &row);
-        bool output = strcmp(parameter->name, c->language.tied ? "token_embd.weight" : "output.weight") == 0;
-        bool language = begins(parameter->name, "blk.");
-        if (output) work.output = once;
-        if (language) work.row += once;
-        if (output || language) work.language_bytes += (double)pct_tensor_rows(tensor) * (double)row;
-        double seen = encoder_rows(parameter->name, &g, c);
-        work.encode += once * seen;
-        if (seen == 0) work.region += once * region_rows(parameter->name, &g, c);
+        double bytes = (double)pct_tensor_rows(tensor) * (double)row;
+        double seen = encoder_rows(parameter->name, &g, c), met = region_rows(parameter->name, &g, c);
+        if (strcmp(parameter->name, c->language.tied ? "token_embd.weight" : "output.weight") == 0) {
+            work.output = once;
+            work.output_bytes = bytes;
+        } else if (begins(parameter->name, "blk.")) {
+            work.row += once;
+            work.row_bytes += bytes;
+        } else if (seen > 0) {
+            work.encode += once * seen;
+            work.encode_bytes += bytes;
+        } else if (met > 0) {
+            work.region += once * met;
+            work.region_bytes += bytes;
+        }
     }
     work.encode += work.row * (g.cells + 1);
     add_attention(&work, &g, c);

@@ -93,19 +93,28 @@ percept_status pct_bench_random_model(pct_model **out, const char *shape, percep
 
 enum { questions = 6, question_tokens = 12, answer_tokens = 10, names = 48 };
 
+/* A square whose sides are 0.3 of the picture's. */
+static pct_real *square_mask(pct_arena *arena, int32_t side, float x, float y) {
+    pct_real *mask = pct_arena_take(arena, (size_t)side * (size_t)side * sizeof *mask);
+    for (int32_t i = 0; mask && i < side * side; i++) {
+        float at_x = ((float)(i % side) + 0.5f) / (float)side, at_y = ((float)(i / side) + 0.5f) / (float)side;
+        mask[i] = at_x > x && at_x < x + 0.3f && at_y > y && at_y < y + 0.3f;
+    }
+    return mask;
+}
+
+/* Every other region comes as a mask, as in training (data.mask_share). */
 static bool add_object(pct_arena *arena, const pct_model_config *config, pct_random *random, pct_batch *batch,
                        pct_batch_object *object, int32_t row, int32_t picture) {
     float x = pct_random_between(random, 0.1f, 0.5f), y = pct_random_between(random, 0.1f, 0.5f);
     *object = (pct_batch_object){
         .row = row, .picture = picture, .answer = true, .source = PCT_REGION_BOX, .box = {x, y, x + 0.3f, y + 0.3f}};
-    int32_t side = pct_model_config_mask_side(config);
-    pct_real *mask = pct_arena_take(arena, (size_t)side * (size_t)side * sizeof *mask);
-    if (!mask) return false;
-    for (int32_t i = 0; i < side * side; i++) {
-        float at_x = ((float)(i % side) + 0.5f) / (float)side, at_y = ((float)(i / side) + 0.5f) / (float)side;
-        mask[i] = at_x > x && at_x < x + 0.3f && at_y > y && at_y < y + 0.3f;
-    }
-    object->mask = mask;
+    object->mask = square_mask(arena, pct_model_config_mask_side(config), x, y);
+    if (!object->mask) return false;
+    if (batch->object_count % 2) object->source = PCT_REGION_MASK;
+    object->mask_in =
+        object->source == PCT_REGION_MASK ? square_mask(arena, config->heads.mask_encoder_side, x, y) : NULL;
+    if (object->source == PCT_REGION_MASK && !object->mask_in) return false;
     batch->object_count++;
     return true;
 }

@@ -111,5 +111,16 @@ clean stopped-run
 
 run 0 bench --stages peak,tower,decode --seconds 0.02 -m found.gguf --json
 lines out 1
+says out '"gflops_f32": '
+says out '"memory_gbytes_s": '
 says out '"tower": {"ms": '
+says out '"share": '
+says out '"bound": "'
+says_not out '"prefill"'
+run 0 bench --stages decode --seconds 0.01 -m found.gguf --cpu-mask 0
+says out 'GFLOP/s in F32'
+says_not out 'BF16'
+says out 'decode '
+run 2 bench --stages tower,towel -m found.gguf
+refused '"towel" is not one of peak, tower'
 finish
