@@ -1,6 +1,8 @@
 #include "heads/naming.h"
 
-#define SCALE 8.0 /* cosines lie in -1..1: at first a certain match weighs e^8 */
+/* Cosines lie in -1..1, so that at first a certain match weighs e^20. With 8 a certain match would still have to share
+ * with a thousand other names, and learning waits for the scale to grow (docs/training.md). */
+#define SCALE 20.0
 
 void pct_naming_build(pct_naming_head *head, pct_builder *builder, int64_t width) {
     head->background = pct_build_weight(builder, PCT_INIT_NORMAL, 0.02, 2, (int64_t[]){1, width}, false, true,

@@ -17,6 +17,7 @@ static pct_tower_options tower_options(const pct_model_config *c) {
         .mlp = c->vision.mlp,
         .stem_width = c->vision.stem_width,
         .stem_blocks = c->vision.stem_blocks,
+        .cell_blocks = c->vision.cell_blocks,
         .conv_stem = conv,
         .second = c->vision.fine == PCT_FINE_SECOND,
         .merge = c->vision.merge,

@@ -78,6 +78,7 @@ static percept_status check_limits(const pct_model_config *c, percept_error *err
         {"vision.stem", (int32_t)c->vision.stem, 0, 1},
         {"vision.stem_width", c->vision.stem_width, 16, 1024},
         {"vision.stem_blocks", c->vision.stem_blocks, 0, 8},
+        {"vision.cell_blocks", c->vision.cell_blocks, 0, 8},
         {"vision.stride", c->vision.stride, 4, 64},
         {"vision.fine_stride", c->vision.fine_stride, 2, 64},
         {"vision.width", c->vision.width, 16, 4096},

@@ -32,6 +32,7 @@ typedef struct pct_model_config {
         enum pct_stem stem;
         int32_t stem_width;  /* channels of the stem at the fine stride; halved at each finer stage */
         int32_t stem_blocks; /* residual convolution blocks at the fine stride */
+        int32_t cell_blocks; /* the same at the stride, before the transformer */
         int32_t stride;      /* pixels a cell of the language model's grid */
         int32_t fine_stride; /* pixels a cell of the masks' grid */
         int32_t width, layers, heads, mlp;

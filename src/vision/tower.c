@@ -8,6 +8,18 @@ int64_t pct_tower_stem_channels(const pct_tower_options *options, int stride) {
     return channels < 16 ? 16 : channels;
 }
 
+static void build_block(pct_stem_block *block, pct_builder *builder, int64_t channels, const char *name, int index) {
+    pct_conv_block_build(&block->first, builder, channels, channels, 3, 1, 1, PCT_GELU, "percept.stem.%s%d.a", name,
+                         index);
+    pct_conv_block_build(&block->second, builder, channels, channels, 3, 1, 1, PCT_IDENTITY, "percept.stem.%s%d.b",
+                         name, index);
+}
+
+static pct_tensor *apply_block(pct_tape *tape, const pct_stem_block *block, pct_tensor *x) {
+    pct_tensor *y = pct_conv_block_apply(tape, &block->first, x);
+    return pct_op_add(tape, x, pct_conv_block_apply(tape, &block->second, y));
+}
+
 static void build_conv_stem(pct_tower *tower, pct_builder *builder) {
     const pct_tower_options *o = &tower->options;
     int64_t channels = 3;
@@ -19,13 +31,7 @@ static void build_conv_stem(pct_tower *tower, pct_builder *builder) {
         tower->stages++;
         channels = out;
     }
-    for (int i = 0; i < o->stem_blocks; i++) {
-        pct_stem_block *block = &tower->block[i];
-        pct_conv_block_build(&block->first, builder, channels, channels, 3, 1, 1, PCT_GELU, "percept.stem.block%d.a",
-                             i);
-        pct_conv_block_build(&block->second, builder, channels, channels, 3, 1, 1, PCT_IDENTITY,
-                             "percept.stem.block%d.b", i);
-    }
+    for (int i = 0; i < o->stem_blocks; i++) build_block(&tower->block[i], builder, channels, "block", i);
     int stride = o->fine_stride;
     for (; stride * 2 < o->stride; stride *= 2) {
         PCT_ASSERT(tower->reduces < PCT_STEM_MAX_STAGES);
@@ -36,6 +42,7 @@ static void build_conv_stem(pct_tower *tower, pct_builder *builder) {
     }
     pct_conv_build(&tower->last, builder, channels, o->width, 3, stride < o->stride ? 2 : 1, 1, true,
                    "percept.stem.out");
+    for (int i = 0; i < o->cell_blocks; i++) build_block(&tower->cell[i], builder, o->width, "cell", i);
 }
 
 static void build_layer(pct_tower_layer *layer, pct_builder *builder, const pct_tower_options *o, int index) {
@@ -54,6 +61,7 @@ void pct_tower_build(pct_tower *tower, pct_builder *builder, const pct_tower_opt
     *tower = (pct_tower){.options = *options};
     const pct_tower_options *o = &tower->options;
     PCT_ASSERT(o->layers <= PCT_TOWER_MAX_LAYERS && o->stem_blocks <= PCT_STEM_MAX_BLOCKS);
+    PCT_ASSERT(o->cell_blocks <= PCT_STEM_MAX_BLOCKS);
     int64_t cells = (int64_t)(o->side / o->stride) * (o->side / o->stride);
     if (o->conv_stem) {
         build_conv_stem(tower, builder);
@@ -121,13 +129,12 @@ static pct_tensor *conv_stem(pct_tape *tape, const pct_tower *tower, pct_tensor 
         stride *= 2;
         if (stride == tower->options.skip_stride && stride < tower->options.fine_stride) output->skip = x;
     }
-    for (int i = 0; i < tower->options.stem_blocks; i++) {
-        pct_tensor *y = pct_conv_block_apply(tape, &tower->block[i].first, x);
-        x = pct_op_add(tape, x, pct_conv_block_apply(tape, &tower->block[i].second, y));
-    }
+    for (int i = 0; i < tower->options.stem_blocks; i++) x = apply_block(tape, &tower->block[i], x);
     output->fine = x;
     for (int i = 0; i < tower->reduces; i++) x = pct_conv_block_apply(tape, &tower->reduce[i], x);
-    return pct_conv_apply(tape, &tower->last, x);
+    x = pct_conv_apply(tape, &tower->last, x);
+    for (int i = 0; i < tower->options.cell_blocks; i++) x = apply_block(tape, &tower->cell[i], x);
+    return x;
 }
 
 /* The paper's pass B: the same weights at a finer stride; patch kernel and positions are resampled (docs/model.md,

@@ -17,6 +17,7 @@ typedef struct pct_tower_options {
     int32_t side, stride, fine_stride, skip_stride; /* pixels; skip_stride: of the finest map handed out, 0 none */
     int32_t width, layers, heads, mlp;
     int32_t stem_width, stem_blocks;
+    int32_t cell_blocks; /* conv stem: residual blocks at `stride`, before the transformer */
     bool conv_stem;
     bool second;     /* the mask's features come from a second pass at fine_stride (patch stem) */
     bool merge;      /* learned mix; else the last layer */
@@ -43,6 +44,7 @@ typedef struct pct_tower {
     pct_conv_block reduce[PCT_STEM_MAX_STAGES]; /* conv stem: from fine_stride to stride, the last without these */
     int reduces;
     pct_conv_layer last;
+    pct_stem_block cell[PCT_STEM_MAX_BLOCKS]; /* at the stride */
     pct_parameter *class_token, *positions; /* (1,width), (1+cells,width) */
     pct_norm pre;
     pct_tower_layer layer[PCT_TOWER_MAX_LAYERS];

@@ -17,6 +17,7 @@ static inline pct_model_config tiny_config(enum tiny_kind kind) {
     c.image.side = 32;
     c.vision.stem_width = 16;
     c.vision.stem_blocks = 1;
+    c.vision.cell_blocks = 1;
     c.vision.width = 16;
     c.vision.layers = 2;
     c.vision.heads = 2;

@@ -32,6 +32,7 @@ pct_model_config toy_config(void) {
     c.image.side = 64;
     c.vision.stem_width = 32;
     c.vision.stem_blocks = 1;
+    c.vision.cell_blocks = 1;
     c.vision.width = 64;
     c.vision.layers = 2;
     c.vision.heads = 4;
