@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HELD_OUT_ONE_IN  10 /* names with two or more pictures */
-#define NEAR_DUPLICATE   6  /* bits of the hash */
+#define HELD_OUT_ONE_IN  10     /* names with two or more pictures */
+#define NEAR_DUPLICATE   6      /* bits of the hash */
 #define SUBSET_STREAM    0x5375 /* of the draw of options->names */
 #define USER_CUTOUT_SIDE 224
 #define USER_GROUND_SIDE 640
