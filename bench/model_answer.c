@@ -39,6 +39,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "%s\n", error.message);
         return 1;
     }
+    pct_compute_use_int8(compute);
     double t1 = pct_clock_seconds();
     int32_t side = model->config.image.side, ids[16];
     float *pixels = calloc((size_t)(side * side * 3), sizeof *pixels);

@@ -63,6 +63,12 @@ bool pct_compute_prefers_bf16(const pct_compute *compute) {
     return (compute->kernels.cpu_flags & PCT_CPU_AMX_BF16) || (compute->library & PCT_LIBRARY_GEMM);
 }
 
+/* Measured (bench/LOG.md). */
+bool pct_compute_use_int8(pct_compute *compute) {
+    compute->int8 = (compute->kernels.cpu_flags & (PCT_CPU_AVX512_VNNI | PCT_CPU_AMX_BF16)) != 0;
+    return compute->int8;
+}
+
 void *pct_compute_scratch(pct_compute *compute, size_t size) {
     if (size <= compute->scratch_size) return compute->scratch;
     /* Half as much again, so that slowly growing batches soon stop asking. */

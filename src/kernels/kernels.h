@@ -159,6 +159,7 @@ struct pct_compute {
     size_t scratch_size;
     unsigned library;                             /* enum pct_library_use */
     const struct pct_tile *tile_real, *tile_bf16; /* of the products */
+    bool int8;                                    /* pct_compute_use_int8 */
 };
 percept_status pct_compute_create(pct_compute **compute, pct_pool *pool, uint32_t cpu_flags, percept_error *error);
 void pct_compute_destroy(pct_compute **compute);
@@ -170,6 +171,11 @@ bool pct_compute_prefers_bf16(const pct_compute *compute);
  * where the library is missing, our own kernels do everything. Results of the two differ in their last bits, so a
  * program decides once, at its start. Returns whether the library is in use. */
 bool pct_compute_use_library(pct_compute *compute);
+
+/* From now on, weights that are stored quantised are packed in PCT_I8 whatever type is asked for: products with them
+ * are faster and their packed form half as large, at the price of rounding x row by row. Called before anything is
+ * packed. Returns whether INT8 is faster than what prefers_bf16 says; without that nothing changes. */
+bool pct_compute_use_int8(pct_compute *compute);
 
 /* C[m,n] = (accumulate ? C : 0) + op(A)[m,k] * op(B)[k,n] + bias[n]. a_transposed: A is stored (k,m); b_transposed: B
  * is stored (n,k), as the weight of a Linear (out,in). A and B are both PCT_REAL or both PCT_BF16; C is pct_real,

@@ -49,6 +49,7 @@ percept_status pct_packed_create(pct_packed **packed, pct_compute *compute, pct_
                                  pct_dtype stored_type, int64_t out, int64_t in, percept_error *error) {
     struct filling f = {.kernels = &compute->kernels, .weights = weights, .type = stored_type};
     *packed = NULL;
+    if (compute->int8 && pct_dtype_block(stored_type) > 1) compute_type = PCT_I8;
     if (out < 1 || in < 1 || !compute->kernels.dequantise[stored_type] ||
         !pct_dtype_row_bytes(stored_type, in, &f.row_bytes))
         return pct_fail(error, PERCEPT_ERROR_INPUT, "weights of %lld x %lld cannot be stored as %s", (long long)out,
