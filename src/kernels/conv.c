@@ -1,5 +1,5 @@
 /* conv.c: convolution forward, as products of gathered rows with the packed weights, a chunk of rows at a time. */
-#include "kernels/conv_private.h"
+#include "kernels/conv_flat.h"
 #include "kernels/dnn/dnn.h"
 
 int64_t pct_conv_out(int64_t size, int64_t kernel, int64_t stride, int64_t pad) {
@@ -107,6 +107,10 @@ void pct_conv_run(pct_compute *compute, const pct_conv *conv, pct_real *y, const
     PCT_ASSERT(conv->type == PCT_REAL || conv->type == PCT_BF16);
     if (conv->groups > 1) {
         pct_depthwise_run(compute, conv, y, x, w, bias);
+        return;
+    }
+    if (pct_flat_serves(compute, conv)) {
+        pct_flat_run(compute, conv, y, x, w, bias);
         return;
     }
 #ifdef PCT_HAVE_DNN

@@ -4,7 +4,7 @@
  * the weights turned to (kernel, kernel, out, in); when kernel = stride and nothing is padded (patch embeddings), each
  * position went into one output only, and rows of dy are multiplied and put where they belong instead.
  * dw: every thread sums its own rows, then the sums are added in the threads' order. */
-#include "kernels/conv_private.h"
+#include "kernels/conv_flat.h"
 #include "kernels/dnn/dnn.h"
 
 struct inputs {
@@ -198,6 +198,13 @@ void pct_conv_back(pct_compute *compute, const pct_conv *conv, pct_real *dx, pct
                    const pct_real *dy, const pct_real *x, const pct_real *w) {
     PCT_ASSERT(conv->type == PCT_REAL || conv->type == PCT_BF16);
     if (dbias) pct_conv_bias_back(compute, conv, dbias, dy);
+    if (pct_flat_serves(compute, conv)) {
+        const bool both = 9 * conv->in > PCT_FLAT_BLOCK; /* pixels seldom want a gradient */
+        pct_flat_back(compute, conv, both ? dx : NULL, dw, dy, x, w);
+        if (both || !dx) return;
+        dw = NULL;
+    }
+    if (dx && conv->fresh) memset(dx, 0, (size_t)(conv->batch * conv->height * conv->width * conv->in) * sizeof *dx);
     if (conv->groups > 1) {
         pct_depthwise_back(compute, conv, dx, dw, dy, x, w);
         return;

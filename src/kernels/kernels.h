@@ -213,11 +213,12 @@ void pct_matvec_run(pct_compute *compute, pct_dtype type, pct_real *y, const voi
 typedef struct pct_conv {
     int64_t batch, height, width, in, out, kernel, stride, pad, groups;
     pct_dtype type; /* PCT_BF16: x, w (and dy) are converted inside; PCT_REAL */
+    bool fresh;     /* on the way back dx is stored, not added to */
 } pct_conv;
 int64_t pct_conv_out(int64_t size, int64_t kernel, int64_t stride, int64_t pad);
 void pct_conv_run(pct_compute *compute, const pct_conv *conv, pct_real *y, const pct_real *x, const pct_real *w,
                   const pct_real *bias);
-/* Each output may be NULL; all are added to. */
+/* Each output may be NULL; all are added to, but dx where conv says that it is fresh. */
 void pct_conv_back(pct_compute *compute, const pct_conv *conv, pct_real *dx, pct_real *dw, pct_real *dbias,
                    const pct_real *dy, const pct_real *x, const pct_real *w);
 

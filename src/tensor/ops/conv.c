@@ -7,8 +7,9 @@
 
 static void conv_back(pct_tape *tape, pct_node *node) {
     pct_tensor *x = node->input[0], *weight = node->input[1], *bias = node->inputs == 3 ? node->input[2] : NULL;
-    const pct_conv *conv = node->saved;
-    pct_real *dx = x->needs_grad ? pct_tape_grad(tape, x) : NULL;
+    pct_conv *conv = node->saved;
+    conv->fresh = false;
+    pct_real *dx = x->needs_grad ? pct_tape_grad_fresh(tape, x, &conv->fresh) : NULL;
     pct_real *dw = weight->needs_grad ? pct_tape_grad(tape, weight) : NULL;
     pct_real *db = bias && bias->needs_grad ? pct_tape_grad(tape, bias) : NULL;
     const pct_real *w = pct_tape_plain(tape, weight);
