@@ -31,6 +31,13 @@ bool pct_has_ending(const char *path, const char *ending) {
     return length >= n && !strcasecmp(path + length - n, ending);
 }
 
+bool pct_is_picture(const char *path) {
+    static const char *const endings[] = {".png", ".webp", ".svg", ".jpg", ".jpeg"};
+    for (size_t i = 0; i < PCT_COUNT(endings); i++)
+        if (pct_has_ending(path, endings[i])) return true;
+    return false;
+}
+
 static percept_status walk(const char *folder, const char *inside, int depth, pct_file_visit *visit, void *context,
                            percept_error *error) {
     char **names = NULL;

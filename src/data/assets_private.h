@@ -30,4 +30,7 @@ percept_status pct_walk_files(const char *folder, pct_file_visit *visit, void *c
 /* "x.png" ends with ".png", whatever the case. */
 bool pct_has_ending(const char *path, const char *ending);
 
+/* By its ending, whatever the case: PNG, JPEG, WebP or SVG. */
+bool pct_is_picture(const char *path);
+
 #endif

@@ -13,15 +13,11 @@
 
 #define MAX_LINES 1024
 
-struct line {
-    char *parts, *shows;
-};
-struct collecting {
-    struct background_list *list;
-    struct line lines[MAX_LINES];
-    bool used[MAX_LINES];
-    int count;
-};
+void pct_background_lines_free(struct background_lines *lines) {
+    free(lines->items);
+    free(lines->text);
+    *lines = (struct background_lines){0};
+}
 
 void pct_background_list_free(struct background_list *list) {
     for (size_t i = 0; i < list->count; i++) {
@@ -29,7 +25,7 @@ void pct_background_list_free(struct background_list *list) {
         free(list->items[i].label);
     }
     free(list->items);
-    free(list->text);
+    pct_background_lines_free(&list->lines);
     *list = (struct background_list){0};
 }
 
@@ -40,9 +36,9 @@ static char *trim(char *text) {
     return text;
 }
 
-static percept_status parse(struct collecting *in, const char *name, percept_error *error) {
+static percept_status parse(struct background_lines *lines, const char *name, percept_error *error) {
     int number = 0;
-    for (char *at = in->list->text; at && *at;) {
+    for (char *at = lines->text; at && *at;) {
         char *next = strchr(at, '\n');
         if (next) *next++ = 0;
         char *text = trim(at);
@@ -50,14 +46,24 @@ static percept_status parse(struct collecting *in, const char *name, percept_err
         number++;
         if (!*text || *text == '#') continue;
         char *colon = strstr(text, " : ");
-        if (!colon || in->count == MAX_LINES)
+        if (!colon || lines->count == MAX_LINES)
             return pct_fail(error, PERCEPT_ERROR_INPUT, "%s:%d: expected 'PART-OF-PATH : names' (at most %d lines)",
                             name, number, MAX_LINES);
         *colon = 0;
         char *shows = trim(colon + 3);
-        in->lines[in->count++] = (struct line){trim(text), strcmp(shows, "-") ? shows : shows + 1};
+        lines->items[lines->count++] = (struct background_line){trim(text), strcmp(shows, "-") ? shows : shows + 1};
     }
     return PERCEPT_OK;
+}
+
+percept_status pct_background_lines_read(struct background_lines *lines, const char *path, percept_error *error) {
+    size_t size = 0;
+    *lines = (struct background_lines){.items = calloc(MAX_LINES, sizeof *lines->items)};
+    percept_status status = lines->items ? PERCEPT_OK : pct_fail_memory(error, "list of backgrounds");
+    if (status == PERCEPT_OK) status = pct_file_read(path, (size_t)1 << 20, &lines->text, &size, error);
+    if (status == PERCEPT_OK) status = parse(lines, path, error);
+    if (status != PERCEPT_OK) pct_background_lines_free(lines);
+    return status;
 }
 
 /* Whether one of the blank-separated parts stands in the path. The parts are ended by NUL for the search and put back.
@@ -76,17 +82,17 @@ static bool matches(char *parts, const char *path) {
     return false;
 }
 
+const struct background_line *pct_background_lines_find(const struct background_lines *lines, const char *inside) {
+    for (int i = 0; i < lines->count; i++)
+        if (matches(lines->items[i].parts, inside)) return &lines->items[i];
+    return NULL;
+}
+
 static percept_status visit(void *context, const char *path, const char *inside, percept_error *error) {
-    struct collecting *in = context;
-    struct background_list *list = in->list;
-    static const char *const endings[] = {".jpg", ".jpeg", ".png", ".webp", ".svg"};
-    bool picture = false;
-    for (size_t i = 0; i < PCT_COUNT(endings); i++) picture |= pct_has_ending(path, endings[i]);
-    if (!picture || strstr(inside, "screenshot")) return PERCEPT_OK;
-    int line = 0;
-    while (line < in->count && !matches(in->lines[line].parts, inside)) line++;
-    if (line == in->count) return PERCEPT_OK;
-    in->used[line] = true;
+    struct background_list *list = context;
+    if (!pct_is_picture(path) || strstr(inside, "screenshot")) return PERCEPT_OK;
+    const struct background_line *line = pct_background_lines_find(&list->lines, inside);
+    if (!line) return PERCEPT_OK;
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? list->capacity * 2 : 64;
         struct background_file *items = realloc(list->items, capacity * sizeof *items);
@@ -95,7 +101,7 @@ static percept_status visit(void *context, const char *path, const char *inside,
         list->capacity = capacity;
     }
     struct background_file *item = &list->items[list->count];
-    *item = (struct background_file){strdup(path), strdup(inside), in->lines[line].parts, in->lines[line].shows};
+    *item = (struct background_file){strdup(path), strdup(inside), line->parts, line->shows};
     if (!item->path || !item->label) {
         free(item->path);
         free(item->label);
@@ -109,25 +115,18 @@ percept_status pct_backgrounds_collect(struct background_list *list, const char 
                                        const pct_log *log, percept_error *error) {
     static const char *const packages[] = {"packages/gnome-backgrounds", "packages/mate-backgrounds",
                                            "packages/plasma-workspace-wallpapers"};
-    struct collecting *in = calloc(1, sizeof *in);
     *list = (struct background_list){0};
-    if (!in) return pct_fail_memory(error, "list of backgrounds");
-    in->list = list;
-    size_t size = 0;
-    percept_status status = pct_file_read(list_path, (size_t)1 << 20, &list->text, &size, error);
-    if (status == PERCEPT_OK) status = parse(in, list_path, error);
+    percept_status status = pct_background_lines_read(&list->lines, list_path, error);
     for (size_t i = 0; i < PCT_COUNT(packages) && status == PERCEPT_OK; i++) {
         char *path = pct_path_join(folder, packages[i]);
         if (!path)
             status = pct_fail_memory(error, "paths");
         else if (pct_is_directory(path))
-            status = pct_walk_files(path, visit, in, error);
+            status = pct_walk_files(path, visit, list, error);
         else
             pct_log_write(log, PCT_LOG_WARNING, "no backgrounds: %s is missing", path);
         free(path);
     }
-    for (int i = 0; i < in->count; i++) list->groups += in->used[i];
-    free(in);
     if (status != PERCEPT_OK) pct_background_list_free(list);
     return status;
 }

@@ -1,8 +1,10 @@
 /* backgrounds.h: which pictures are backgrounds, which of them belong together, and what each shows.
  *
- * From the list share/scenes/backgrounds.list, a line a group:  PART-OF-PATH [PART ...] : name, name | -
- * A picture no line matches is not used. Groups whose pictures look alike (perceptual hash) are joined, so that
- * near-duplicates stay in one split whatever they are called. */
+ * From a list, a line a group:  PART-OF-PATH [PART ...] : name, name | -
+ * Of the packages' pictures (share/scenes/backgrounds.list) those that no line matches are not used; of a user's own
+ * folder (backgrounds.list in it, if there is one) they are, as pictures that show nothing a cut-out's name is for.
+ * Groups whose pictures look alike (perceptual hash) are joined, so that near-duplicates stay in one split whatever
+ * they are called. */
 #ifndef PCT_DATA_BACKGROUNDS_H
 #define PCT_DATA_BACKGROUNDS_H
 
@@ -10,16 +12,31 @@
 #include "data/names.h"
 #include "image/image.h"
 
+/* A list's lines; all text is borrowed from the list. */
+struct background_line {
+    char *parts; /* "gnome/adwaita- gnome/blobs-"; names the group */
+    const char *shows;
+};
+struct background_lines {
+    struct background_line *items;
+    int count;
+    char *text;
+};
+/* INPUT names file and line. Free in any case that succeeded. */
+percept_status pct_background_lines_read(struct background_lines *lines, const char *path, percept_error *error);
+void pct_background_lines_free(struct background_lines *lines);
+/* The first line that has a part of this path; NULL: none. */
+const struct background_line *pct_background_lines_find(const struct background_lines *lines, const char *inside);
+
 struct background_file {
     char *path, *label; /* owned */
-    char *group;        /* the line's first part; borrowed from the list's text */
+    const char *group;  /* the line's parts; borrowed from the lines */
     const char *shows;  /* the line's names; borrowed */
 };
 struct background_list {
     struct background_file *items; /* sorted by label */
     size_t count, capacity;
-    int32_t groups; /* lines */
-    char *text;     /* the list's own copy */
+    struct background_lines lines;
 };
 void pct_background_list_free(struct background_list *list);
 percept_status pct_backgrounds_collect(struct background_list *list, const char *folder, const char *list_path,

@@ -28,7 +28,7 @@ typedef struct pct_scene_source pct_scene_source;
 typedef struct pct_scene_options {
     const char *pack;               /* the prepared pack (pct_assets_prepare); NULL: none, then `cutouts` is needed */
     const char *cutouts;            /* a folder of the user's cut-outs, named by file or sub-folder; NULL: none */
-    const char *backgrounds;        /* a folder of the user's backgrounds (what they show is not known); NULL: none */
+    const char *backgrounds;        /* a folder of the user's backgrounds (data/scene_user.h); NULL: none */
     uint32_t styles;                /* bit mask 1u << enum pct_style of the pack's styles to use; 0: all */
     int32_t names;                  /* trained scenes show only this many names, drawn once; 0: all (a curriculum) */
     float generated;                /* share of generated backgrounds, 0..1; negative: the default 0.3 */

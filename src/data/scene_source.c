@@ -1,133 +1,24 @@
 /* scene_source.c: opening a source: the pack and the user's folders become one set of tables; splits are fixed here. */
 #include "base/size.h"
-#include "data/assets_private.h"
 #include "data/backgrounds.h"
-#include "data/cutouts.h"
 #include "data/scene_private.h"
+#include "data/scene_user.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define HELD_OUT_ONE_IN  10     /* names with two or more pictures */
-#define NEAR_DUPLICATE   6      /* bits of the hash */
-#define SUBSET_STREAM    0x5375 /* of the draw of options->names */
-#define USER_CUTOUT_SIDE 224
-#define USER_GROUND_SIDE 640
+#define HELD_OUT_ONE_IN 10     /* names with two or more pictures */
+#define NEAR_DUPLICATE  6      /* bits of the hash */
+#define SUBSET_STREAM   0x5375 /* of the draw of options->names */
 
 void pct_scene_options_default(pct_scene_options *options) { *options = (pct_scene_options){.generated = -1}; }
-
-/* ---- the user's folders ---- */
-
-struct user_file {
-    char *path, *label;
-    char name[PCT_NAME_MAX_BYTES];
-    pct_sprite sprite;
-    pct_image picture;
-    uint64_t hash, mirrored;
-};
-struct user_list {
-    struct user_file *items;
-    int32_t count, capacity;
-    bool grounds;
-    char refused[400]; /* the last file that was refused, for when none is left */
-};
-
-static void free_user_list(struct user_list *list) {
-    for (int32_t i = 0; i < list->count; i++) {
-        free(list->items[i].path);
-        free(list->items[i].label);
-    }
-    free(list->items);
-    *list = (struct user_list){0};
-}
-
-/* "red_apple-2.png" or "red apple/photo.png" -> "red apple". */
-static bool user_name(const char *inside, char name[PCT_NAME_MAX_BYTES]) {
-    char caption[256];
-    const char *slash = strrchr(inside, '/'), *start = inside;
-    size_t length = strlen(inside);
-    if (slash) {
-        length = (size_t)(slash - inside);
-        while (length && memchr(start, '/', length)) {
-            const char *next = (const char *)memchr(start, '/', length) + 1;
-            length -= (size_t)(next - start);
-            start = next;
-        }
-    } else {
-        const char *dot = strrchr(inside, '.');
-        if (dot) length = (size_t)(dot - inside);
-        while (length && strchr("0123456789-_ ()", start[length - 1])) length--;
-    }
-    snprintf(caption, sizeof caption, "%.*s", (int)length, start);
-    return pct_name_from_caption(NULL, NULL, caption, name);
-}
-
-static bool is_picture(const char *path) {
-    static const char *const endings[] = {".png", ".webp", ".svg", ".jpg", ".jpeg"};
-    for (size_t i = 0; i < PCT_COUNT(endings); i++)
-        if (pct_has_ending(path, endings[i])) return true;
-    return false;
-}
-
-static percept_status read_user_file(struct user_list *list, struct user_file *file, const char *path,
-                                     percept_error *error) {
-    if (list->grounds) return pct_background_read(&file->picture, path, USER_GROUND_SIDE, error);
-    pct_image image = {0};
-    PCT_TRY(pct_cutout_read(&image, path, USER_CUTOUT_SIDE, true, error));
-    pct_image_hashes(&image, &file->hash, &file->mirrored);
-    percept_status status = pct_sprite_make(&file->sprite, &image, error);
-    pct_image_free(&image);
-    return status;
-}
-
-static percept_status visit_user(void *context, const char *path, const char *inside, percept_error *error) {
-    struct user_list *list = context;
-    if (!is_picture(path)) return PERCEPT_OK;
-    if (list->count == list->capacity) {
-        int32_t capacity = list->capacity ? list->capacity * 2 : 64;
-        struct user_file *items = realloc(list->items, (size_t)capacity * sizeof *items);
-        if (!items) return pct_fail_memory(error, "list of pictures");
-        list->items = items;
-        list->capacity = capacity;
-    }
-    struct user_file *file = &list->items[list->count];
-    *file = (struct user_file){0};
-    if (!list->grounds && !user_name(inside, file->name)) {
-        snprintf(list->refused, sizeof list->refused, "%s: gives no name of at most %d English words", path,
-                 PCT_NAME_MAX_WORDS);
-        return PERCEPT_OK;
-    }
-    percept_error why = {0};
-    percept_status status = read_user_file(list, file, path, &why);
-    if (status == PERCEPT_ERROR_RESOURCE) return pct_fail(error, status, "%s", why.message);
-    if (status != PERCEPT_OK) {
-        snprintf(list->refused, sizeof list->refused, "%.380s", why.message);
-        return PERCEPT_OK;
-    }
-    file->path = strdup(path);
-    file->label = malloc(strlen(inside) + 6);
-    if (file->label) sprintf(file->label, "user/%s", inside);
-    list->count++;
-    return file->path && file->label ? PERCEPT_OK : pct_fail_memory(error, "list of pictures");
-}
-
-static percept_status read_user_folder(struct user_list *list, const char *folder, bool grounds, percept_error *error) {
-    *list = (struct user_list){.grounds = grounds};
-    if (!folder) return PERCEPT_OK;
-    if (!pct_is_directory(folder)) return pct_fail(error, PERCEPT_ERROR_INPUT, "%s: is not a folder", folder);
-    PCT_TRY(pct_walk_files(folder, visit_user, list, error));
-    if (list->count) return PERCEPT_OK;
-    return pct_fail(error, PERCEPT_ERROR_INPUT, "%s: holds no usable %s (PNG, WebP or SVG%s)%s%s", folder,
-                    grounds ? "background" : "cut-out", grounds ? ", JPEG" : " with transparent parts",
-                    *list->refused ? "; last refused: " : "", list->refused);
-}
 
 /* ---- tables ---- */
 
 struct opening {
     pct_scene_source *source;
     const pct_scene_options *options;
-    struct user_list cutouts, grounds;
+    struct scene_user_list cutouts, grounds;
     percept_error *error;
 };
 
@@ -220,7 +111,7 @@ static percept_status make_cutouts(struct opening *in) {
         };
     }
     for (int32_t i = 0; i < in->cutouts.count; i++) {
-        struct user_file *from = &in->cutouts.items[i];
+        struct scene_user_file *from = &in->cutouts.items[i];
         source->sprites[i] = from->sprite; /* moved */
         source->sprite_count = i + 1;
         source->cutouts[source->cutout_count++] = (struct scene_cutout){
@@ -308,14 +199,8 @@ static bool ground_serves(const char *group, enum pct_split split) {
     return part > 7;
 }
 
-static percept_status make_grounds(struct opening *in) {
+static percept_status add_pack_grounds(struct opening *in) {
     pct_scene_source *source = in->source;
-    int64_t most = (int64_t)source->pack.background_count + in->grounds.count;
-    source->backgrounds = take(in, most, sizeof *source->backgrounds);
-    source->pictures = calloc((size_t)in->grounds.count + 1, sizeof *source->pictures);
-    int32_t *everything = take(in, source->name_count, sizeof *everything);
-    if (!source->backgrounds || !source->pictures || !everything) return no_memory(in);
-    for (int32_t i = 0; i < source->name_count; i++) everything[i] = i;
     for (int32_t i = 0; i < source->pack.background_count; i++) {
         const pct_pack_background *from = &source->pack.backgrounds[i];
         struct scene_background *to = &source->backgrounds[source->background_count++];
@@ -325,21 +210,60 @@ static percept_status make_grounds(struct opening *in) {
             shows[k] = find_name(source, source->pack.names[from->shows[k]].text); /* order is kept: both are sorted */
         *to = (struct scene_background){from->label, from->group, &from->image, shows, from->shows_count};
     }
-    for (int32_t i = 0; i < in->grounds.count; i++) {
-        source->pictures[i] = in->grounds.items[i].picture; /* moved */
+    return PERCEPT_OK;
+}
+
+/* What their list says they show, and every name that shares a word with it. */
+static percept_status add_user_grounds(struct opening *in) {
+    pct_scene_source *source = in->source;
+    const char **names = calloc((size_t)source->name_count + 1, sizeof *names);
+    for (int32_t i = 0; names && i < source->name_count; i++) names[i] = source->names[i].text;
+    percept_status status = names ? PERCEPT_OK : no_memory(in);
+    for (int32_t i = 0; i < in->grounds.count && status == PERCEPT_OK; i++) {
+        const struct scene_user_file *from = &in->grounds.items[i];
+        source->pictures[i] = from->picture; /* moved */
         source->picture_count = i + 1;
-        const char *label = keep(in, in->grounds.items[i].label);
-        if (!label) return no_memory(in);
-        /* Nobody said what it shows: any name might be there, so nothing is asked as absent or counted over it. */
-        source->backgrounds[source->background_count++] =
-            (struct scene_background){label, label, &source->pictures[i], everything, source->name_count};
+        struct scene_background *to = &source->backgrounds[source->background_count++];
+        int32_t *shows = take(in, source->name_count, sizeof *shows);
+        *to = (struct scene_background){keep(in, from->label), keep(in, from->group), &source->pictures[i], shows, 0};
+        if (!shows || !to->label || !to->group)
+            status = no_memory(in);
+        else
+            to->shows_count = pct_background_names(from->shows, names, source->name_count, NULL, shows);
     }
+    free(names);
+    return status;
+}
+
+/* A few backgrounds may all hash to other splits: then one group, the same in every run, is trained on after all. */
+static const char *rescued_group(const pct_scene_source *source) {
+    const char *group = NULL;
+    for (int32_t i = source->pack.background_count; i < source->background_count; i++) {
+        const char *other = source->backgrounds[i].group;
+        if (ground_serves(other, PCT_SPLIT_TRAINING)) return NULL;
+        if (!group || strcmp(other, group) < 0) group = other;
+    }
+    return group;
+}
+
+static percept_status make_grounds(struct opening *in) {
+    pct_scene_source *source = in->source;
+    int64_t most = (int64_t)source->pack.background_count + in->grounds.count;
+    source->backgrounds = take(in, most, sizeof *source->backgrounds);
+    source->pictures = calloc((size_t)in->grounds.count + 1, sizeof *source->pictures);
+    if (!source->backgrounds || !source->pictures) return no_memory(in);
+    PCT_TRY(add_pack_grounds(in));
+    PCT_TRY(add_user_grounds(in));
+    const char *rescued = rescued_group(source);
     for (int split = 0; split < PCT_SPLIT_COUNT; split++) {
         source->grounds[split].items = take(in, source->background_count, sizeof(int32_t));
         if (!source->grounds[split].items) return no_memory(in);
-        for (int32_t i = 0; i < source->background_count; i++)
-            if (ground_serves(source->backgrounds[i].group, (enum pct_split)split))
-                source->grounds[split].items[source->grounds[split].count++] = i;
+        for (int32_t i = 0; i < source->background_count; i++) {
+            const char *group = source->backgrounds[i].group;
+            bool serves = rescued && !strcmp(group, rescued) ? split == PCT_SPLIT_TRAINING
+                                                             : ground_serves(group, (enum pct_split)split);
+            if (serves) source->grounds[split].items[source->grounds[split].count++] = i;
+        }
     }
     return PERCEPT_OK;
 }
@@ -374,8 +298,11 @@ static void take_fingerprint(pct_scene_source *source) {
                             (cutout->used ? 0 : 1));
         hash ^= pct_hash_bytes(source->names[cutout->name].text, strlen(source->names[cutout->name].text));
     }
-    for (int32_t i = 0; i < source->background_count; i++)
-        hash = pct_hash_u64(hash ^ pct_hash_bytes(source->backgrounds[i].label, strlen(source->backgrounds[i].label)));
+    for (int32_t i = 0; i < source->background_count; i++) {
+        const struct scene_background *ground = &source->backgrounds[i];
+        hash = pct_hash_u64(hash ^ pct_hash_bytes(ground->label, strlen(ground->label)));
+        hash ^= pct_hash_bytes(ground->shows, (size_t)ground->shows_count * sizeof *ground->shows);
+    }
     source->fingerprint = hash;
 }
 
@@ -384,8 +311,8 @@ static percept_status open_all(struct opening *in) {
     if (!options->pack && !options->cutouts)
         return pct_fail(in->error, PERCEPT_ERROR_USAGE, "scenes need a prepared pack or a folder of cut-outs");
     if (options->pack) PCT_TRY(pct_pack_open(&in->source->pack, options->pack, in->error));
-    PCT_TRY(read_user_folder(&in->cutouts, options->cutouts, false, in->error));
-    PCT_TRY(read_user_folder(&in->grounds, options->backgrounds, true, in->error));
+    PCT_TRY(scene_user_read(&in->cutouts, options->cutouts, false, in->error));
+    PCT_TRY(scene_user_read(&in->grounds, options->backgrounds, true, in->error));
     PCT_TRY(make_names(in));
     PCT_TRY(make_relations(in));
     PCT_TRY(make_cutouts(in));
@@ -405,8 +332,8 @@ percept_status pct_scene_source_open(pct_scene_source **out, const pct_scene_opt
     /* What was not moved into the source yet. */
     for (int32_t i = in.source->sprite_count; i < in.cutouts.count; i++) pct_sprite_free(&in.cutouts.items[i].sprite);
     for (int32_t i = in.source->picture_count; i < in.grounds.count; i++) pct_image_free(&in.grounds.items[i].picture);
-    free_user_list(&in.cutouts);
-    free_user_list(&in.grounds);
+    scene_user_free(&in.cutouts);
+    scene_user_free(&in.grounds);
     if (status != PERCEPT_OK) pct_scene_source_close(out);
     return status;
 }

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "base/size.h"
 #include "base/threads.h"
 #include "data/scene_private.h"
@@ -145,24 +146,50 @@ static void test_splits_never_meet(void **state) {
     pct_arena_free(&arena);
 }
 
-static void test_grounds_never_meet(void **state) {
-    char *grounds = strdup("/tmp/percept-grounds-XXXXXX"), path[200];
-    assert_non_null(mkdtemp(grounds));
-    for (int i = 0; i < 40; i++) {
+/* A folder of `count` backgrounds: plain ones, each of another grey with a violet cast, or, with `striped`, all of one
+ * pattern in slightly other colours. */
+static char *grounds_make(int count, bool striped) {
+    char *folder = strdup("/tmp/percept-grounds-XXXXXX"), path[200];
+    assert_non_null(folder);
+    assert_non_null(mkdtemp(folder));
+    for (int i = 0; i < count; i++) {
         pct_image image = {0};
         assert_int_equal(pct_image_new(&image, 80, 60, 3, NULL), PERCEPT_OK);
-        memset(image.data, i * 6, pct_image_bytes(&image));
-        snprintf(path, sizeof path, "%s/g%02d.png", grounds, i);
+        for (int y = 0; y < 60; y++)
+            for (int x = 0; x < 80; x++) {
+                unsigned char *p = pct_image_row(&image, y) + x * 3;
+                bool dark = striped && (x / 16 + y / 20) % 2;
+                p[0] = (unsigned char)(dark ? 40 : 100 + i * 3);
+                p[1] = 0;
+                p[2] = (unsigned char)(100 + i * 3);
+            }
+        snprintf(path, sizeof path, "%s/g%02d.png", folder, i);
         assert_int_equal(pct_png_write(path, &image, NULL), PERCEPT_OK);
         pct_image_free(&image);
     }
+    return folder;
+}
+
+static void list_write(const char *folder, const char *text) {
+    char path[200];
+    snprintf(path, sizeof path, "%s/backgrounds.list", folder);
+    assert_int_equal(pct_file_write(path, text, strlen(text), NULL), PERCEPT_OK);
+}
+
+static percept_status grounds_open(pct_scene_source **source, const char *folder, percept_error *error) {
     pct_scene_options options;
     pct_scene_options_default(&options);
     options.cutouts = scene_folder;
-    options.backgrounds = grounds;
+    options.backgrounds = folder;
+    options.generated = 0;
+    return pct_scene_source_open(source, &options, error);
+}
+
+static void test_grounds_never_meet(void **state) {
+    char *grounds = grounds_make(40, false);
     pct_scene_source *with = NULL;
     percept_error error = {0};
-    assert_int_equal(pct_scene_source_open(&with, &options, &error), PERCEPT_OK);
+    assert_int_equal(grounds_open(&with, grounds, &error), PERCEPT_OK);
     assert_int_equal(with->background_count, 40);
     const struct scene_ids *training = &with->grounds[PCT_SPLIT_TRAINING];
     const struct scene_ids *calibration = &with->grounds[PCT_SPLIT_CALIBRATION];
@@ -174,20 +201,99 @@ static void test_grounds_never_meet(void **state) {
         for (int32_t k = 0; k < calibration->count; k++)
             assert_int_not_equal(training->items[i], calibration->items[k]);
     }
-    /* Nobody knows what they show: nothing may be said to be absent or be counted as none. */
+    pct_scene_source_close(&with);
+    scene_folder_remove(&grounds);
+}
+
+/* How many pixels are of a plain background's own colours, untouched. */
+static int64_t ground_pixels(const pct_sample *sample) {
+    int64_t count = 0, pixels = (int64_t)sample->image.width * sample->image.height;
+    for (int64_t i = 0; i < pixels; i++) {
+        const unsigned char *p = sample->image.data + i * 3;
+        count += p[0] == p[2] && p[1] == 0 && p[0] >= 100;
+    }
+    return count;
+}
+
+/* Without a list they are used, and show nothing: things are asked as absent over them too. */
+static void test_user_grounds_are_used(void **state) {
+    char *grounds = grounds_make(10, false);
+    pct_scene_source *with = NULL;
+    assert_int_equal(grounds_open(&with, grounds, NULL), PERCEPT_OK);
     pct_arena arena;
     pct_arena_init(&arena, 0);
-    pct_scene_request request = {.width = 96, .height = 96, .questions = 8};
+    pct_scene_request request = {.width = 96, .height = 96, .questions = 8, .objects_max = 3, .plain = true};
+    int absent = 0;
     for (uint64_t index = 0; index < 50; index++) {
         pct_sample sample;
         pct_arena_reset(&arena);
         assert_int_equal(pct_scene_compose(with, PCT_SPLIT_TRAINING, 1, index, &request, &arena, &sample, NULL),
                          PERCEPT_OK);
         assert_true(sample.object_count > 0);
+        assert_true(ground_pixels(&sample) > 96 * 96 / 20);
+        for (int32_t t = 0; t < sample.turn_count; t++) absent += sample.turns[t].task == PCT_TASK_ABSENT;
     }
+    assert_true(absent > 20);
     pct_arena_free(&arena);
     pct_scene_source_close(&with);
     scene_folder_remove(&grounds);
+}
+
+/* What a line of the folder's list names is neither laid over that background nor asked as absent there. */
+static void test_user_grounds_with_a_list(void **state) {
+    char *grounds = grounds_make(12, false);
+    list_write(grounds, "# what they show\n\ng0 : ball, no such thing, kite\ng10 : -\n");
+    pct_scene_source *with = NULL;
+    assert_int_equal(grounds_open(&with, grounds, NULL), PERCEPT_OK);
+    for (int32_t i = 0; i < with->background_count; i++) {
+        const struct scene_background *ground = &with->backgrounds[i];
+        bool listed = strstr(ground->label, "/g0") != NULL;
+        assert_int_equal(ground->shows_count, listed ? 2 : 0);
+        assert_string_equal(ground->group, listed ? "g0" : strstr(ground->label, "g10") ? "g10" : "user/g11.png");
+        if (!listed) continue;
+        assert_string_equal(pct_scene_name(with, ground->shows[0]), "ball");
+        assert_string_equal(pct_scene_name(with, ground->shows[1]), "kite");
+    }
+    uint64_t fingerprint = pct_scene_fingerprint(with);
+    pct_scene_source_close(&with);
+    list_write(grounds, "g : ball\n"); /* all of them: one group */
+    assert_int_equal(grounds_open(&with, grounds, NULL), PERCEPT_OK);
+    assert_true(pct_scene_fingerprint(with) != fingerprint);
+    assert_int_equal(pct_scene_backgrounds(with, PCT_SPLIT_TRAINING), 12);
+    pct_arena arena;
+    pct_arena_init(&arena, 0);
+    pct_scene_request request = {.width = 96, .height = 96, .questions = 8};
+    for (uint64_t index = 0; index < 60; index++) {
+        pct_sample sample;
+        pct_arena_reset(&arena);
+        assert_int_equal(pct_scene_compose(with, PCT_SPLIT_TRAINING, 3, index, &request, &arena, &sample, NULL),
+                         PERCEPT_OK);
+        for (int32_t k = 0; k < sample.object_count; k++) assert_string_not_equal(sample.objects[k].text, "ball");
+        for (int32_t t = 0; t < sample.turn_count; t++)
+            if (sample.turns[t].task == PCT_TASK_ABSENT) assert_null(strstr(sample.turns[t].question, "ball"));
+    }
+    pct_arena_free(&arena);
+    pct_scene_source_close(&with);
+    percept_error error = {0};
+    list_write(grounds, "g0 : ball\ng1\n");
+    assert_int_equal(grounds_open(&with, grounds, &error), PERCEPT_ERROR_INPUT);
+    assert_non_null(strstr(error.message, "backgrounds.list:2"));
+    scene_folder_remove(&grounds);
+}
+
+/* One picture alone is trained on; pictures that look alike stay on one side. */
+static void test_few_user_grounds(void **state) {
+    for (int count = 1; count <= 6; count += 5) {
+        char *grounds = grounds_make(count, true);
+        pct_scene_source *with = NULL;
+        assert_int_equal(grounds_open(&with, grounds, NULL), PERCEPT_OK);
+        assert_int_equal(with->background_count, count);
+        assert_int_equal(pct_scene_backgrounds(with, PCT_SPLIT_TRAINING), count);
+        assert_int_equal(pct_scene_backgrounds(with, PCT_SPLIT_CALIBRATION), 0);
+        assert_int_equal(pct_scene_backgrounds(with, PCT_SPLIT_CUTOUTS), 0);
+        pct_scene_source_close(&with);
+        scene_folder_remove(&grounds);
+    }
 }
 
 enum { THREADED = 64 };
@@ -354,10 +460,17 @@ static void test_pack(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_masks_are_exact),   cmocka_unit_test(test_boxes_and_areas),
-        cmocka_unit_test(test_splits_never_meet), cmocka_unit_test(test_grounds_never_meet),
-        cmocka_unit_test(test_deterministic),     cmocka_unit_test(test_arena_stops_growing),
-        cmocka_unit_test(test_bad_requests),      cmocka_unit_test(test_pack),
+        cmocka_unit_test(test_masks_are_exact),
+        cmocka_unit_test(test_boxes_and_areas),
+        cmocka_unit_test(test_splits_never_meet),
+        cmocka_unit_test(test_grounds_never_meet),
+        cmocka_unit_test(test_user_grounds_are_used),
+        cmocka_unit_test(test_user_grounds_with_a_list),
+        cmocka_unit_test(test_few_user_grounds),
+        cmocka_unit_test(test_deterministic),
+        cmocka_unit_test(test_arena_stops_growing),
+        cmocka_unit_test(test_bad_requests),
+        cmocka_unit_test(test_pack),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
