@@ -75,6 +75,10 @@ static const pct_config_field fields[] = {
     PCT_CONFIG_NUMBER("optimiser.clip", C, optimiser.clip, 0, 1e6, "1", "largest norm of the gradient; 0: no limit"),
     PCT_CONFIG_NUMBER("optimiser.ema", C, optimiser.ema, 0, 0.99999, "0", "decay of the weights' average; 0: none"),
     PCT_CONFIG_INTEGER("optimiser.accumulate", C, optimiser.accumulate, 1, 1024, "1", "batches an optimiser step"),
+    PCT_CONFIG_TEXTS("optimiser.slow", C, optimiser.slow, "",
+                     "parts that learn at slow_rate times the rate: as in freeze"),
+    PCT_CONFIG_NUMBER("optimiser.slow_rate", C, optimiser.slow_rate, 1e-4, 1, "0.3",
+                      "share of the rate for these parts"),
     PCT_CONFIG_TEXTS("optimiser.freeze", C, optimiser.freeze, "",
                      "parts that do not learn: vision, connector, language, heads, or beginnings of tensor names"),
 

@@ -85,9 +85,9 @@ typedef struct pct_train_config {
     pct_loss_weights losses;
     struct {
         int kind; /* enum pct_optimiser_kind */
-        float momentum, rate, beta1, beta2, epsilon, decay, clip, ema;
+        float momentum, rate, beta1, beta2, epsilon, decay, clip, ema, slow_rate;
         int64_t accumulate;
-        pct_config_texts freeze;
+        pct_config_texts freeze, slow;
     } optimiser;
     struct {
         int64_t steps, batch, warmup;

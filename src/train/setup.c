@@ -79,34 +79,46 @@ static percept_status make_model(pct_trainer *trainer, const pct_gguf *checkpoin
 static bool belongs(const char *name, const char *part) {
     static const struct {
         const char *part, *begin;
-    } parts[] = {{"vision", "v."},           {"connector", "mm."},   {"language", "blk."},
-                 {"language", "token_embd"}, {"language", "output"}, {"heads", "percept."},
-                 {"heads", "obj."},          {"heads", "mask_"},     {"heads", "box_"}};
+    } parts[] = {{"vision", "v."},
+                 {"vision", "percept.stem."},
+                 {"vision", "percept.merge."},
+                 {"connector", "mm."},
+                 {"language", "blk."},
+                 {"language", "token_embd"},
+                 {"language", "output"},
+                 {"heads", "percept."},
+                 {"heads", "obj."},
+                 {"heads", "mask_"},
+                 {"heads", "box_"}};
     bool known = false;
     for (size_t i = 0; i < PCT_COUNT(parts); i++) {
-        if (strcmp(part, parts[i].part) != 0) continue;
-        known = true;
-        if (strncmp(name, parts[i].begin, strlen(parts[i].begin)) == 0) return true;
+        bool begins = strncmp(name, parts[i].begin, strlen(parts[i].begin)) == 0, asked = !strcmp(part, parts[i].part);
+        if (asked && begins) return true;
+        if (begins && !strcmp(parts[i].part, "vision")) return strncmp(name, part, strlen(part)) == 0; /* no head */
+        known = known || asked;
     }
     return !known && strncmp(name, part, strlen(part)) == 0;
 }
 
-static percept_status freeze(pct_trainer *trainer, percept_error *error) {
+/* Parts that do not learn, or learn at a rate of their own. */
+static percept_status treat_parts(pct_trainer *trainer, const char *key, const pct_config_texts *wanted, float scale,
+                                  percept_error *error) {
     pct_parameters *set = pct_model_get_parameters(trainer->model);
-    for (int p = 0; p < trainer->config.optimiser.freeze.count; p++) {
-        const char *part = trainer->config.optimiser.freeze.values[p];
+    for (int p = 0; p < wanted->count; p++) {
         size_t found = 0;
         for (size_t i = 0; i < set->count; i++) {
-            if (!belongs(set->list[i]->name, part)) continue;
+            if (!belongs(set->list[i]->name, wanted->values[p])) continue;
+            found++;
+            set->list[i]->rate_scale = scale;
+            if (scale > 0) continue;
             set->list[i]->trainable = false;
             set->list[i]->tensor.needs_grad = false;
-            found++;
         }
         if (!found) {
             return pct_fail(error, PERCEPT_ERROR_INPUT,
-                            "optimiser.freeze: '%.60s' is the beginning of no tensor's name; vision, connector, "
-                            "language and heads are the parts",
-                            part);
+                            "%s: '%.60s' is the beginning of no tensor's name; vision, connector, language and heads "
+                            "are the parts",
+                            key, wanted->values[p]);
         }
     }
     return PERCEPT_OK;
@@ -123,7 +135,8 @@ static percept_status make_optimiser(pct_trainer *trainer, const pct_gguf *check
                                      .clip = config->optimiser.clip,
                                      .ema = config->optimiser.ema};
     pct_parameters *set = pct_model_get_parameters(trainer->model);
-    PCT_TRY(freeze(trainer, error));
+    PCT_TRY(treat_parts(trainer, "optimiser.slow", &config->optimiser.slow, config->optimiser.slow_rate, error));
+    PCT_TRY(treat_parts(trainer, "optimiser.freeze", &config->optimiser.freeze, 0, error));
     PCT_TRY(pct_optimiser_init(&trainer->optimiser, &options, trainer->compute, set, error));
     if (!checkpoint) return PERCEPT_OK;
     int64_t fresh;
