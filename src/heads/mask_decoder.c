@@ -99,8 +99,10 @@ pct_mask_keys pct_mask_decoder_prepare(pct_tape *tape, const pct_mask_decoder *d
     pct_mask_keys keys = {.pictures = pictures, .side = 1};
     while (keys.side * keys.side < cells) keys.side++;
     pct_tensor *inside = pct_op_activate(tape, pct_linear_apply(tape, &decoder->adapt1, fine), PCT_RELU);
-    keys.grid = pct_op_add(tape, pct_linear_apply(tape, &decoder->shortcut, fine),
-                           pct_linear_apply(tape, &decoder->adapt2, inside));
+    pct_tensor *change = pct_linear_apply(tape, &decoder->adapt2, inside);
+    pct_tape_done(tape, inside);
+    keys.grid = pct_op_add(tape, pct_linear_apply(tape, &decoder->shortcut, fine), change);
+    pct_tape_done(tape, change);
     keys.place = positions(tape, keys.side, decoder->options.width);
     pct_tensor *placed = pct_op_add_rows(tape, keys.grid, keys.place);
     const pct_two_way *first = &decoder->layer[0];
@@ -152,10 +154,15 @@ static pct_tensor *spread(const pass *p, pct_tensor *x, int64_t per_picture) {
     return pct_as_rows(p->tape, x, width);
 }
 
+/* q is given back. */
 static pct_tensor *attend(const pass *p, const pct_cross *cross, pct_tensor *q, pct_tensor *k, pct_tensor *v,
                           const pct_span *spans) {
     int heads = p->decoder->options.heads;
-    return pct_linear_apply(p->tape, &cross->out, pct_op_attention(p->tape, q, k, v, heads, heads, spans, p->objects));
+    pct_tensor *seen = pct_op_attention(p->tape, q, k, v, heads, heads, spans, p->objects);
+    pct_tape_done(p->tape, q);
+    pct_tensor *y = pct_linear_apply(p->tape, &cross->out, seen);
+    pct_tape_done(p->tape, seen);
+    return y;
 }
 
 /* With one query its softmax is 1: what comes back is out(v(Q)), whatever query and key say. */
@@ -166,7 +173,8 @@ static pct_tensor *self_attention(const pass *p, const pct_cross *self, pct_tens
                   p->among);
 }
 
-/* The grid's attention to the queries, added and normalised: the grid of every object after this layer. */
+/* The grid's attention to the queries, added and normalised: the grid of every object after this layer. grid and q are
+ * given back. */
 static pct_tensor *update_grid(const pass *p, const pct_two_way *layer, pct_tensor *grid, pct_tensor *q,
                                pct_tensor *placed, pct_tensor *queries) {
     pct_tensor *v = pct_linear_apply(p->tape, &layer->to_query.v, queries), *change;
@@ -178,7 +186,12 @@ static pct_tensor *update_grid(const pass *p, const pct_two_way *layer, pct_tens
     } else {
         change = attend(p, &layer->to_query, q, pct_linear_apply(p->tape, &layer->to_query.k, placed), v, p->to_query);
     }
-    return pct_norm_apply(p->tape, &layer->norm4, pct_op_add(p->tape, grid, change));
+    pct_tensor *sum = pct_op_add(p->tape, grid, change);
+    pct_tape_done(p->tape, grid);
+    pct_tape_done(p->tape, change);
+    pct_tensor *y = pct_norm_apply(p->tape, &layer->norm4, sum);
+    pct_tape_done(p->tape, sum);
+    return y;
 }
 
 /* Section 9's layer: self attention, queries to grid, MLP, grid to queries. */
@@ -200,9 +213,14 @@ static void two_way(const pass *p, int index, pct_tensor *first_queries, pct_ten
         k = pct_linear_apply(tape, &layer->to_image.k, placed_grid);
         v = pct_linear_apply(tape, &layer->to_image.v, *grid);
         if (p->queries > 1) q = pct_linear_apply(tape, &layer->to_query.q, placed_grid);
+        pct_tape_done(tape, placed_grid);
     }
     pct_tensor *asked = pct_linear_apply(tape, &layer->to_image.q, pct_op_add(tape, x, first_queries));
     pct_tensor *seen = attend(p, &layer->to_image, asked, k, v, index == 0 ? p->to_picture : p->to_own);
+    if (index > 0) { /* those of the first layer are every question's */
+        pct_tape_done(tape, k);
+        pct_tape_done(tape, v);
+    }
     x = pct_norm_apply(tape, &layer->norm2, pct_op_add(tape, x, seen));
 
     pct_tensor *inside = pct_op_activate(tape, pct_linear_apply(tape, &layer->up, x), PCT_RELU);
@@ -215,21 +233,27 @@ static void two_way(const pass *p, int index, pct_tensor *first_queries, pct_ten
     *queries = x;
 }
 
+/* The grid is given back. */
 static pct_tensor *upscale(const pass *p, pct_tensor *grid) {
     pct_tape *tape = p->tape;
     const pct_mask_decoder *decoder = p->decoder;
     pct_tensor *x = pct_as_map(tape, grid, p->objects, p->keys->side, p->keys->side);
     int stride = decoder->options.fine_stride;
     for (int i = 0; i < decoder->ups; i++) {
-        x = pct_conv_block_apply(tape, &decoder->up[i], x);
-        x = pct_op_resize(tape, x, 2 * x->dim[1], 2 * x->dim[2]);
+        pct_tensor *small = pct_conv_block_apply(tape, &decoder->up[i], x);
+        pct_tape_done(tape, x);
+        x = pct_op_resize(tape, small, 2 * small->dim[1], 2 * small->dim[2]);
+        pct_tape_done(tape, small);
         stride /= 2;
         if (!p->keys->skip || stride != decoder->options.skip_stride) continue;
-        pct_tensor *skip = spread(p, p->keys->skip, x->dim[1] * x->dim[2]);
-        x = pct_op_add(tape, x, pct_op_reshape(tape, skip, 4, x->dim));
+        pct_tensor *skip = spread(p, p->keys->skip, x->dim[1] * x->dim[2]), *alone = x;
+        x = pct_op_add(tape, alone, pct_op_reshape(tape, skip, 4, x->dim));
+        pct_tape_done(tape, skip);
+        pct_tape_done(tape, alone);
     }
-    x = pct_conv_block_apply(tape, &decoder->refine, x);
-    return pct_linear_apply(tape, &decoder->pixel, pct_as_rows(tape, x, x->dim[3]));
+    pct_tensor *refined = pct_conv_block_apply(tape, &decoder->refine, x);
+    pct_tape_done(tape, x);
+    return pct_linear_apply(tape, &decoder->pixel, pct_as_rows(tape, refined, refined->dim[3]));
 }
 
 pct_mask_output pct_mask_decoder_apply(pct_tape *tape, const pct_mask_decoder *decoder, const pct_mask_keys *keys,
@@ -244,10 +268,14 @@ pct_mask_output pct_mask_decoder_apply(pct_tape *tape, const pct_mask_decoder *d
     pct_tensor *first = pct_as_rows(tape, pct_linear_apply(tape, &decoder->mapping, states), o->width);
     pct_tensor *queries = first, *grid = NULL;
     for (int i = 0; i < o->layers; i++) two_way(&p, i, first, &queries, &grid);
-    pct_tensor *k = pct_linear_apply(tape, &decoder->last.k, pct_op_add_rows(tape, grid, keys->place));
+    pct_tensor *placed = pct_op_add_rows(tape, grid, keys->place);
+    pct_tensor *k = pct_linear_apply(tape, &decoder->last.k, placed);
+    pct_tape_done(tape, placed);
     pct_tensor *v = pct_linear_apply(tape, &decoder->last.v, grid);
     pct_tensor *q = pct_linear_apply(tape, &decoder->last.q, pct_op_add(tape, queries, first));
     queries = pct_op_add(tape, queries, attend(&p, &decoder->last, q, k, v, p.to_own));
+    pct_tape_done(tape, k);
+    pct_tape_done(tape, v);
     queries = pct_norm_apply(tape, &decoder->last_norm, queries);
     /* The first query of each object makes the network and goes on to the other heads. */
     pct_tensor *query = pct_op_slice_columns(tape, pct_as_rows(tape, queries, o->queries * o->width), 0, o->width);

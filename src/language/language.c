@@ -41,7 +41,23 @@ static pct_tensor *through_cache(pct_tape *tape, const pct_language_input *input
     for (int64_t i = 0; i < rows && !pct_tape_failed(tape); i++)
         memcpy(base + input->cache_rows[i] * cache->width, pct_tensor_data(x) + i * cache->width,
                (size_t)cache->width * sizeof(pct_real));
+    pct_tape_done(tape, x);
     return pct_tape_input(tape, PCT_REAL, 2, (int64_t[]){input->cache_used, cache->width}, base);
+}
+
+static pct_tensor *apply_mlp(pct_tape *tape, const pct_language_layer *layer, pct_tensor *x) {
+    pct_tensor *y = pct_norm_apply(tape, &layer->mlp_norm, x);
+    pct_tensor *gate = pct_linear_apply(tape, &layer->gate, y), *up = pct_linear_apply(tape, &layer->up, y);
+    pct_tape_done(tape, y);
+    y = pct_op_swiglu(tape, gate, up);
+    pct_tape_done(tape, gate);
+    pct_tape_done(tape, up);
+    pct_tensor *change = pct_linear_apply(tape, &layer->down, y);
+    pct_tape_done(tape, y);
+    y = pct_op_add(tape, x, change);
+    pct_tape_done(tape, change);
+    pct_tape_done(tape, x);
+    return y;
 }
 
 /* One layer. chosen: the rows that go on (NULL: all). */
@@ -57,9 +73,11 @@ static pct_tensor *apply_layer(pct_tape *tape, const pct_language *language, con
     const pct_language_layer *layer = &language->layer[index];
     const pct_language_options *o = &language->options;
     int head = o->width / o->heads;
+    pct_tensor *given = index > 0 ? x : NULL; /* to be given back: made by the layer before, read here alone */
     pct_tensor *y = pct_norm_apply(tape, &layer->attention_norm, x);
-    pct_tensor *k = pct_linear_apply(tape, &layer->k, y), *v = pct_linear_apply(tape, &layer->v, y);
-    k = pct_op_rotate(tape, k, o->kv_heads, head, true, o->rope_theta, input->positions);
+    pct_tensor *straight = pct_linear_apply(tape, &layer->k, y), *v = pct_linear_apply(tape, &layer->v, y);
+    pct_tensor *k = pct_op_rotate(tape, straight, o->kv_heads, head, true, o->rope_theta, input->positions);
+    pct_tape_done(tape, straight);
     if (input->cache) {
         k = through_cache(tape, input, index, 0, k);
         v = through_cache(tape, input, index, 1, v);
@@ -70,18 +88,27 @@ static pct_tensor *apply_layer(pct_tape *tape, const pct_language *language, con
     if (chosen) {
         if (!chosen->count) return NULL;
         x = pct_op_gather_rows(tape, x, chosen->index, chosen->count);
-        y = pct_op_gather_rows(tape, y, chosen->index, chosen->count);
+        pct_tensor *all = y;
+        y = pct_op_gather_rows(tape, all, chosen->index, chosen->count);
+        pct_tape_done(tape, all);
         positions = chosen->positions;
         spans = chosen->spans;
         span_count = chosen->span_count;
     }
-    pct_tensor *q =
-        pct_op_rotate(tape, pct_linear_apply(tape, &layer->q, y), o->heads, head, true, o->rope_theta, positions);
+    straight = pct_linear_apply(tape, &layer->q, y);
+    pct_tape_done(tape, y);
+    pct_tensor *q = pct_op_rotate(tape, straight, o->heads, head, true, o->rope_theta, positions);
+    pct_tape_done(tape, straight);
     y = pct_op_attention(tape, q, k, v, o->heads, o->kv_heads, spans, span_count);
-    x = pct_op_add(tape, x, pct_linear_apply(tape, &layer->out, y));
-    y = pct_norm_apply(tape, &layer->mlp_norm, x);
-    y = pct_op_swiglu(tape, pct_linear_apply(tape, &layer->gate, y), pct_linear_apply(tape, &layer->up, y));
-    return pct_op_add(tape, x, pct_linear_apply(tape, &layer->down, y));
+    pct_tape_done(tape, q);
+    pct_tape_done(tape, k);
+    pct_tape_done(tape, v);
+    pct_tensor *change = pct_linear_apply(tape, &layer->out, y);
+    pct_tape_done(tape, y);
+    x = pct_op_add(tape, x, change);
+    pct_tape_done(tape, change);
+    if (given) pct_tape_done(tape, given);
+    return apply_mlp(tape, layer, x);
 }
 
 pct_tensor *pct_language_states(pct_tape *tape, const pct_language *language, const pct_language_input *input) {

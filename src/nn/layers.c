@@ -86,8 +86,13 @@ void pct_conv_block_build(pct_conv_block *block, pct_builder *builder, int64_t i
 }
 
 pct_tensor *pct_conv_block_apply(pct_tape *tape, const pct_conv_block *block, pct_tensor *x) {
-    pct_tensor *y = pct_norm_apply(tape, &block->norm, pct_conv_apply(tape, &block->conv, x));
-    return block->activation == PCT_IDENTITY ? y : pct_op_activate(tape, y, block->activation);
+    pct_tensor *map = pct_conv_apply(tape, &block->conv, x);
+    pct_tensor *y = pct_norm_apply(tape, &block->norm, map);
+    pct_tape_done(tape, map);
+    if (block->activation == PCT_IDENTITY) return y;
+    pct_tensor *active = pct_op_activate(tape, y, block->activation);
+    pct_tape_done(tape, y);
+    return active;
 }
 
 void pct_mlp_build(pct_mlp *mlp, pct_builder *builder, const int64_t *widths, int count, enum pct_activation activation,
@@ -102,8 +107,10 @@ void pct_mlp_build(pct_mlp *mlp, pct_builder *builder, const int64_t *widths, in
 
 pct_tensor *pct_mlp_apply(pct_tape *tape, const pct_mlp *mlp, pct_tensor *x) {
     for (int i = 0; i < mlp->count; i++) {
-        x = pct_linear_apply(tape, &mlp->layer[i], x);
-        if (i + 1 < mlp->count) x = pct_op_activate(tape, x, mlp->activation);
+        pct_tensor *before = x, *y = pct_linear_apply(tape, &mlp->layer[i], x);
+        x = i + 1 < mlp->count ? pct_op_activate(tape, y, mlp->activation) : y;
+        if (x != y) pct_tape_done(tape, y);
+        if (i > 0) pct_tape_done(tape, before);
     }
     return x;
 }

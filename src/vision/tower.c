@@ -16,8 +16,12 @@ static void build_block(pct_stem_block *block, pct_builder *builder, int64_t cha
 }
 
 static pct_tensor *apply_block(pct_tape *tape, const pct_stem_block *block, pct_tensor *x) {
-    pct_tensor *y = pct_conv_block_apply(tape, &block->first, x);
-    return pct_op_add(tape, x, pct_conv_block_apply(tape, &block->second, y));
+    pct_tensor *inside = pct_conv_block_apply(tape, &block->first, x);
+    pct_tensor *change = pct_conv_block_apply(tape, &block->second, inside);
+    pct_tape_done(tape, inside);
+    pct_tensor *y = pct_op_add(tape, x, change);
+    pct_tape_done(tape, change);
+    return y;
 }
 
 static void build_conv_stem(pct_tower *tower, pct_builder *builder) {
@@ -87,11 +91,26 @@ static pct_tensor *apply_layer(pct_tape *tape, const pct_tower *tower, const pct
     pct_tensor *y = pct_norm_apply(tape, &layer->norm1, x);
     pct_tensor *q = pct_linear_apply(tape, &layer->q, y), *k = pct_linear_apply(tape, &layer->k, y);
     pct_tensor *v = pct_linear_apply(tape, &layer->v, y);
-    y = pct_op_attention(tape, q, k, v, heads, heads, spans, pictures);
-    x = pct_op_add(tape, x, pct_linear_apply(tape, &layer->out, y));
-    y = pct_linear_apply(tape, &layer->up, pct_norm_apply(tape, &layer->norm2, x));
-    y = pct_linear_apply(tape, &layer->down, pct_op_activate(tape, y, PCT_GELU));
-    return pct_op_add(tape, x, y);
+    pct_tape_done(tape, y);
+    pct_tensor *seen = pct_op_attention(tape, q, k, v, heads, heads, spans, pictures);
+    pct_tape_done(tape, q);
+    pct_tape_done(tape, k);
+    pct_tape_done(tape, v);
+    pct_tensor *change = pct_linear_apply(tape, &layer->out, seen);
+    pct_tape_done(tape, seen);
+    pct_tensor *middle = pct_op_add(tape, x, change); /* x itself stays: it is a hidden state */
+    pct_tape_done(tape, change);
+    y = pct_norm_apply(tape, &layer->norm2, middle);
+    pct_tensor *inside = pct_linear_apply(tape, &layer->up, y);
+    pct_tape_done(tape, y);
+    y = pct_op_activate(tape, inside, PCT_GELU);
+    pct_tape_done(tape, inside);
+    change = pct_linear_apply(tape, &layer->down, y);
+    pct_tape_done(tape, y);
+    y = pct_op_add(tape, middle, change);
+    pct_tape_done(tape, change);
+    pct_tape_done(tape, middle);
+    return y;
 }
 
 /* Cells (P*cells, width) -> hidden states H[0..layers], each (P*(1+cells), width). */
@@ -108,9 +127,12 @@ static void run(pct_tape *tape, const pct_tower *tower, pct_tensor *cells, pct_t
         spans[p] = (pct_span){.q_begin = begin, .q_count = count, .own_begin = begin, .own_count = count};
     }
     pct_tensor *x = pct_op_concat_rows(tape, (pct_tensor *[]){&tower->class_token->tensor, cells}, 2);
-    x = pct_op_gather_rows(tape, x, order, order ? rows : 0);
-    x = pct_op_add_rows(tape, x, positions);
-    hidden[0] = x = pct_norm_apply(tape, &tower->pre, x);
+    pct_tensor *ordered = pct_op_gather_rows(tape, x, order, order ? rows : 0);
+    pct_tape_done(tape, x);
+    pct_tensor *placed = pct_op_add_rows(tape, ordered, positions);
+    pct_tape_done(tape, ordered);
+    hidden[0] = x = pct_norm_apply(tape, &tower->pre, placed);
+    pct_tape_done(tape, placed);
     for (int i = 0; i < tower->options.layers; i++)
         hidden[i + 1] = x = apply_layer(tape, tower, &tower->layer[i], x, spans, pictures);
 }
@@ -122,18 +144,27 @@ static pct_tensor *merge(pct_tape *tape, const pct_tower *tower, pct_tensor *con
     return tower->options.merge_norm ? pct_norm_apply(tape, norm, x) : x;
 }
 
+/* The map `next`, made from `map`, which is given back unless others read it. */
+static pct_tensor *go_on(pct_tape *tape, pct_tensor *map, pct_tensor *next, const pct_tower_output *output) {
+    if (map != output->skip && map != output->fine) pct_tape_done(tape, map);
+    return next;
+}
+
 static pct_tensor *conv_stem(pct_tape *tape, const pct_tower *tower, pct_tensor *x, pct_tower_output *output) {
     int stride = 1;
     for (int i = 0; i < tower->stages; i++) {
-        x = pct_conv_block_apply(tape, &tower->stage[i], x);
+        x = go_on(tape, x, pct_conv_block_apply(tape, &tower->stage[i], x), output);
         stride *= 2;
         if (stride == tower->options.skip_stride && stride < tower->options.fine_stride) output->skip = x;
     }
-    for (int i = 0; i < tower->options.stem_blocks; i++) x = apply_block(tape, &tower->block[i], x);
+    for (int i = 0; i < tower->options.stem_blocks; i++)
+        x = go_on(tape, x, apply_block(tape, &tower->block[i], x), output);
     output->fine = x;
-    for (int i = 0; i < tower->reduces; i++) x = pct_conv_block_apply(tape, &tower->reduce[i], x);
-    x = pct_conv_apply(tape, &tower->last, x);
-    for (int i = 0; i < tower->options.cell_blocks; i++) x = apply_block(tape, &tower->cell[i], x);
+    for (int i = 0; i < tower->reduces; i++)
+        x = go_on(tape, x, pct_conv_block_apply(tape, &tower->reduce[i], x), output);
+    x = go_on(tape, x, pct_conv_apply(tape, &tower->last, x), output);
+    for (int i = 0; i < tower->options.cell_blocks; i++)
+        x = go_on(tape, x, apply_block(tape, &tower->cell[i], x), output);
     return x;
 }
 
