@@ -1,6 +1,7 @@
 /* threads.c: what both back ends share, and the OpenMP one; threads_pthread.c is the other. See threads.h. */
 #include "base/threads.h"
 
+#include "base/guard.h"
 #include "base/size.h"
 #include "base/threads_private.h"
 
@@ -48,9 +49,11 @@ int pct_pool_threads(const pct_pool *pool) { return pool ? pool->threads : 1; }
 
 void pct_pool_run_part(const struct pct_loop *loop, int part) {
     int64_t begin = loop->count * part / loop->parts, end = loop->count * (part + 1) / loop->parts;
-    bool outer = inside_parallel_loop;
+    bool outer = inside_parallel_loop, guarded = loop->guard && !pct_guard_where();
     inside_parallel_loop = true;
+    if (guarded) pct_guard_enter(loop->guard);
     if (begin < end) loop->body(loop->context, begin, end, part);
+    if (guarded) pct_guard_leave();
     inside_parallel_loop = outer;
 }
 
@@ -58,7 +61,8 @@ void pct_parallel_for(pct_pool *pool, int64_t count, int64_t grain, pct_parallel
     if (count <= 0) return;
     int64_t parts = grain > 1 ? pct_max_i64(count / grain, 1) : count;
     parts = pct_min_i64(parts, pct_pool_threads(pool));
-    struct pct_loop loop = {.count = count, .parts = (int)parts, .body = body, .context = context};
+    struct pct_loop loop = {
+        .count = count, .parts = (int)parts, .body = body, .context = context, .guard = pct_guard_where()};
     if (parts == 1 || inside_parallel_loop) {
         loop.parts = 1;
         pct_pool_run_part(&loop, 0);

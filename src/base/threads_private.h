@@ -11,6 +11,7 @@ struct pct_loop {
     int parts;
     pct_parallel_body *body;
     void *context;
+    const char *guard; /* pct_guard_where() of the caller: holds for the workers too */
 };
 
 struct pct_pool {

@@ -1,6 +1,7 @@
 /* Answering agrees with training: what is generated token by token through the cache has the likelihood, the boxes and
  * the masks that one teacher-forced pass gives; a batch of prompts answers like each alone. */
 #include "base/cpu.h"
+#include "base/guard.h"
 #include "model/state.h"
 #include "toy.h"
 
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -254,6 +256,40 @@ static void no_growth(void **unused) {
     close_fixture(&f);
 }
 
+/* Once warm, encoding a picture and answering take no memory from the system on any of our threads: with the model as
+ * it was made, and as a file of Q8_0 whose products are in INT8. */
+static void warm_answers_allocate_nothing(void **unused) {
+    fixture f;
+    percept_error error = {0};
+    char path[] = "/tmp/percept-answer-XXXXXX";
+    int handle = mkstemp(path);
+    assert_true(handle >= 0);
+    close(handle);
+    open_fixture(&f, toy_config());
+    for (int stored = 0; stored < 2; stored++) {
+        if (stored) {
+            assert_int_equal(pct_model_save(f.model, path, PCT_Q8_0, NULL, &error), PERCEPT_OK);
+            pct_state_destroy(&f.state);
+            pct_model_close(&f.model);
+            pct_compute_use_int8(f.compute);
+            assert_int_equal(pct_model_open(&f.model, path, false, &error), PERCEPT_OK);
+            assert_int_equal(pct_state_create(&f.state, f.model, f.compute, &error), PERCEPT_OK);
+        }
+        pct_reply replies[PROMPTS];
+        pct_answer_options options = {.max_tokens = 20, .masks = true, .temperature = 1, .top_p = 0.9f, .seed = 3};
+        for (int round = 0; round < 4; round++) {
+            if (round > 1) pct_guard_enter("warm answer");
+            percept_status status = pct_state_encode(f.state, f.toy.batch.pixels, &error);
+            if (status == PERCEPT_OK) status = pct_state_answer(f.state, f.prompts, PROMPTS, &options, replies, &error);
+            if (round > 1) pct_guard_leave();
+            assert_int_equal(status, PERCEPT_OK);
+            assert_true(replies[0].count > 3); /* the first pass and several steps */
+        }
+    }
+    unlink(path);
+    close_fixture(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(teacher_forced_nano),
@@ -261,6 +297,7 @@ int main(void) {
         cmocka_unit_test(greedy),
         cmocka_unit_test(limits),
         cmocka_unit_test(no_growth),
+        cmocka_unit_test(warm_answers_allocate_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
