@@ -21,6 +21,12 @@ enum pct_prefix { PCT_PREFIX_FULL, PCT_PREFIX_CAUSAL };
  * corrects that extent. */
 enum pct_box_head { PCT_BOX_MOMENTS, PCT_BOX_PLAIN };
 
+typedef struct pct_model_lora {
+    int32_t rank; /* 0: none */
+    float alpha, dropout;
+    char targets[64]; /* comma-separated ends of layers' names: "attn_q,attn_v" */
+} pct_model_lora;
+
 typedef struct pct_model_config {
     struct {
         int32_t side; /* the model's square, pixels */
@@ -61,11 +67,7 @@ typedef struct pct_model_config {
         int32_t presence; /* 1: which names are in the picture, from the class token */
         int32_t naming;   /* 1: every patch names its owner */
     } heads;
-    struct {
-        int32_t rank; /* 0: none */
-        float alpha, dropout;
-        char targets[64]; /* comma-separated: "attn_q,attn_v" */
-    } lora;
+    pct_model_lora lora; /* of the language model */
 } pct_model_config;
 
 void pct_model_config_default(pct_model_config *config);

@@ -23,6 +23,11 @@ percept_status pct_model_open(pct_model **model, const char *path, bool trainabl
 /* The same over bytes that the caller keeps until close (8-byte aligned), not trainable. `name` stands in messages. */
 percept_status pct_model_open_memory(pct_model **model, const char *name, const void *data, size_t size,
                                      percept_error *error);
+/* For fine-tuning by LoRA (Hu et al., arXiv 2106.09685): opens for training and gives the language model fresh matrices
+ * as `lora` has them, A random from the seed and B zero, so that the model says what it said before. Matrices that the
+ * file has already are added to its weights first. INPUT where no layer's name ends like one of the targets. */
+percept_status pct_model_open_adapted(pct_model **model, const char *path, const pct_model_lora *lora, uint64_t seed,
+                                      percept_error *error);
 void pct_model_close(pct_model **model);
 
 /* How a score comes from what the model says about a region: sigmoid(scale*quality + token*log p(<obj>) + offset). */
@@ -52,6 +57,9 @@ const char *pct_model_get_unused(const pct_model *model);
  * weights: NULL, or replacements for the parameters' data in their order (EMA). */
 percept_status pct_model_save(const pct_model *model, const char *path, pct_dtype type, const pct_real *const *weights,
                               percept_error *error);
+
+/* The same of a model whose LoRA matrices are added to the weights that they adapt: a file without LoRA. */
+percept_status pct_model_save_merged(const pct_model *model, const char *path, pct_dtype type, percept_error *error);
 
 /* ---- training and scoring ------------------------------------------------------------------------------------- */
 

@@ -12,6 +12,8 @@
 #include "model/model.h"
 #include "vision/tower.h"
 
+#include <string.h>
+
 struct pct_model {
     pct_model_config config;
     pct_parameters parameters;
@@ -70,6 +72,18 @@ typedef struct pct_regions {
 } pct_regions;
 pct_regions pct_model_regions(pct_tape *tape, const pct_model *model, const pct_mask_keys *keys, pct_tensor *states,
                               const int32_t *picture);
+
+/* Whether a weight is one of LoRA's two, by its name. */
+static inline bool pct_model_is_lora(const char *name) {
+    const char *end = strrchr(name, '.');
+    return end && (!strcmp(end, ".lora_a") || !strcmp(end, ".lora_b"));
+}
+/* row of W += scale * row of B * A; a is (rank,in). */
+static inline void pct_model_add_lora(pct_real *row, const pct_real *b, const pct_real *a, int64_t rank, int64_t in,
+                                      pct_real scale) {
+    for (int64_t r = 0; r < rank; r++)
+        for (int64_t i = 0; i < in; i++) row[i] += scale * b[r] * a[r * in + i];
+}
 
 /* ---- files ------------------------------------------------------------------------------------------------------ */
 

@@ -3,13 +3,17 @@
 
 #include "formats/sha256.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct reader {
     const pct_gguf *file;
     pct_kernels kernels;
-    int64_t taken; /* tensors that found their place */
+    int64_t taken;               /* tensors that found their place */
+    const pct_model_lora *fresh; /* LoRA is made anew; NULL: as the file has it */
+    pct_model_lora own;          /* the file's */
+    int64_t adapted;             /* layers that got matrices */
 } reader;
 
 static bool dtype_of(enum pct_gguf_type type, pct_dtype *out) {
@@ -79,10 +83,67 @@ static percept_status check_shape(const pct_gguf *file, const pct_gguf_tensor *t
     return status;
 }
 
+static percept_status check_type(const pct_gguf *file, const pct_gguf_tensor *tensor, pct_dtype *type,
+                                 percept_error *error) {
+    if (dtype_of(tensor->type, type)) return PERCEPT_OK;
+    return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: tensor %s has type %s, which cannot hold weights; %s",
+                    pct_gguf_path(file), tensor->name, pct_gguf_type_name(tensor->type), PCT_GGUF_MEND);
+}
+
+static void read_plain(const reader *r, const pct_gguf_tensor *tensor, pct_dtype type, pct_real *out) {
+    size_t row_bytes;
+    int64_t width = tensor->ne[0];
+    PCT_ASSERT(pct_dtype_row_bytes(type, width, &row_bytes));
+    for (int64_t i = 0; i < tensor->elements / width; i++)
+        r->kernels.dequantise[type](out + i * width, (const unsigned char *)tensor->data + (size_t)i * row_bytes,
+                                    width);
+}
+
+/* One of the file's LoRA matrices of a weight, plain; *out NULL where the file has none. The caller frees it. */
+static percept_status read_lora(const reader *r, const char *weight, const char *end, const int64_t ne[2],
+                                pct_real **out, percept_error *error) {
+    char name[PCT_NAME_SIZE + 8];
+    snprintf(name, sizeof name, "%s.%s", weight, end);
+    *out = NULL;
+    pct_dtype type;
+    const pct_gguf_tensor *tensor = r->own.rank > 0 ? pct_gguf_find(r->file, name) : NULL;
+    if (!tensor) return PERCEPT_OK;
+    PCT_TRY(check_shape(r->file, tensor, 2, ne, error));
+    PCT_TRY(check_type(r->file, tensor, &type, error));
+    *out = malloc((size_t)tensor->elements * sizeof **out);
+    if (!*out) return pct_fail_memory(error, "weights");
+    read_plain(r, tensor, type, *out);
+    return PERCEPT_OK;
+}
+
+/* Adds the product of the file's LoRA matrices, where it has them, to the weight that was read from it. */
+static percept_status merge_own(const reader *r, pct_parameter *parameter, percept_error *error) {
+    const pct_tensor *w = &parameter->tensor;
+    int64_t rank = r->own.rank, out = w->dim[0], in = w->dim[1];
+    pct_real *a = NULL, *b = NULL, *data = pct_tensor_data(w);
+    percept_status status = read_lora(r, parameter->name, "lora_a", (int64_t[]){in, rank}, &a, error);
+    if (status == PERCEPT_OK) status = read_lora(r, parameter->name, "lora_b", (int64_t[]){rank, out}, &b, error);
+    for (int64_t row = 0; status == PERCEPT_OK && a && b && row < out; row++)
+        pct_model_add_lora(data + row * in, b + row * rank, a, rank, in, (pct_real)r->own.alpha / (pct_real)rank);
+    free(a);
+    free(b);
+    return status;
+}
+
+static bool has_own_lora(const reader *r, const char *weight) {
+    char name[PCT_NAME_SIZE + 8];
+    snprintf(name, sizeof name, "%s.lora_a", weight);
+    return r->own.rank > 0 && pct_gguf_find(r->file, name);
+}
+
 static percept_status take_weight(void *context, const pct_weight_spec *spec, pct_parameters *set,
                                   pct_parameter **parameter, percept_error *error) {
     reader *r = context;
     int64_t ne[2];
+    if (r->fresh && pct_model_is_lora(spec->name)) {
+        r->adapted++;
+        return PERCEPT_OK;
+    }
     int rank = file_shape(spec, ne);
     pct_dtype type;
     const pct_gguf_tensor *tensor = pct_gguf_find(r->file, spec->name);
@@ -96,23 +157,18 @@ static percept_status take_weight(void *context, const pct_weight_spec *spec, pc
         return status;
     }
     PCT_TRY(check_shape(r->file, tensor, rank, ne, error));
-    if (!dtype_of(tensor->type, &type))
-        return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: tensor %s has type %s, which cannot hold weights; %s",
-                        pct_gguf_path(r->file), tensor->name, pct_gguf_type_name(tensor->type), PCT_GGUF_MEND);
+    PCT_TRY(check_type(r->file, tensor, &type, error));
+    bool merged = r->fresh && spec->rank == 2 && has_own_lora(r, spec->name);
     r->taken++;
     /* Matrices of a model that answers stay in the file's form; products pack them. All else is small. */
-    if (!spec->trainable && spec->rank == 2 && !spec->plain) {
+    if (!spec->trainable && spec->rank == 2 && !spec->plain && !merged) {
         *parameter = pct_parameters_add_stored(set, spec->name, type, spec->rank, spec->dim, tensor->data, error);
         return *parameter ? PERCEPT_OK : PERCEPT_ERROR_RESOURCE;
     }
     *parameter = pct_parameters_add(set, spec->name, spec->rank, spec->dim, spec->trainable, error);
     if (!*parameter) return PERCEPT_ERROR_RESOURCE;
-    size_t row_bytes;
-    PCT_ASSERT(pct_dtype_row_bytes(type, ne[0], &row_bytes));
-    for (int64_t i = 0; i < tensor->elements / ne[0]; i++)
-        r->kernels.dequantise[type](pct_tensor_data(&(*parameter)->tensor) + i * ne[0],
-                                    (const unsigned char *)tensor->data + (size_t)i * row_bytes, ne[0]);
-    return PERCEPT_OK;
+    read_plain(r, tensor, type, pct_tensor_data(&(*parameter)->tensor));
+    return merged ? merge_own(r, *parameter, error) : PERCEPT_OK;
 }
 
 /* Architecture and version come first, so that a file of another kind is told apart from a damaged one. */
@@ -135,15 +191,29 @@ static percept_status check_kind(const pct_gguf *file, percept_error *error) {
 static void list_unused(pct_model *model, const reader *r) {
     for (int64_t i = 0; i < pct_gguf_tensor_count(r->file); i++) {
         const char *name = pct_gguf_tensor_at(r->file, i)->name;
+        if (r->fresh && pct_model_is_lora(name)) continue; /* added to the weights */
         if (strlen(name) < PCT_NAME_SIZE && pct_parameters_find(&model->parameters, name)) continue;
         pct_text_printf(&model->unused, model->unused.length > 0 ? ", %s" : "%s", name);
     }
 }
 
-static percept_status read_parts(pct_model **out, const pct_gguf *file, bool trainable, percept_error *error) {
+/* How a file is opened; lora NULL: as it is. */
+struct opening {
+    bool trainable;
+    const pct_model_lora *lora;
+    uint64_t seed;
+};
+
+static percept_status read_parts(pct_model **out, const pct_gguf *file, const struct opening *how,
+                                 percept_error *error) {
     pct_model_config config;
     pct_tokenizer *tokenizer = NULL;
     PCT_TRY(pct_model_config_read(&config, file, error));
+    pct_model_lora own = config.lora;
+    if (how->lora) {
+        config.lora = *how->lora;
+        PCT_TRY(pct_model_config_check(&config, error));
+    }
     PCT_TRY(pct_tokenizer_load(&tokenizer, file, error));
     pct_model *model = pct_model_new(&config, tokenizer);
     if (!model) {
@@ -159,23 +229,26 @@ static percept_status read_parts(pct_model **out, const pct_gguf *file, bool tra
         return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: the tokenizer has no special token <obj>; %s",
                         pct_gguf_path(file), PCT_GGUF_MEND);
     PCT_TRY(pct_model_card_read(model, file, error));
-    reader r = {.file = file};
+    reader r = {.file = file, .fresh = how->lora, .own = own};
     pct_kernels_init(&r.kernels, 0);
-    pct_builder builder = pct_model_builder(model, trainable, 0, error);
+    pct_builder builder = pct_model_builder(model, how->trainable, how->seed, error);
     builder.source = take_weight;
     builder.context = &r;
     pct_model_build(model, &builder);
     PCT_TRY(builder.status);
+    if (how->lora && r.adapted == 0)
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "lora.targets: no layer's name ends like one of '%s'",
+                        config.lora.targets);
     if (r.taken < pct_gguf_tensor_count(file)) list_unused(model, &r);
     return PERCEPT_OK;
 }
 
 /* Takes over the file. */
-static percept_status open_file(pct_model **out, pct_gguf *file, const char *path, bool trainable,
+static percept_status open_file(pct_model **out, pct_gguf *file, const char *path, const struct opening *how,
                                 percept_error *error) {
     pct_model *model = NULL;
     percept_status status = check_kind(file, error);
-    if (status == PERCEPT_OK) status = read_parts(&model, file, trainable, error);
+    if (status == PERCEPT_OK) status = read_parts(&model, file, how, error);
     if (model) {
         model->file = file;
         model->path = path ? strdup(path) : NULL;
@@ -188,11 +261,20 @@ static percept_status open_file(pct_model **out, pct_gguf *file, const char *pat
     return status;
 }
 
-percept_status pct_model_open(pct_model **model, const char *path, bool trainable, percept_error *error) {
+static percept_status open_path(pct_model **model, const char *path, const struct opening *how, percept_error *error) {
     *model = NULL;
     pct_gguf *file = NULL;
     PCT_TRY(pct_gguf_open(&file, path, error));
-    return open_file(model, file, path, trainable, error);
+    return open_file(model, file, path, how, error);
+}
+
+percept_status pct_model_open(pct_model **model, const char *path, bool trainable, percept_error *error) {
+    return open_path(model, path, &(struct opening){.trainable = trainable}, error);
+}
+
+percept_status pct_model_open_adapted(pct_model **model, const char *path, const pct_model_lora *lora, uint64_t seed,
+                                      percept_error *error) {
+    return open_path(model, path, &(struct opening){.trainable = true, .lora = lora, .seed = seed}, error);
 }
 
 percept_status pct_model_open_memory(pct_model **model, const char *name, const void *data, size_t size,
@@ -200,7 +282,7 @@ percept_status pct_model_open_memory(pct_model **model, const char *name, const 
     *model = NULL;
     pct_gguf *file = NULL;
     PCT_TRY(pct_gguf_open_memory(&file, name, data, size, error));
-    return open_file(model, file, NULL, false, error);
+    return open_file(model, file, NULL, &(struct opening){.trainable = false}, error);
 }
 
 const char *pct_model_get_hash(const pct_model *model) {

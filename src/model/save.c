@@ -2,6 +2,7 @@
  * it is (positions, the class token) stay F32. */
 #include "model/model_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,49 +54,101 @@ static void plain_row(const pct_kernels *kernels, const pct_parameter *parameter
     kernels->dequantise[tensor->type](out, (const unsigned char *)tensor->data + (size_t)row * row_bytes, width);
 }
 
-static percept_status write_rows(pct_gguf_writer *writer, const pct_kernels *kernels, const pct_parameter *parameter,
-                                 const pct_real *replacement, pct_dtype type, percept_error *error) {
+/* What is written, and how. */
+typedef struct saving {
+    const pct_model *model;
+    pct_dtype type;
+    const pct_real *const *weights; /* replacements, or NULL */
+    bool merge;
+    pct_kernels kernels;
+    pct_gguf_writer *writer;
+} saving;
+
+/* LoRA's matrices of a weight; NULL where it has none. */
+static const pct_parameter *lora_of(const saving *s, const pct_parameter *parameter, const char *end) {
+    char name[PCT_NAME_SIZE + 8];
+    snprintf(name, sizeof name, "%s.%s", parameter->name, end);
+    return s->merge && strlen(name) < PCT_NAME_SIZE ? pct_parameters_find(&s->model->parameters, name) : NULL;
+}
+
+/* The rows of LoRA's A, plain; NULL in *out where the weight has none. */
+static percept_status take_lora(const saving *s, const pct_parameter *parameter, pct_real **out, percept_error *error) {
+    const pct_parameter *a = lora_of(s, parameter, "lora_a");
+    *out = NULL;
+    if (!a) return PERCEPT_OK;
+    int64_t rank = a->tensor.dim[0], in = a->tensor.dim[1];
+    *out = malloc((size_t)(rank * in) * sizeof **out);
+    if (!*out) return pct_fail_memory(error, "weights");
+    for (int64_t r = 0; r < rank; r++) plain_row(&s->kernels, a, NULL, r, in, *out + r * in);
+    return PERCEPT_OK;
+}
+
+static void add_lora(const saving *s, const pct_parameter *b, const pct_real *a, int64_t row, int64_t in,
+                     pct_real *plain) {
+    pct_real of_row[256]; /* as the largest rank that a config may have */
+    int64_t rank = b->tensor.dim[1];
+    PCT_ASSERT(rank <= (int64_t)(sizeof of_row / sizeof *of_row));
+    plain_row(&s->kernels, b, NULL, row, rank, of_row);
+    pct_model_add_lora(plain, of_row, a, rank, in, (pct_real)s->model->config.lora.alpha / (pct_real)rank);
+}
+
+static percept_status write_rows(const saving *s, const pct_parameter *parameter, const pct_real *replacement,
+                                 percept_error *error) {
+    pct_dtype type = stored_type(parameter, s->type);
     int64_t width = row_width(&parameter->tensor), rows = pct_tensor_count(&parameter->tensor) / width;
     size_t bytes;
     PCT_ASSERT(pct_dtype_row_bytes(type, width, &bytes));
-    pct_real *plain = malloc((size_t)width * sizeof *plain);
+    pct_real *plain = malloc((size_t)width * sizeof *plain), *lora = NULL;
     void *stored = malloc(bytes);
     percept_status status = plain && stored ? PERCEPT_OK : pct_fail_memory(error, "a row of weights");
+    if (status == PERCEPT_OK) status = take_lora(s, parameter, &lora, error);
+    const pct_parameter *b = lora ? lora_of(s, parameter, "lora_b") : NULL;
     for (int64_t i = 0; i < rows && status == PERCEPT_OK; i++) {
-        plain_row(kernels, parameter, replacement, i, width, plain);
-        kernels->quantise[type](stored, plain, width);
-        status = pct_gguf_writer_data(writer, stored, bytes, error);
+        plain_row(&s->kernels, parameter, replacement, i, width, plain);
+        if (b) add_lora(s, b, lora, i, width, plain);
+        s->kernels.quantise[type](stored, plain, width);
+        status = pct_gguf_writer_data(s->writer, stored, bytes, error);
     }
+    free(lora);
     free(plain);
     free(stored);
     return status;
 }
 
-static percept_status write_file(const pct_model *model, const char *path, pct_dtype type,
-                                 const pct_real *const *weights, pct_gguf_writer *writer, percept_error *error) {
-    pct_kernels kernels;
-    pct_kernels_init(&kernels, 0);
-    const pct_parameters *set = &model->parameters;
-    pct_gguf_set_string(writer, "general.architecture", "percept");
-    pct_gguf_set_u32(writer, "percept.format_version", PCT_MODEL_FORMAT);
-    pct_model_card_write(&model->card, writer);
-    pct_model_config_write(&model->config, writer);
-    PCT_TRY(pct_tokenizer_save(model->tokenizer, writer, error));
-    for (size_t i = 0; i < set->count; i++) declare(writer, set->list[i], type);
-    PCT_TRY(pct_gguf_writer_begin(writer, path, error));
+static percept_status write_file(const saving *s, const char *path, percept_error *error) {
+    const pct_parameters *set = &s->model->parameters;
+    pct_model_config config = s->model->config;
+    if (s->merge) config.lora.rank = 0;
+    pct_gguf_set_string(s->writer, "general.architecture", "percept");
+    pct_gguf_set_u32(s->writer, "percept.format_version", PCT_MODEL_FORMAT);
+    pct_model_card_write(&s->model->card, s->writer);
+    pct_model_config_write(&config, s->writer);
+    PCT_TRY(pct_tokenizer_save(s->model->tokenizer, s->writer, error));
     for (size_t i = 0; i < set->count; i++)
-        PCT_TRY(write_rows(writer, &kernels, set->list[i], weights ? weights[i] : NULL, stored_type(set->list[i], type),
-                           error));
-    return pct_gguf_writer_end(writer, error);
+        if (!s->merge || !pct_model_is_lora(set->list[i]->name)) declare(s->writer, set->list[i], s->type);
+    PCT_TRY(pct_gguf_writer_begin(s->writer, path, error));
+    for (size_t i = 0; i < set->count; i++)
+        if (!s->merge || !pct_model_is_lora(set->list[i]->name))
+            PCT_TRY(write_rows(s, set->list[i], s->weights ? s->weights[i] : NULL, error));
+    return pct_gguf_writer_end(s->writer, error);
+}
+
+static percept_status save(saving *s, const char *path, percept_error *error) {
+    PCT_ASSERT(s->type == PCT_Q8_0 || s->type == PCT_F16 || s->type == PCT_BF16 || s->type == PCT_REAL);
+    if (!s->model->tokenizer)
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "a model without a tokenizer cannot be saved");
+    pct_kernels_init(&s->kernels, 0);
+    PCT_TRY(pct_gguf_writer_create(&s->writer, error));
+    percept_status status = write_file(s, path, error);
+    pct_gguf_writer_destroy(&s->writer);
+    return status;
 }
 
 percept_status pct_model_save(const pct_model *model, const char *path, pct_dtype type, const pct_real *const *weights,
                               percept_error *error) {
-    PCT_ASSERT(type == PCT_Q8_0 || type == PCT_F16 || type == PCT_BF16 || type == PCT_REAL);
-    if (!model->tokenizer) return pct_fail(error, PERCEPT_ERROR_USAGE, "a model without a tokenizer cannot be saved");
-    pct_gguf_writer *writer = NULL;
-    PCT_TRY(pct_gguf_writer_create(&writer, error));
-    percept_status status = write_file(model, path, type, weights, writer, error);
-    pct_gguf_writer_destroy(&writer);
-    return status;
+    return save(&(saving){.model = model, .type = type, .weights = weights}, path, error);
+}
+
+percept_status pct_model_save_merged(const pct_model *model, const char *path, pct_dtype type, percept_error *error) {
+    return save(&(saving){.model = model, .type = type, .merge = true}, path, error);
 }

@@ -34,9 +34,9 @@ static pct_parameter *build(pct_builder *builder, pct_weight_spec *spec) {
     if (builder->status != PERCEPT_OK) return NULL;
     spec->trainable = builder->trainable && !builder->frozen;
     pct_parameter *parameter = NULL;
-    if (builder->source) {
+    if (builder->source)
         builder->status = builder->source(builder->context, spec, builder->set, &parameter, builder->error);
-    } else {
+    if (builder->status == PERCEPT_OK && !parameter) {
         parameter =
             pct_parameters_add(builder->set, spec->name, spec->rank, spec->dim, spec->trainable, builder->error);
         if (!parameter)

@@ -27,7 +27,8 @@ typedef struct pct_weight_spec {
     bool plain;     /* always F32 in memory and in files: norms, biases, small things */
 } pct_weight_spec;
 
-/* Finds the weight, checks its shape and adds it to the set. */
+/* Finds the weight, checks its shape and adds it to the set; where it leaves *parameter NULL the weight is made at
+ * random. */
 typedef percept_status pct_weight_source(void *context, const pct_weight_spec *spec, pct_parameters *set,
                                          pct_parameter **parameter, percept_error *error);
 

@@ -89,7 +89,8 @@ static const pct_config_field fields[] = {
 
     PCT_CONFIG_TEXT("run.out", C, run.out, NULL, "folder that the run writes"),
     PCT_CONFIG_TEXT("run.name", C, run.name, "percept-nano", "the model's name"),
-    PCT_CONFIG_TEXT("run.from", C, run.from, "", "a model file to start from; its structure then beats model.*"),
+    PCT_CONFIG_TEXT("run.from", C, run.from, "", 
+                    "a model file to start from; its structure then beats model.*, but model.lora adapts it"),
     PCT_CONFIG_TEXT("run.date", C, run.date, "", "date for the model card; empty: today"),
     PCT_CONFIG_TEXT("run.licence", C, run.licence, "MIT", "licence of the weights"),
     PCT_CONFIG_TEXT("run.data_licences", C, run.data_licences, "", "licences of the training data, for the card"),
@@ -108,6 +109,8 @@ static const pct_config_field fields[] = {
     PCT_CONFIG_INTEGER("run.spike_steps", C, run.spike_steps, 1, 1000000, "100", "for so many steps"),
     PCT_CONFIG_INTEGER("run.calibrate", C, run.calibrate, 0, 100000, "400", "pictures the scores are calibrated on"),
     PCT_CONFIG_INTEGER("run.test", C, run.test, 0, 100000, "200", "pictures of each test split for the model card"),
+    PCT_CONFIG_INTEGER("run.merge", C, run.merge, 0, 1, "1",
+                       "1: LoRA is added to the weights of the model file; 0: the file keeps it apart"),
     PCT_CONFIG_CHOICE("run.precision", C, run.precision, precisions, "auto", "of matrix products"),
     PCT_CONFIG_CHOICE("run.type", C, run.type, types, "q8_0", "of the matrices in the model file"),
 };

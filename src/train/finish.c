@@ -92,6 +92,9 @@ static void add_provenance(const pct_trainer *trainer, pct_text *out) {
                     (long long)trainer->optimiser.elements,
                     (unsigned long long)pct_hash_bytes(trainer->effective.data, trainer->effective.length));
     if (config->run.from[0]) pct_text_printf(out, "; started from %s", config->run.from);
+    if (config->model.lora.rank > 0) {
+        pct_text_printf(out, "; LoRA of rank %d on %s", config->model.lora.rank, config->model.lora.targets);
+    }
 }
 
 /* What is known at each stage of the end. */
@@ -118,6 +121,8 @@ static percept_status save(struct ending *end, percept_error *error) {
                            .calibration = end->calibration,
                            .threshold = end->threshold};
     PCT_TRY(pct_model_set_card(end->trainer->model, &card, error));
+    if (config->model.lora.rank > 0 && config->run.merge)
+        return pct_model_save_merged(end->trainer->model, end->path, stored_type(end->trainer), error);
     return pct_model_save(end->trainer->model, end->path, stored_type(end->trainer), NULL, error);
 }
 

@@ -59,7 +59,10 @@ static void fill_request(pct_trainer *trainer) {
 static percept_status make_model(pct_trainer *trainer, const pct_gguf *checkpoint, percept_error *error) {
     pct_train_config *config = &trainer->config;
     if (config->run.from[0]) {
-        PCT_TRY(pct_model_open(&trainer->model, config->run.from, true, error));
+        PCT_TRY(config->model.lora.rank > 0
+                    ? pct_model_open_adapted(&trainer->model, config->run.from, &config->model.lora,
+                                             (uint64_t)config->run.seed, error)
+                    : pct_model_open(&trainer->model, config->run.from, true, error));
         config->model = *pct_model_get_config(trainer->model);
         fill_request(trainer);
         return PERCEPT_OK;
@@ -75,7 +78,8 @@ static percept_status make_model(pct_trainer *trainer, const pct_gguf *checkpoin
     return status;
 }
 
-/* Whether a tensor belongs to a part: one of the four names, or the beginning of its own name. */
+/* Whether a tensor belongs to a part: one of the four names, or the beginning of its own name. LoRA's matrices belong
+ * to no part: frozen parts are what they adapt. */
 static bool belongs(const char *name, const char *part) {
     static const struct {
         const char *part, *begin;
@@ -93,7 +97,7 @@ static bool belongs(const char *name, const char *part) {
     bool known = false;
     for (size_t i = 0; i < PCT_COUNT(parts); i++) {
         bool begins = strncmp(name, parts[i].begin, strlen(parts[i].begin)) == 0, asked = !strcmp(part, parts[i].part);
-        if (asked && begins) return true;
+        if (asked && begins) return !strstr(name, ".lora_");
         if (begins && !strcmp(parts[i].part, "vision")) return strncmp(name, part, strlen(part)) == 0; /* no head */
         known = known || asked;
     }
