@@ -115,7 +115,7 @@ static void learns_by_heart(void **unused) {
     assert_int_equal(pct_model_create(&model, &toy.config, toy.tokenizer, 4, &error), PERCEPT_OK);
     toy.tokenizer = NULL;
 
-    pct_losses first, last = train(compute, model, &toy.batch, &first);
+    pct_losses first = {0}, last = train(compute, model, &toy.batch, &first);
     print_message("total %.3f -> %.4f, language %.3f -> %.4f, mask IoU %.3f, box IoU %.3f\n", first.total, last.total,
                   first.language, last.language, last.mask_iou, last.box_iou);
     assert_true(last.total < first.total / 5);
