@@ -170,8 +170,9 @@ class MaskDecoder(nn.Module):
         self.last, self.last_norm = Attend(w, w // 2, 4), nn.LayerNorm(w)
         gelu = nn.GELU(approximate="tanh")
         n = c.mask_channels
-        self.up, self.refine = conv_block(w, w // 4, 3, 1, 1, gelu), conv_block(w // 4, n, 3, 1, 1, gelu)
-        self.skip, self.pixel = nn.Linear(c.stem_width // 2, w // 4), nn.Linear(n, n)
+        # One step of upscaling, from the fine stride 8 to the masks' 4: the last step has the map's own channels.
+        self.up, self.refine = conv_block(w, n, 3, 1, 1, gelu), conv_block(n, n, 3, 1, 1, gelu)
+        self.skip, self.pixel = nn.Linear(c.stem_width // 2, n), nn.Linear(n, n)
         self.hyper = mlp([w, w, w, n])
         self.register_buffer("place", torch.randn(1, (c.side // 8) ** 2, w))
 
@@ -236,6 +237,29 @@ def moments(logits):
     return torch.stack([cx, cy, sx, sy, ends[0], ends[2], ends[1], ends[3]], 1)
 
 
+@torch.no_grad()
+def statistics(logits, boxes):
+    """What the quality head sees of a mask, as percept's heads/quality.c: sizes, certainty, agreement with the box."""
+    p = logits.float().sigmoid()
+    n = p.shape[-1]
+    inside = p > 0.5
+    soft, hard, sure = p.sum((1, 2)), inside.sum((1, 2)).float(), (p * inside).sum((1, 2))
+    doubt = ((p > 0.1) & (p < 0.9)).sum((1, 2)).float()
+    at = torch.arange(n)
+    ends = []
+    for axis in (1, 2):
+        held = inside.any(axis)
+        ends.append((torch.where(held, at, n).amin(1) / n, torch.where(held, at + 1, 0).amax(1) / n))
+    (x0, x1), (y0, y1) = ends
+    w = (torch.minimum(x1, boxes[:, 2]) - torch.maximum(x0, boxes[:, 0])).clamp(min=0)
+    h = (torch.minimum(y1, boxes[:, 3]) - torch.maximum(y0, boxes[:, 1])).clamp(min=0)
+    wide, high = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    union = (x1 - x0) * (y1 - y0) + wide * high - w * h
+    return torch.stack([(soft / n ** 2).sqrt(), (hard / n ** 2).sqrt(), sure / hard.clamp(min=1),
+                        (p * p).sum((1, 2)) / soft.clamp(min=1e-6), doubt / (hard + doubt + 1),
+                        torch.where(union > 0, w * h / union, 0.0), wide.clamp(min=0), high.clamp(min=0)], 1)
+
+
 class Nano(nn.Module):
     def __init__(self, c):
         super().__init__()
@@ -250,10 +274,10 @@ class Nano(nn.Module):
         self.box_encoder = mlp([4, c.width, c.width, c.width])
         self.box_decoder = mlp([c.width + c.mask_width + 8, c.width, c.width, 4])
         self.mask_encoder, self.mask_decoder = MaskEncoder(c), MaskDecoder(c)
-        self.quality = mlp([c.width + c.mask_width + 8, c.width, 1])
+        self.quality = mlp([c.width + c.mask_width + 8, c.mask_width, 1])
         self.presence = nn.Linear(c.width, c.width)
         self.background = nn.Parameter(torch.randn(1, c.width) * 0.02)
-        self.scales = nn.Parameter(torch.tensor([8.0, 8.0, -1.0]))
+        self.scales = nn.Parameter(torch.tensor([20.0, 20.0, -1.0]))  # of naming, of presence, and its bias
 
     def loss(self, batch):
         c = self.c
@@ -287,11 +311,12 @@ class Nano(nn.Module):
         with torch.no_grad():
             hit, truth = flat > 0, target > 0.5
             iou = (hit & truth).sum(1) / (hit | truth).sum(1).clamp(min=1)
-        total = total + 0.2 * F.binary_cross_entropy_with_logits(self.quality(seen).float()[:, 0], iou)
+        total = total + 0.2 * F.binary_cross_entropy_with_logits(
+            self.quality(torch.cat([states, query.float(), statistics(masks, boxes.detach())], 1)).float()[:, 0], iou)
         names = F.normalize(F.embedding_bag(batch["name_ids"], self.embedding.weight, batch["name_offsets"], mode="mean"), dim=1)
         all_names = torch.cat([names, F.normalize(self.background, dim=1)])
         naming = F.normalize(cells[:, 1:].float(), dim=2) @ all_names.t() * self.scales[0]
-        total = total + 0.5 * F.cross_entropy(naming.flatten(0, 1).float(), batch["owners"])
+        total = total + 0.5 * F.cross_entropy(naming.flatten(0, 1).float(), batch["owners"], weight=batch["owner_weights"])
         presence = F.normalize(self.presence(language[:, 0]).float(), dim=1) @ names.t() * self.scales[1] + self.scales[2]
         return total + 0.2 * F.binary_cross_entropy_with_logits(presence.float(), batch["presence"])
 
@@ -304,6 +329,12 @@ def giou_loss(a, b):
     union = (x1 - x0) * (y1 - y0) + (b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]) - inter
     hull = (torch.maximum(x1, b[:, 2]) - torch.minimum(x0, b[:, 0])) * (torch.maximum(y1, b[:, 3]) - torch.minimum(y0, b[:, 1]))
     return (1 - inter / union + (hull - union) / hull).mean()
+
+
+def squares(corner, side):
+    at = (torch.arange(side) + 0.5) / side
+    inside = (at > corner[..., None]) & (at < corner[..., None] + 0.3)
+    return (inside[:, 1, :, None] & inside[:, 0, None, :]).float()
 
 
 def make_batch(c, generator):
@@ -319,9 +350,10 @@ def make_batch(c, generator):
     angle = positions[:, None] * 10000.0 ** (-torch.arange(0, head, 2).float() / head)[None]
     objects = b * c.objects
     per_question = torch.arange(c.objects) % c.questions
-    row = per_question * c.tokens + c.tokens - 3 - torch.arange(c.objects) // c.questions * 2
+    begin = c.tokens - c.answer
+    row = per_question * c.tokens + begin + 4 + torch.arange(c.objects) // c.questions * 2
     object_rows = (torch.arange(b)[:, None] * text + row[None]).flatten()
-    answer = [p * text + q * c.tokens + c.tokens - 1 - a for p in range(b) for q in range(c.questions) for a in range(c.answer)]
+    answer = [p * text + q * c.tokens + begin - 1 + a for p in range(b) for q in range(c.questions) for a in range(c.answer)]
     corner = torch.rand(objects, 2, generator=generator) * 0.5
     return {
         "pixels": torch.randn(b, 3, c.side, c.side, generator=generator).contiguous(memory_format=torch.channels_last),
@@ -330,11 +362,11 @@ def make_batch(c, generator):
         "picture": torch.arange(b).repeat_interleave(c.objects), "wanted": torch.tensor(answer),
         "targets": torch.randint(0, c.vocabulary, (len(answer),), generator=generator),
         "boxes": torch.cat([corner, corner + 0.3], 1),
-        "masks": torch.rand(objects, c.side // 4, c.side // 4, generator=generator),
-        "mask_in": torch.rand(objects, 1, 64, 64, generator=generator),
+        "masks": squares(corner, c.side // 4), "mask_in": squares(corner, 64)[:, None],
         "name_ids": torch.randint(0, c.vocabulary, (2 * c.names,), generator=generator),
         "name_offsets": torch.arange(0, 2 * c.names, 2),
-        "owners": torch.randint(0, c.names, (b * (cells - 1),), generator=generator),
+        "owners": torch.randint(0, c.names + 1, (b * (cells - 1),), generator=generator),
+        "owner_weights": torch.tensor([1.0] * c.names + [0.2]),
         "presence": torch.randint(0, 2, (b, c.names), generator=generator).float(),
     }
 
@@ -349,14 +381,19 @@ def main():
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=value)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--precision", choices=["bf16", "f32"], default="bf16")
+    parser.add_argument("--steps", type=int, help="so many steps instead of a time, to see that it runs")
+    parser.add_argument("--expect", type=int, help="percept's number of parameters: refuse to run with another model")
     parser.add_argument("--compile", action="store_true", help="torch.compile the step's forward")
     c = parser.parse_args()
     torch.set_num_threads(c.threads)
     torch.manual_seed(1)
     generator = torch.Generator().manual_seed(2)
     model = Nano(c)
+    parameters = sum(p.numel() for p in model.parameters())
+    if c.expect and abs(parameters - c.expect) > c.expect / 100:
+        raise SystemExit(f"train_torch.py: {parameters} parameters, percept's model has {c.expect}: not the same model")
     forward = torch.compile(model.loss) if c.compile else model.loss
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-6, betas=(0.9, 0.98), weight_decay=0.05, fused=True)
     batch = make_batch(c, generator)
 
     def step():
@@ -368,15 +405,15 @@ def main():
         optimiser.step()
         return loss
 
-    for _ in range(3):
+    for _ in range(1 if c.steps else 3):
         step()
     start, steps = time.perf_counter(), 0
-    while time.perf_counter() - start < c.seconds:
+    while steps < c.steps if c.steps else time.perf_counter() - start < c.seconds:
         loss = step()
         steps += 1
     rate = steps * c.pictures / (time.perf_counter() - start)
     print(json.dumps({"pictures_per_s": round(rate, 2), "questions_per_s": round(rate * c.questions, 1),
-                      "parameters": sum(p.numel() for p in model.parameters()), "loss": round(loss.item(), 3),
+                      "parameters": parameters, "loss": round(loss.item(), 3),
                       "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, "torch": torch.__version__}))
 
 
