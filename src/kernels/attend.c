@@ -24,6 +24,7 @@ static void weigh(const pct_attend *job, const pct_attend_memory *memory, const 
                   const pct_key_block *block, int head, int64_t q0, int64_t q1, int64_t padded, bool first) {
     const pct_attention *at = job->attention;
     const int64_t size = pct_dtype_plain_bytes(job->tile->type), state = head % (at->heads / at->kv_heads);
+    const bool half = job->tile->type == PCT_BF16 && job->kernels->exp_half && padded % 32 == 0;
     for (int64_t i = q0; i < q1; i++) {
         pct_real *row = memory->scores + (i - q0) * job->key_padded;
         void *to = (char *)memory->weights + (i - q0) * job->key_padded * size;
@@ -39,6 +40,10 @@ static void weigh(const pct_attend *job, const pct_attend_memory *memory, const 
                 for (int64_t d = 0; !first && d < at->head_dim; d++) out[d] *= factor;
                 *sum *= factor;
                 *top = here;
+            }
+            if (half) {
+                *sum += job->kernels->exp_half(to, row, seen, padded, at->scale, *top);
+                continue;
             }
             *sum += job->kernels->exp_row(row, row, seen, at->scale, *top);
         }
@@ -58,7 +63,7 @@ static void meet(const pct_attend *job, const pct_attend_memory *memory, const p
     pct_real *out = at->out + (span->q_begin + q0) * at->ldo + column;
     if (seen > 0)
         pct_tile_block(tile, memory->scores, job->key_padded, q, ld, memory->keys[block->own], job->dim_padded, 0, rows,
-                       0, seen, false, NULL);
+                       0, seen, false, NULL, NULL);
     weigh(job, memory, span, block, head, q0, q1, padded, first);
     if (seen <= 0) {
         for (int64_t r = 0; first && r < rows; r++) memset(out + r * at->ldo, 0, (size_t)dim * sizeof *out);
@@ -79,7 +84,7 @@ static void meet(const pct_attend *job, const pct_attend_memory *memory, const p
     for (int64_t n = 0; n < dim; n += tile->nr)
         pct_tile_block(tile, out + n, at->ldo, weights, ld,
                        (char *)memory->values[block->own] + n * whole * tile->element, padded, 0, rows, 0,
-                       pct_min_i64(tile->nr, dim - n), !first, NULL);
+                       pct_min_i64(tile->nr, dim - n), !first, NULL, NULL);
 }
 
 /* Few queries: keys are read as they are, once. */

@@ -13,7 +13,7 @@ static void add_turned(const pct_attend *job, const pct_attend_memory *memory, p
         tile->pack_a((char *)memory->a + m * depth * tile->element, pct_step(left, m, size), job->key_padded, true,
                      pct_min_i64(tile->mr, columns - m), rows, depth);
     pct_tile_block(tile, c, ldc, memory->a, depth, memory->right, depth, 0, columns, 0, job->attention->head_dim, true,
-                   NULL);
+                   NULL, NULL);
 }
 
 /* Scores and dout.v of a block to weights and slopes in the tile's type. */
@@ -21,12 +21,20 @@ static void slopes_of(const pct_attend *job, const pct_attend_memory *memory, co
                       const pct_key_block *block, int head, int64_t q0, int64_t q1, int64_t padded) {
     const pct_attention *at = job->attention;
     const int64_t size = pct_dtype_plain_bytes(job->tile->type);
+    const bool half = job->tile->type == PCT_BF16 && job->kernels->slopes_half && padded % 32 == 0;
     const pct_real *deltas = memory->sums + head % (at->heads / at->kv_heads) * job->most_queries;
     for (int64_t i = q0; i < q1; i++) {
         const int64_t at_row = (i - q0) * job->key_padded, seen = pct_attend_seen(span, block, i);
         pct_real *p = memory->scores + at_row, *ds = memory->slopes + at_row;
         if (seen > 0) {
-            job->kernels->exp_row(p, p, seen, at->scale, at->lse[(span->q_begin + i) * at->heads + head]);
+            const pct_real shift = at->lse[(span->q_begin + i) * at->heads + head];
+            if (half) {
+                job->kernels->slopes_half((uint16_t *)memory->weights + at_row,
+                                          (uint16_t *)memory->slopes_half + at_row, p, ds, seen, padded, at->scale,
+                                          shift, deltas[i]);
+                continue;
+            }
+            job->kernels->exp_row(p, p, seen, at->scale, shift);
             job->kernels->softmax_back(ds, p, seen, deltas[i], at->scale);
         }
         pct_attend_row(job, (char *)memory->weights + at_row * size, p, seen, padded);
@@ -51,7 +59,7 @@ static void add_queries(const pct_attend *job, const pct_attend_memory *memory, 
     for (int64_t n = 0; n < dim; n += tile->nr)
         pct_tile_block(tile, dq + n, job->attention->ldq, left, ld,
                        (char *)memory->keys_flat + n * whole * tile->element, padded, 0, rows, 0,
-                       pct_min_i64(tile->nr, dim - n), true, NULL);
+                       pct_min_i64(tile->nr, dim - n), true, NULL, NULL);
 }
 
 static void meet(const pct_attend *job, const pct_attend_memory *memory, const pct_span *span,
@@ -65,10 +73,10 @@ static void meet(const pct_attend *job, const pct_attend_memory *memory, const p
     if (seen <= 0) return;
     const void *left = pct_attend_left(job, memory->a, &job->q, row, column, rows, &ld);
     pct_tile_block(tile, memory->scores, job->key_padded, left, ld, memory->keys[0], job->dim_padded, 0, rows, 0, seen,
-                   false, NULL);
+                   false, NULL, NULL);
     left = pct_attend_left(job, memory->a, &job->dout, row, column, rows, &ld);
     pct_tile_block(tile, memory->slopes, job->key_padded, left, ld, memory->values_turned, job->dim_padded, 0, rows, 0,
-                   seen, false, NULL);
+                   seen, false, NULL, NULL);
     slopes_of(job, memory, span, block, head, q0, q1, padded);
     if (job->dq) add_queries(job, memory, block, job->dq + row * at->ldq + column, rows, padded);
     if (job->dv) {

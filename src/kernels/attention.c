@@ -146,7 +146,7 @@ static pct_rows halve(pct_compute *compute, uint16_t *to, const pct_real *from, 
 static void prepare(pct_compute *compute, pct_attend *job) {
     const pct_attention *at = job->attention;
     const bool half = at->type == PCT_BF16;
-    int64_t q0 = INT64_MAX, q1 = 0, k0 = INT64_MAX, k1 = 0;
+    int64_t q0 = INT64_MAX, q1 = 0, k0 = INT64_MAX, k1 = 0, keys = 1;
     PCT_ASSERT(at->heads > 0 && at->kv_heads > 0 && at->heads % at->kv_heads == 0 && at->scale > 0);
     job->kernels = &compute->kernels;
     job->tile = half ? compute->tile_bf16 : compute->tile_real;
@@ -154,6 +154,7 @@ static void prepare(pct_compute *compute, pct_attend *job) {
         const pct_span *span = &at->spans[s];
         PCT_ASSERT(span->shared_count + span->own_count > 0 && (!span->causal || span->own_count >= span->q_count));
         job->most_queries = pct_max_i64(job->most_queries, span->q_count);
+        keys = pct_max_i64(keys, pct_max_i64(span->shared_count, span->own_count));
         if (pct_attend_is_few(job, span)) continue; /* those do not meet the tiles */
         q0 = pct_min_i64(q0, span->q_begin);
         q1 = pct_max_i64(q1, (int64_t)span->q_begin + span->q_count);
@@ -161,7 +162,8 @@ static void prepare(pct_compute *compute, pct_attend *job) {
         k1 = pct_max_i64(k1, last_key(span));
     }
     job->dim_padded = pct_round_up(at->head_dim, job->tile->kr);
-    job->key_padded = pct_round_up(PCT_KEY_BLOCK, job->tile->kr);
+    /* Rows of scores an odd number of cache lines apart: rows a power of two apart would share a few sets. */
+    job->key_padded = (pct_parts(pct_min_i64(keys, PCT_KEY_BLOCK), 32) | 1) * 32;
     const int64_t q_width = (int64_t)at->heads * at->head_dim, k_width = (int64_t)at->kv_heads * at->head_dim;
     const size_t q_bytes = half && q1 > q0 ? ((size_t)((q1 - q0) * q_width) * 2 + 63) & ~(size_t)63 : 0;
     const size_t k_bytes = half && k1 > k0 ? ((size_t)((k1 - k0) * k_width) * 2 + 63) & ~(size_t)63 : 0;

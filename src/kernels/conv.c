@@ -98,7 +98,7 @@ static void forward_part(void *context, int64_t begin, int64_t end, int worker) 
         pct_conv_gather(&f->shape, gathered, f->k_padded, f->x, r0, count);
         const void *a = pct_conv_rows(tile, packed, gathered, count, f->k_padded, f->shape.size);
         pct_tile_block(tile, f->y + r0 * out, out, a, f->k_padded, f->weights, f->k_padded, 0, count, 0, out, false,
-                       f->bias);
+                       f->bias, NULL);
     }
 }
 

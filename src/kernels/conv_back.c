@@ -81,11 +81,11 @@ static void inputs_part(void *context, int64_t begin, int64_t end, int worker) {
         const void *a = pct_conv_rows(tile, packed, gathered, count, p->k_padded, p->shape.size);
         if (p->apart) {
             pct_tile_block(tile, products, p->shape.depth, a, p->k_padded, p->weights, p->k_padded, 0, count, 0,
-                           p->shape.depth, false, NULL);
+                           p->shape.depth, false, NULL, NULL);
             put_patches(p, products, r0, count);
         } else {
             pct_tile_block(tile, p->dx + r0 * c->in, c->in, a, p->k_padded, p->weights, p->k_padded, 0, count, 0, c->in,
-                           true, NULL);
+                           true, NULL, NULL);
         }
     }
 }
@@ -158,7 +158,7 @@ static void weights_part(void *context, int64_t begin, int64_t end, int worker) 
             for (int64_t n = 0; n < depth; n += tile->nr)
                 tile->pack_b(b + n * k_padded * tile->element, pct_step(gathered, n, p->shape.size), depth, false,
                              pct_min_i64(tile->nr, depth - n), count, k_padded);
-            pct_tile_block(tile, sum, depth, a, k_padded, b, k_padded, 0, out, 0, depth, true, NULL);
+            pct_tile_block(tile, sum, depth, a, k_padded, b, k_padded, 0, out, 0, depth, true, NULL, NULL);
         }
     }
 }

@@ -14,8 +14,17 @@ size_t pct_tile_b_bytes(const pct_tile *tile, int64_t k, int64_t n) {
     return (size_t)(pct_round_up(k, tile->kr) * pct_round_up(n, tile->nr)) * (size_t)tile->element;
 }
 
+/* What C starts from, in the first block of k: then the product is added, while the rows are in the first cache. */
+static void lay_start(pct_real *c, const pct_real *start, int64_t ldc, int64_t rows, int64_t columns,
+                      const pct_real *bias) {
+    for (int64_t r = 0; r < rows; r++, c += ldc, start += ldc)
+        for (int64_t i = 0; i < columns; i++) c[i] = start[i] + (bias ? bias[i] : 0);
+}
+
 void pct_tile_block(const pct_tile *tile, pct_real *c, int64_t ldc, const void *a, int64_t lda, const void *b,
-                    int64_t k_padded, int64_t m0, int64_t m1, int64_t n0, int64_t n1, bool add, const pct_real *bias) {
+                    int64_t k_padded, int64_t m0, int64_t m1, int64_t n0, int64_t n1, bool add, const pct_real *bias,
+                    const pct_real *start) {
+    if (start) add = true;
     const int64_t depth_bytes = pct_min_i64(k_padded, tile->kc) * tile->element;
     const int64_t mc = pct_max_i64(A_BLOCK_BYTES / depth_bytes / tile->mr, 1) * tile->mr;
     const int64_t nc = pct_max_i64(B_BLOCK_BYTES / depth_bytes / tile->nr, 1) * tile->nr;
@@ -25,12 +34,16 @@ void pct_tile_block(const pct_tile *tile, pct_real *c, int64_t ldc, const void *
             for (int64_t k0 = 0; k0 < k_padded; k0 += tile->kc) {
                 const int64_t m_last = pct_min_i64(mb + mc, m1), n_last = pct_min_i64(nb + nc, n1);
                 const int64_t depth = pct_min_i64(tile->kc, k_padded - k0);
-                for (int64_t m = mb; m < m_last; m += tile->mr)
+                for (int64_t m = mb; m < m_last; m += tile->mr) {
+                    if (start && k0 == 0)
+                        lay_start(c + m * ldc + nb, start + m * ldc + nb, ldc, pct_min_i64(tile->mr, m_last - m),
+                                  n_last - nb, bias ? bias + nb : NULL);
                     for (int64_t n = nb; n < n_last; n += tile->nr)
                         tile->multiply(c + m * ldc + n, ldc, pct_min_i64(tile->mr, m_last - m),
                                        pct_min_i64(tile->nr, n_last - n), pct_step(a, m * lda + k0, tile->element), lda,
                                        pct_step(b, n * k_padded + k0 * tile->nr, tile->element), depth, add || k0 > 0,
-                                       bias && k0 == 0 ? bias + n : NULL);
+                                       bias && k0 == 0 && !start ? bias + n : NULL);
+                }
             }
     if (tile->end) tile->end();
 }
@@ -38,7 +51,7 @@ void pct_tile_block(const pct_tile *tile, pct_real *c, int64_t ldc, const void *
 struct product {
     const pct_tile *tile;
     pct_real *c;
-    const pct_real *bias;
+    const pct_real *bias, *start;
     const void *a, *b;
     int64_t ldc, lda, k_padded, m, n;
     bool add, by_columns;
@@ -55,7 +68,7 @@ static void product_part(void *context, int64_t begin, int64_t end, int worker) 
         m0 = begin * unit;
         m1 = pct_min_i64(end * unit, p->m);
     }
-    pct_tile_block(p->tile, p->c, p->ldc, p->a, p->lda, p->b, p->k_padded, m0, m1, n0, n1, p->add, p->bias);
+    pct_tile_block(p->tile, p->c, p->ldc, p->a, p->lda, p->b, p->k_padded, m0, m1, n0, n1, p->add, p->bias, p->start);
 }
 
 /* Share of the pool's time that is spent working when `items` equal items are split. */
@@ -64,10 +77,12 @@ static double balance(int64_t items, int threads) {
 }
 
 void pct_tile_product(pct_pool *pool, const pct_tile *tile, pct_real *c, int64_t ldc, const void *a, int64_t lda,
-                      const void *b, int64_t k_padded, int64_t m, int64_t n, bool add, const pct_real *bias) {
+                      const void *b, int64_t k_padded, int64_t m, int64_t n, bool add, const pct_real *bias,
+                      const pct_real *start) {
     struct product p = {.tile = tile,
                         .c = c,
                         .bias = bias,
+                        .start = start,
                         .a = a,
                         .b = b,
                         .ldc = ldc,
@@ -125,7 +140,10 @@ void pct_tile_pack_b(pct_pool *pool, const pct_tile *tile, void *to, const void 
 static void without_depth(const pct_gemm *g) {
     for (int64_t r = 0; r < g->m; r++)
         for (int64_t j = 0; j < g->n; j++)
-            g->c[r * g->ldc + j] = (g->accumulate ? g->c[r * g->ldc + j] : 0) + (g->bias ? g->bias[j] : 0);
+            g->c[r * g->ldc + j] = (g->accumulate ? g->c[r * g->ldc + j]
+                                    : g->start    ? g->start[r * g->ldc + j]
+                                                  : 0) +
+                                   (g->bias ? g->bias[j] : 0);
 }
 
 static void run_tiles(pct_compute *compute, const pct_tile *tile, const pct_gemm *g) {
@@ -139,18 +157,20 @@ static void run_tiles(pct_compute *compute, const pct_tile *tile, const pct_gemm
     p.a = (char *)p.b + b_bytes;
     pct_parallel_for(compute->pool, p.b_panels + a_panels, 1, packing_part, &p);
     pct_tile_product(compute->pool, tile, g->c, g->ldc, pack_a ? p.a : g->a, pack_a ? p.k_padded : g->lda, p.b,
-                     p.k_padded, g->m, g->n, g->accumulate, g->bias);
+                     p.k_padded, g->m, g->n, g->accumulate, g->bias, g->start);
 }
 
 void pct_gemm_run(pct_compute *compute, const pct_gemm *gemm) {
     PCT_ASSERT(gemm->type == PCT_REAL || gemm->type == PCT_BF16);
+    PCT_ASSERT(!gemm->start || !gemm->accumulate);
     if (gemm->m <= 0 || gemm->n <= 0) return;
     if (gemm->k <= 0) {
         without_depth(gemm);
         return;
     }
 #ifdef PCT_HAVE_DNN
-    if (gemm->type == PCT_BF16 && (compute->library & PCT_LIBRARY_GEMM) && pct_dnn_gemm(compute, gemm)) return;
+    if (gemm->type == PCT_BF16 && (compute->library & PCT_LIBRARY_GEMM) && !gemm->start && pct_dnn_gemm(compute, gemm))
+        return;
 #endif
     run_tiles(compute, gemm->type == PCT_BF16 ? compute->tile_bf16 : compute->tile_real, gemm);
 }

@@ -108,6 +108,12 @@ typedef struct pct_kernels {
     pct_real (*exp_row)(pct_real *p, const pct_real *x, int64_t count, pct_real scale, pct_real shift);
     /* ds = p*(ds - delta)*scale */
     void (*softmax_back)(pct_real *ds, const pct_real *p, int64_t count, pct_real delta, pct_real scale);
+    /* Of BF16 attention, all in one pass; NULL where the pieces above are as good. p = BF16(exp(scale*x - shift)),
+     * zeros from count to padded (a multiple of 32); returns the sum before rounding. */
+    pct_real (*exp_half)(uint16_t *p, const pct_real *x, int64_t count, int64_t padded, pct_real scale, pct_real shift);
+    /* The same p, and ds = BF16(p*(dp - delta)*scale) */
+    void (*slopes_half)(uint16_t *p, uint16_t *ds, const pct_real *x, const pct_real *dp, int64_t count, int64_t padded,
+                        pct_real scale, pct_real shift, pct_real delta);
     /* out[j] = q . row j of k; then out[d] += sum_j p[j]*v[j][d] */
     void (*scores)(pct_real *out, const pct_real *q, const pct_real *k, int64_t ldk, int64_t count, int64_t dim);
     void (*mix)(pct_real *out, const pct_real *p, const pct_real *v, int64_t ldv, int64_t count, int64_t dim);
@@ -177,9 +183,9 @@ bool pct_compute_use_library(pct_compute *compute);
  * packed. Returns whether INT8 is faster than what prefers_bf16 says; without that nothing changes. */
 bool pct_compute_use_int8(pct_compute *compute);
 
-/* C[m,n] = (accumulate ? C : 0) + op(A)[m,k] * op(B)[k,n] + bias[n]. a_transposed: A is stored (k,m); b_transposed: B
- * is stored (n,k), as the weight of a Linear (out,in). A and B are both PCT_REAL or both PCT_BF16; C is pct_real,
- * accumulated in F32. Strides are in elements. */
+/* C[m,n] = (accumulate ? C : start or 0) + op(A)[m,k] * op(B)[k,n] + bias[n]. a_transposed: A is stored (k,m);
+ * b_transposed: B is stored (n,k), as the weight of a Linear (out,in). A and B are both PCT_REAL or both PCT_BF16; C is
+ * pct_real, accumulated in F32. Strides are in elements. */
 typedef struct pct_gemm {
     int64_t m, n, k;
     const void *a, *b;
@@ -187,9 +193,23 @@ typedef struct pct_gemm {
     bool a_transposed, b_transposed, accumulate;
     int64_t lda, ldb, ldc;
     pct_real *c;
-    const pct_real *bias; /* n, or NULL */
+    const pct_real *bias;  /* n, or NULL */
+    const pct_real *start; /* as C, or NULL; not with accumulate */
 } pct_gemm;
 void pct_gemm_run(pct_compute *compute, const pct_gemm *gemm);
+
+/* The gradients of y[rows,out] = x[rows,in] W[out,in]^T + b from dy: dx = dy W, dw = dy^T x, db = column sums of dy.
+ * Each may be NULL; all are added to, but dx and dw where they are fresh. x (for dw) and w (for dx) are of `type`. */
+typedef struct pct_linear_back {
+    int64_t rows, in, out;
+    pct_dtype type;
+    const pct_real *dy;
+    const void *x, *w;
+    pct_real *dx, *dw, *db;
+    bool dx_fresh, dw_fresh;
+} pct_linear_back;
+/* half: memory for rows*out elements in BF16, which may be used; NULL in PCT_REAL. */
+void pct_linear_back_run(pct_compute *compute, const pct_linear_back *back, uint16_t *half);
 
 /* Weights (out,in) packed once for many products, in PCT_BF16, PCT_REAL or PCT_I8; any other compute_type is refused.
  * In PCT_I8 the weights are rounded anew, one scale for each output channel, and x is rounded row by row. */

@@ -115,12 +115,14 @@ size_t pct_tile_b_bytes(const pct_tile *tile, int64_t k, int64_t n);
 void pct_tile_pack_b(pct_pool *pool, const pct_tile *tile, void *to, const void *b, int64_t ldb, bool transposed,
                      int64_t k, int64_t n);
 /* Rows [m0,m1) x columns [n0,n1) of C on this thread, A in rows (direct or packed), B packed whole; n0 is a multiple of
- * the tile's nr, m0 of its mr. */
+ * the tile's nr, m0 of its mr. start: what C begins with, laid out as C, or NULL. */
 void pct_tile_block(const pct_tile *tile, pct_real *c, int64_t ldc, const void *a, int64_t lda, const void *b,
-                    int64_t k_padded, int64_t m0, int64_t m1, int64_t n0, int64_t n1, bool add, const pct_real *bias);
+                    int64_t k_padded, int64_t m0, int64_t m1, int64_t n0, int64_t n1, bool add, const pct_real *bias,
+                    const pct_real *start);
 /* All of C, split over the pool. */
 void pct_tile_product(pct_pool *pool, const pct_tile *tile, pct_real *c, int64_t ldc, const void *a, int64_t lda,
-                      const void *b, int64_t k_padded, int64_t m, int64_t n, bool add, const pct_real *bias);
+                      const void *b, int64_t k_padded, int64_t m, int64_t n, bool add, const pct_real *bias,
+                      const pct_real *start);
 
 /* At least `size` bytes, 64-byte aligned, contents undefined, valid until the next call. Grows in warm-up only. Out of
  * memory ends the process: callers' sizes are those of their own tensors, which have been allocated before. */

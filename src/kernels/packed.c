@@ -151,8 +151,8 @@ void pct_packed_run(pct_compute *compute, const pct_packed *packed, pct_real *y,
         pct_parallel_for(compute->pool, blocks, 1, rows_part, &job);
         a = job.to;
     }
-    pct_tile_product(compute->pool, tile, y, ldy, a, lda, packed->panels, packed->in_padded, rows, packed->out, false,
-                     bias);
+    pct_tile_product(compute->pool, tile, y, ldy, a, lda, packed->panels, packed->in_padded, rows, packed->out,
+                     false, bias, NULL);
 }
 
 struct one_row {

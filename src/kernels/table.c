@@ -27,6 +27,9 @@ void pct_kernels_init(pct_kernels *kernels, uint32_t cpu_flags) {
         pct_x86_matvec_avx512(kernels);
     }
 #endif
+#ifdef PCT_HAVE_BF16
+    if (cpu_flags & PCT_CPU_AVX512_BF16) pct_x86_half_bf16(kernels);
+#endif
 #ifdef PCT_HAVE_VNNI
     if (cpu_flags & PCT_CPU_AVX512_VNNI) {
         pct_x86_matvec_vnni(kernels);

@@ -36,7 +36,10 @@ pct_tensor *pct_op_scale(pct_tape *tape, pct_tensor *x, pct_real factor);
 pct_tensor *pct_op_scale_by(pct_tape *tape, pct_tensor *x, pct_tensor *scalar); /* scalar (1), learned */
 pct_tensor *pct_op_activate(pct_tape *tape, pct_tensor *x, enum pct_activation f);
 pct_tensor *pct_op_swiglu(pct_tape *tape, pct_tensor *gate, pct_tensor *up); /* silu(gate)*up */
-pct_tensor *pct_op_dropout(pct_tape *tape, pct_tensor *x, pct_real rate);    /* identity unless recording */
+/* The same for outputs that only products read: BF16 alone (data NULL) where pct_tape_halves(), else as above. */
+pct_tensor *pct_op_activate_half(pct_tape *tape, pct_tensor *x, enum pct_activation f);
+pct_tensor *pct_op_swiglu_half(pct_tape *tape, pct_tensor *gate, pct_tensor *up);
+pct_tensor *pct_op_dropout(pct_tape *tape, pct_tensor *x, pct_real rate); /* identity unless recording */
 /* sum_i softmax(coef)[i]*x_i over `count` tensors of one shape; coef (count): the learned merge of hidden layers
  * (PerceptionGPT, arXiv 2311.06612) */
 pct_tensor *pct_op_mix(pct_tape *tape, pct_tensor *const *x, int count, pct_tensor *coef);
@@ -44,6 +47,8 @@ pct_tensor *pct_op_mix(pct_tape *tape, pct_tensor *const *x, int count, pct_tens
 /* ---- products -------------------------------------------------------------------------------------------------- */
 /* x (rows,in) W^T + bias; W (out,in), bias (out) or NULL -> (rows,out). W may be a parameter of any stored type. */
 pct_tensor *pct_op_linear(pct_tape *tape, pct_tensor *x, pct_tensor *weight, pct_tensor *bias);
+/* start + x W^T + bias; start (rows,out) */
+pct_tensor *pct_op_linear_onto(pct_tape *tape, pct_tensor *start, pct_tensor *x, pct_tensor *weight, pct_tensor *bias);
 /* Batched: a (B,M,K), b (B,N,K) -> (B,M,N) = a b^T. rank 2 = one batch */
 pct_tensor *pct_op_matmul_nt(pct_tape *tape, pct_tensor *a, pct_tensor *b);
 /* x (B,H,W,Cin), weight (Cout,k,k,Cin) or (C,k,k,1) depthwise, bias (Cout) or NULL -> (B,H',W',Cout) */
@@ -60,6 +65,10 @@ pct_tensor *pct_op_rotate(pct_tape *tape, pct_tensor *x, int heads, int rotary_d
 /* Over the last dimension; on NHWC maps this is LN2d. beta may be NULL. */
 pct_tensor *pct_op_layer_norm(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_tensor *beta, pct_real epsilon);
 pct_tensor *pct_op_rms_norm(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_real epsilon);
+/* As layer_norm, or rms_norm where `rms`; for outputs that only products read: BF16 alone (data NULL) where
+ * pct_tape_halves(). */
+pct_tensor *pct_op_norm_half(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_tensor *beta, pct_real epsilon,
+                             bool rms);
 /* Rows scaled to length 1: x / max(|x|, epsilon) */
 pct_tensor *pct_op_unit_rows(pct_tape *tape, pct_tensor *x, pct_real epsilon);
 

@@ -105,6 +105,20 @@ pct_tensor *pct_tape_tensor(pct_tape *tape, pct_dtype type, int rank, const int6
     return tensor;
 }
 
+pct_tensor *pct_tape_half(pct_tape *tape, int rank, const int64_t *dim) {
+    pct_tensor *tensor = header(tape, PCT_REAL, rank, dim);
+    size_t bytes;
+    PCT_ASSERT(pct_tape_halves(tape));
+    if (pct_tape_failed(tape)) return tensor;
+    if (!bytes_of(PCT_BF16, rank, dim, &bytes)) {
+        tape->status = PERCEPT_ERROR_RESOURCE;
+        return tensor;
+    }
+    tensor->twin = pct_tape_take(tape, bytes);
+    tensor->owned = true;
+    return tensor;
+}
+
 pct_tensor *pct_tape_zeros(pct_tape *tape, int rank, const int64_t *dim) {
     pct_tensor *tensor = pct_tape_tensor(tape, PCT_REAL, rank, dim);
     if (tensor->data) memset(tensor->data, 0, (size_t)pct_tensor_count(tensor) * sizeof(pct_real));

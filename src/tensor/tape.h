@@ -55,6 +55,10 @@ static inline bool pct_tape_failed(const pct_tape *tape) { return tape->status !
 
 /* A tensor in the arena, contents undefined (zeroed by _zeros). Never NULL. */
 pct_tensor *pct_tape_tensor(pct_tape *tape, pct_dtype type, int rank, const int64_t *dim);
+/* A tensor of BF16 values alone, for outputs that nothing but products will read: type PCT_REAL, data NULL, the twin
+ * undefined. Only where pct_tape_halves(). */
+pct_tensor *pct_tape_half(pct_tape *tape, int rank, const int64_t *dim);
+static inline bool pct_tape_halves(const pct_tape *tape) { return tape->record && tape->product == PCT_BF16; }
 pct_tensor *pct_tape_zeros(pct_tape *tape, int rank, const int64_t *dim);
 /* Over the caller's memory, borrowed until the tape is cleared. */
 pct_tensor *pct_tape_input(pct_tape *tape, pct_dtype type, int rank, const int64_t *dim, const void *data);

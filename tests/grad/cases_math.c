@@ -20,6 +20,18 @@ static pct_tensor *mix(pct_tape *t, pct_tensor *const *x, const int *n) { return
 static pct_tensor *linear(pct_tape *t, pct_tensor *const *x, const int *n) {
     return pct_op_linear(t, x[0], x[1], n[0] ? x[2] : NULL);
 }
+static pct_tensor *linear_onto(pct_tape *t, pct_tensor *const *x, const int *n) {
+    return pct_op_linear_onto(t, x[0], x[1], x[2], n[0] ? x[3] : NULL);
+}
+static pct_tensor *activate_half(pct_tape *t, pct_tensor *const *x, const int *n) {
+    return pct_op_activate_half(t, x[0], PCT_GELU);
+}
+static pct_tensor *swiglu_half(pct_tape *t, pct_tensor *const *x, const int *n) {
+    return pct_op_swiglu_half(t, x[0], x[1]);
+}
+static pct_tensor *norm_half(pct_tape *t, pct_tensor *const *x, const int *n) {
+    return pct_op_norm_half(t, x[0], x[1], n[0] ? NULL : x[2], (pct_real)1e-5, n[0]);
+}
 static pct_tensor *matmul_nt(pct_tape *t, pct_tensor *const *x, const int *n) {
     return pct_op_matmul_nt(t, x[0], x[1]);
 }
@@ -73,6 +85,12 @@ const grad_case math_cases[] = {
     {"mix", "one", mix, 2, {{1, {1}}, {2, {3, 5}}}, {1}},
     {"linear", "bias", linear, 3, {{2, {5, 7}}, {2, {3, 7}}, {1, {3}}}, {1}},
     {"linear", "rank 3, no bias", linear, 2, {{3, {2, 3, 5}}, {2, {9, 5}}}, {0}},
+    {"linear_onto", "bias", linear_onto, 4, {{2, {5, 3}}, {2, {5, 7}}, {2, {3, 7}}, {1, {3}}}, {1}},
+    {"linear_onto", "no bias", linear_onto, 3, {{2, {5, 3}}, {2, {5, 7}}, {2, {3, 7}}}, {0}},
+    {"activate_half", "gelu", activate_half, 1, {{2, {3, 7}}}, {0}, -3, 3},
+    {"swiglu_half", "odd", swiglu_half, 2, {{2, {3, 7}}, {2, {3, 7}}}, {0}, -2, 2},
+    {"norm_half", "layer", norm_half, 3, {{2, {5, 7}}, {1, {7}}, {1, {7}}}, {0}},
+    {"norm_half", "rms", norm_half, 2, {{2, {5, 7}}, {1, {7}}}, {1}},
     {"linear", "one row", linear, 3, {{2, {1, 33}}, {2, {17, 33}}, {1, {17}}}, {1}},
     {"matmul_nt", "one batch", matmul_nt, 2, {{2, {5, 7}}, {2, {3, 7}}}},
     {"matmul_nt", "three batches", matmul_nt, 2, {{3, {3, 4, 5}}, {3, {3, 2, 5}}}},

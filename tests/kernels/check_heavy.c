@@ -41,7 +41,12 @@ static void check_gemm(check *c, pct_dtype type) {
     if (bias) check_fill(c, bias, n, 1);
     round_all(a, a_count, type);
     round_all(b, b_count, type);
-    float *before = check_copy(c, out, c_count);
+    float *before = check_copy(c, out, c_count), *start = NULL;
+    if (!g.accumulate && check_below(c, 2)) {
+        start = check_floats(c, c_count);
+        check_fill(c, start, c_count, 1);
+        g.start = start;
+    }
     g.a = type == PCT_BF16 ? (void *)check_bf16(c, a, a_count) : a;
     g.b = type == PCT_BF16 ? (void *)check_bf16(c, b, b_count) : b;
     g.c = out;
@@ -50,6 +55,7 @@ static void check_gemm(check *c, pct_dtype type) {
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
             double sum = (g.accumulate ? (double)before[i * g.ldc + j] : 0) + (bias ? (double)bias[j] : 0);
+            sum += start ? (double)start[i * g.ldc + j] : 0;
             for (int64_t p = 0; p < k; p++)
                 sum += (double)a[g.a_transposed ? p * g.lda + i : i * g.lda + p] *
                        (double)b[g.b_transposed ? j * g.ldb + p : p * g.ldb + j];
@@ -57,6 +63,45 @@ static void check_gemm(check *c, pct_dtype type) {
         }
     for (int64_t i = 0; i + 1 < m; i++) /* between the rows of C nothing is written */
         check_same(c, "gap", out + i * g.ldc + n, before + i * g.ldc + n, (size_t)(g.ldc - n) * 4);
+    check_end(c);
+}
+
+/* What linear_back makes: dx = dy w, dw = dy^T x, db = sums of dy's columns, added to what was there or not. */
+static void check_linear_back(check *c, pct_dtype type) {
+    const int32_t unit = check_below(c, 2) ? 32 : 1; /* whole tiles, and what is left over */
+    const int64_t rows = check_size(c, 150), in = unit * check_size(c, 128 / unit),
+                  out = unit * check_size(c, 128 / unit);
+    float *x = check_floats(c, rows * in), *w = check_floats(c, out * in), *dy = check_floats(c, rows * out);
+    float *dx = check_floats(c, rows * in), *dw = check_floats(c, out * in), *db = check_floats(c, out);
+    check_fill(c, x, rows * in, 1), check_fill(c, w, out * in, 1), check_fill(c, dy, rows * out, 1);
+    check_fill(c, dx, rows * in, 1), check_fill(c, dw, out * in, 1), check_fill(c, db, out, 1);
+    round_all(x, rows * in, type), round_all(w, out * in, type), round_all(dy, rows * out, type);
+    pct_linear_back g = {.rows = rows, .in = in, .out = out, .type = type, .dy = dy};
+    g.dx_fresh = check_below(c, 2), g.dw_fresh = check_below(c, 2);
+    float *dx0 = check_copy(c, dx, rows * in), *dw0 = check_copy(c, dw, out * in), *db0 = check_copy(c, db, out);
+    uint16_t *half = check_memory(c, (size_t)(rows * out) * 2);
+    g.x = type == PCT_BF16 ? (void *)check_bf16(c, x, rows * in) : x;
+    g.w = type == PCT_BF16 ? (void *)check_bf16(c, w, out * in) : w;
+    if (check_below(c, 4)) g.dx = dx;
+    if (check_below(c, 4)) g.dw = dw;
+    if (check_below(c, 2)) g.db = db;
+    pct_linear_back_run(c->compute, &g, half);
+    for (int64_t r = 0; g.dx && r < rows; r++)
+        for (int64_t i = 0; i < in; i++) {
+            double sum = g.dx_fresh ? 0 : (double)dx0[r * in + i];
+            for (int64_t o = 0; o < out; o++) sum += (double)dy[r * out + o] * (double)w[o * in + i];
+            check_near_double(c, "dx", &dx[r * in + i], &sum, 1, 2e-6 * (double)out + 1e-6, 1e-6);
+        }
+    for (int64_t o = 0; o < out; o++) {
+        double sums = (double)db0[o];
+        for (int64_t r = 0; r < rows; r++) sums += (double)dy[r * out + o];
+        if (g.db) check_near_double(c, "db", &db[o], &sums, 1, 2e-6 * (double)rows + 1e-6, 1e-6);
+        for (int64_t i = 0; g.dw && i < in; i++) {
+            double sum = g.dw_fresh ? 0 : (double)dw0[o * in + i];
+            for (int64_t r = 0; r < rows; r++) sum += (double)dy[r * out + o] * (double)x[r * in + i];
+            check_near_double(c, "dw", &dw[o * in + i], &sum, 1, 2e-6 * (double)rows + 1e-6, 1e-6);
+        }
+    }
     check_end(c);
 }
 
@@ -97,6 +142,9 @@ void check_products(check *c) {
     for (int round = 0; round < 60; round++) {
         if (check_begin(c, "gemm f32")) check_gemm(c, PCT_REAL);
         if (check_begin(c, "gemm bf16")) check_gemm(c, PCT_BF16);
+        if (round % 2) continue;
+        if (check_begin(c, "linear back f32")) check_linear_back(c, PCT_REAL);
+        if (check_begin(c, "linear back bf16")) check_linear_back(c, PCT_BF16);
     }
     for (int round = 0; round < 12; round++) {
         static const pct_dtype stored[] = {PCT_REAL, PCT_BF16, PCT_Q8_0, PCT_F16};

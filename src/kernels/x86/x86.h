@@ -14,6 +14,7 @@ PCT_X86_VARIANT(avx2)
 PCT_X86_VARIANT(avx512)
 #undef PCT_X86_VARIANT
 
+void pct_x86_half_bf16(pct_kernels *kernels);
 void pct_x86_matvec_vnni(pct_kernels *kernels);
 void pct_x86_int8_avx2(pct_kernels *kernels);
 void pct_x86_int8_vnni(pct_kernels *kernels);

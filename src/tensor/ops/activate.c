@@ -8,6 +8,7 @@ typedef struct job {
     const pct_kernels *kernels;
     enum pct_activation f;
     pct_real *y, *z;
+    uint16_t *half; /* instead of y, forward */
     const pct_real *a, *b, *dy;
     bool fresh_y, fresh_z;
 } job;
@@ -15,7 +16,16 @@ typedef struct job {
 static void activate_part(void *context, int64_t begin, int64_t end, int worker) {
     const job *j = context;
     (void)worker;
-    j->kernels->activate[j->f](j->y + begin, j->a + begin, end - begin);
+    if (!j->half) {
+        j->kernels->activate[j->f](j->y + begin, j->a + begin, end - begin);
+        return;
+    }
+    pct_real block[PCT_OP_HALF];
+    for (int64_t at = begin; at < end; at += PCT_OP_HALF) {
+        int64_t count = pct_min_i64(PCT_OP_HALF, end - at);
+        j->kernels->activate[j->f](block, j->a + at, count);
+        j->kernels->to_bf16(j->half + at, block, count);
+    }
 }
 
 /* The kernels add; a fresh gradient is zeroed a block at a time, just before, while it is in the cache. */
@@ -37,11 +47,11 @@ static void activate_back(pct_tape *tape, pct_node *node) {
     if (j.y) pct_parallel_for(tape->compute->pool, pct_tensor_count(x), PCT_GRAIN / 4, activate_back_part, &j);
 }
 
-pct_tensor *pct_op_activate(pct_tape *tape, pct_tensor *x, enum pct_activation f) {
+static pct_tensor *activate(pct_tape *tape, pct_tensor *x, enum pct_activation f, bool half) {
     PCT_ASSERT(f >= 0 && f < PCT_ACTIVATION_COUNT);
-    pct_tensor *y = pct_op_like(tape, x);
+    pct_tensor *y = half ? pct_tape_half(tape, x->rank, x->dim) : pct_op_like(tape, x);
     if (pct_tape_failed(tape)) return y;
-    job j = {.kernels = &tape->compute->kernels, .f = f, .y = y->data, .a = x->data};
+    job j = {.kernels = &tape->compute->kernels, .f = f, .y = y->data, .half = half ? y->twin : NULL, .a = x->data};
     pct_parallel_for(tape->compute->pool, pct_tensor_count(x), PCT_GRAIN / 4, activate_part, &j);
     pct_node *node = pct_tape_record(tape, "activate", activate_back, y, &x, 1, sizeof f);
     if (node) *(enum pct_activation *)node->saved = f;
@@ -49,10 +59,27 @@ pct_tensor *pct_op_activate(pct_tape *tape, pct_tensor *x, enum pct_activation f
     return y;
 }
 
+pct_tensor *pct_op_activate(pct_tape *tape, pct_tensor *x, enum pct_activation f) {
+    return activate(tape, x, f, false);
+}
+
+pct_tensor *pct_op_activate_half(pct_tape *tape, pct_tensor *x, enum pct_activation f) {
+    return activate(tape, x, f, pct_tape_halves(tape));
+}
+
 static void swiglu_part(void *context, int64_t begin, int64_t end, int worker) {
     const job *j = context;
     (void)worker;
-    j->kernels->swiglu(j->y + begin, j->a + begin, j->b + begin, end - begin);
+    if (!j->half) {
+        j->kernels->swiglu(j->y + begin, j->a + begin, j->b + begin, end - begin);
+        return;
+    }
+    pct_real block[PCT_OP_HALF];
+    for (int64_t at = begin; at < end; at += PCT_OP_HALF) {
+        int64_t count = pct_min_i64(PCT_OP_HALF, end - at);
+        j->kernels->swiglu(block, j->a + at, j->b + at, count);
+        j->kernels->to_bf16(j->half + at, block, count);
+    }
 }
 
 static void swiglu_back_part(void *context, int64_t begin, int64_t end, int worker) {
@@ -80,14 +107,21 @@ static void swiglu_back(pct_tape *tape, pct_node *node) {
     if (!up->needs_grad) pct_tape_give(tape, j.z, bytes);
 }
 
-pct_tensor *pct_op_swiglu(pct_tape *tape, pct_tensor *gate, pct_tensor *up) {
+static pct_tensor *swiglu(pct_tape *tape, pct_tensor *gate, pct_tensor *up, bool half) {
     PCT_SHAPE(tape, pct_op_same_shape(gate, up));
-    pct_tensor *y = pct_op_like(tape, gate);
+    pct_tensor *y = half ? pct_tape_half(tape, gate->rank, gate->dim) : pct_op_like(tape, gate);
     if (pct_tape_failed(tape)) return y;
     job j = {.kernels = &tape->compute->kernels, .y = y->data, .a = gate->data, .b = up->data};
+    j.half = half ? y->twin : NULL;
     pct_parallel_for(tape->compute->pool, pct_tensor_count(y), PCT_GRAIN / 4, swiglu_part, &j);
     pct_node *node = pct_tape_record(tape, "swiglu", swiglu_back, y, (pct_tensor *[]){gate, up}, 2, 0);
     pct_op_keep(node, gate);
     pct_op_keep(node, up);
     return y;
+}
+
+pct_tensor *pct_op_swiglu(pct_tape *tape, pct_tensor *gate, pct_tensor *up) { return swiglu(tape, gate, up, false); }
+
+pct_tensor *pct_op_swiglu_half(pct_tape *tape, pct_tensor *gate, pct_tensor *up) {
+    return swiglu(tape, gate, up, pct_tape_halves(tape));
 }

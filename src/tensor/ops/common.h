@@ -13,8 +13,9 @@
         if (!pct_tape_failed(tape)) PCT_ASSERT(condition);                                                             \
     } while (0)
 
-#define PCT_GRAIN 16384 /* elements that are worth a thread */
-#define PCT_BLOCK 4096  /* elements a partial sum, whatever the thread count; also fits the first cache */
+#define PCT_GRAIN   16384 /* elements that are worth a thread */
+#define PCT_OP_HALF 1024  /* elements that go through the stack on their way to BF16 */
+#define PCT_BLOCK   4096  /* elements a partial sum, whatever the thread count; also fits the first cache */
 
 /* Rows of `width` elements that are worth a thread. */
 static inline int64_t pct_op_grain(int64_t width) { return pct_max_i64(1, PCT_GRAIN / pct_max_i64(width, 1)); }

@@ -7,6 +7,7 @@
  *  - BF16 products: BF16 twins. x's is shared by every product that reads x (q, k, v; gate, up) and by dW on the way
  *    back; a parameter's is made anew once a step. dy is converted once for both of its products;
  *  - PCT_REAL products: the data itself, or a stored parameter's plain form.
+ * linear_onto begins the sums with another tensor (a residual), whose gradient is dy.
  * Sums are accumulated in F32 whatever the inputs are. */
 #include "tensor/ops/common.h"
 
@@ -21,68 +22,26 @@ static const void *input_form(pct_tape *tape, pct_tensor *x) {
     return x->data;
 }
 
-typedef struct twin_job {
-    const pct_kernels *kernels;
-    uint16_t *y;
-    const pct_real *x;
-} twin_job;
-
-static void convert_part(void *context, int64_t begin, int64_t end, int worker) {
-    const twin_job *j = context;
-    (void)worker;
-    j->kernels->to_bf16(j->y + begin, j->x + begin, end - begin);
-}
-
-/* dX (rows,in) = dY (rows,out) W (out,in) */
-static void flow_to_input(pct_tape *tape, pct_node *node, const void *dy) {
-    pct_tensor *x = node->input[0], *weight = node->input[1];
-    bool fresh;
-    pct_gemm g = {.m = pct_tensor_rows(x), .n = weight->dim[1], .k = weight->dim[0], .type = tape->product};
-    g.a = dy;
-    g.b = weight_form(tape, weight);
-    g.c = pct_tape_grad_fresh(tape, x, &fresh);
-    if (!g.b || !g.c) return;
-    g.lda = g.k;
-    g.ldb = g.ldc = g.n;
-    g.accumulate = !fresh;
-    pct_gemm_run(tape->compute, &g);
-}
-
-/* dW (out,in) = dY^T (out,rows) X (rows,in) */
-static void flow_to_weight(pct_tape *tape, pct_node *node, const void *dy) {
-    pct_tensor *x = node->input[0], *weight = node->input[1];
-    bool fresh;
-    pct_gemm g = {.m = weight->dim[0], .n = weight->dim[1], .k = pct_tensor_rows(x), .type = tape->product};
-    g.a = dy;
-    g.a_transposed = true;
-    g.b = input_form(tape, x);
-    g.c = pct_tape_grad_fresh(tape, weight, &fresh);
-    if (!g.b || !g.c) return;
-    g.lda = g.m;
-    g.ldb = g.ldc = g.n;
-    g.accumulate = !fresh;
-    pct_gemm_run(tape->compute, &g);
-}
-
 static void linear_back(pct_tape *tape, pct_node *node) {
-    pct_tensor *x = node->input[0], *weight = node->input[1];
-    pct_tensor *bias = node->inputs == 3 ? node->input[2] : NULL;
-    int64_t rows = pct_tensor_rows(x), out = weight->dim[0];
-    const pct_real *dy = node->output->grad;
-    if (bias) pct_op_flow_columns(tape, bias, dy, rows, out);
-    if (!x->needs_grad && !weight->needs_grad) return;
-    const void *form = dy;
-    size_t bytes = (size_t)(rows * out) * sizeof(uint16_t);
-    twin_job job = {&tape->compute->kernels, NULL, dy};
-    if (tape->product == PCT_BF16) {
-        job.y = pct_tape_take(tape, bytes);
-        if (!job.y) return;
-        pct_parallel_for(tape->compute->pool, rows * out, PCT_GRAIN, convert_part, &job);
-        form = job.y;
+    pct_tensor *x = node->input[0], *weight = node->input[1], *bias = node->input[2], *start = node->input[3];
+    pct_linear_back g = {
+        .rows = pct_tensor_rows(x), .in = weight->dim[1], .out = weight->dim[0], .type = tape->product};
+    g.dy = node->output->grad;
+    if (weight->needs_grad) {
+        g.x = input_form(tape, x);
+        g.dw = pct_tape_grad_fresh(tape, weight, &g.dw_fresh);
     }
-    if (weight->needs_grad) flow_to_weight(tape, node, form);
-    if (x->needs_grad) flow_to_input(tape, node, form);
-    if (job.y) pct_tape_give(tape, job.y, bytes);
+    if (x->needs_grad) {
+        g.w = weight_form(tape, weight);
+        g.dx = pct_tape_grad_fresh(tape, x, &g.dx_fresh);
+    }
+    if (bias && bias->needs_grad) g.db = pct_tape_grad(tape, bias);
+    size_t bytes = (size_t)(g.rows * g.out) * sizeof(uint16_t);
+    uint16_t *half = tape->product == PCT_BF16 ? pct_tape_take(tape, bytes) : NULL;
+    if (pct_tape_failed(tape)) return;
+    pct_linear_back_run(tape->compute, &g, half);
+    if (half) pct_tape_give(tape, half, bytes);
+    if (start) pct_op_pass(tape, node, start);
 }
 
 #define FEW_ROWS 4 /* up to here reading the weights once a row, but a quarter or half of the bytes, is faster */
@@ -105,7 +64,7 @@ static void frozen_product(pct_tape *tape, pct_tensor *y, const pct_tensor *x, c
     }
 }
 
-pct_tensor *pct_op_linear(pct_tape *tape, pct_tensor *x, pct_tensor *weight, pct_tensor *bias) {
+static pct_tensor *linear(pct_tape *tape, pct_tensor *x, pct_tensor *weight, pct_tensor *bias, pct_tensor *start) {
     PCT_SHAPE(tape, weight->rank == 2 && pct_tensor_width(x) == weight->dim[1]);
     PCT_SHAPE(tape, !bias || pct_tensor_count(bias) == weight->dim[0]);
     int64_t rows = pct_tensor_rows(x), in = weight->dim[1], out = weight->dim[0];
@@ -118,6 +77,7 @@ pct_tensor *pct_op_linear(pct_tape *tape, pct_tensor *x, pct_tensor *weight, pct
         return y;
     }
     pct_gemm g = {.m = rows, .n = out, .k = in, .type = tape->product, .b_transposed = true, .bias = b};
+    g.start = start ? start->data : NULL;
     g.a = input_form(tape, x);
     g.b = weight_form(tape, weight);
     if (pct_tape_failed(tape)) return y;
@@ -125,9 +85,20 @@ pct_tensor *pct_op_linear(pct_tape *tape, pct_tensor *x, pct_tensor *weight, pct
     g.ldc = out;
     g.c = y->data;
     pct_gemm_run(tape->compute, &g);
-    pct_tensor *inputs[] = {x, weight, bias};
-    pct_node *node = pct_tape_record(tape, "linear", linear_back, y, inputs, bias ? 3 : 2, 0);
+    pct_tensor *inputs[] = {x, weight, bias, start};
+    pct_node *node = pct_tape_record(tape, "linear", linear_back, y, inputs, 4, 0);
     if (weight->needs_grad) pct_op_keep_form(tape, node, x);
     if (x->needs_grad) pct_op_keep_form(tape, node, weight);
     return y;
+}
+
+pct_tensor *pct_op_linear(pct_tape *tape, pct_tensor *x, pct_tensor *weight, pct_tensor *bias) {
+    return linear(tape, x, weight, bias, NULL);
+}
+
+pct_tensor *pct_op_linear_onto(pct_tape *tape, pct_tensor *start, pct_tensor *x, pct_tensor *weight, pct_tensor *bias) {
+    PCT_SHAPE(tape, pct_tensor_rows(start) == pct_tensor_rows(x) && pct_tensor_width(start) == weight->dim[0]);
+    bool packed = !tape->record && weight->parameter && !weight->parameter->trainable;
+    if (packed || start->type != PCT_REAL) return pct_op_add(tape, start, linear(tape, x, weight, bias, NULL));
+    return linear(tape, x, weight, bias, start);
 }

@@ -16,21 +16,34 @@ typedef struct job {
     const pct_kernels *kernels;
     bool rms, fresh;
     pct_real *y, *mean, *rstd, *partial; /* partial: [worker][2][width]; NULL when gamma and beta are frozen */
+    uint16_t *half;                      /* instead of y, forward */
     const pct_real *x, *dy, *gamma, *beta;
     int64_t width;
     pct_real epsilon;
 } job;
 
+static void norm_rows(const job *j, pct_real *y, int64_t begin, int64_t count) {
+    const pct_real *x = j->x + begin * j->width;
+    if (j->rms) {
+        j->kernels->rms_norm(y, j->rstd + begin, x, j->gamma, count, j->width, j->epsilon);
+    } else {
+        j->kernels->layer_norm(y, j->mean + begin, j->rstd + begin, x, j->gamma, j->beta, count, j->width, j->epsilon);
+    }
+}
+
 static void norm_part(void *context, int64_t begin, int64_t end, int worker) {
     const job *j = context;
     (void)worker;
-    const pct_real *x = j->x + begin * j->width;
-    pct_real *y = j->y + begin * j->width;
-    if (j->rms) {
-        j->kernels->rms_norm(y, j->rstd + begin, x, j->gamma, end - begin, j->width, j->epsilon);
-    } else {
-        j->kernels->layer_norm(y, j->mean + begin, j->rstd + begin, x, j->gamma, j->beta, end - begin, j->width,
-                               j->epsilon);
+    if (!j->half) {
+        norm_rows(j, j->y + begin * j->width, begin, end - begin);
+        return;
+    }
+    pct_real block[PCT_OP_HALF];
+    int64_t step = PCT_OP_HALF / j->width;
+    for (int64_t row = begin; row < end; row += step) {
+        int64_t count = pct_min_i64(step, end - row);
+        norm_rows(j, block, row, count);
+        j->kernels->to_bf16(j->half + row * j->width, block, count * j->width);
     }
 }
 
@@ -81,13 +94,14 @@ static void norm_back(pct_tape *tape, pct_node *node) {
     pct_tape_give(tape, j.partial, partial_bytes);
 }
 
-static pct_tensor *norm(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_tensor *beta, pct_real epsilon,
-                        bool rms) {
+static pct_tensor *norm(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_tensor *beta, pct_real epsilon, bool rms,
+                        bool half) {
     int64_t width = pct_tensor_width(x), rows = pct_tensor_rows(x);
     PCT_SHAPE(tape, pct_tensor_count(gamma) == width && (!beta || pct_tensor_count(beta) == width));
-    pct_tensor *y = pct_op_like(tape, x);
+    pct_tensor *y = half ? pct_tape_half(tape, x->rank, x->dim) : pct_op_like(tape, x);
     if (pct_tape_failed(tape)) return y;
     job j = {.kernels = &tape->compute->kernels, .rms = rms, .y = y->data, .x = x->data, .width = width};
+    j.half = half ? y->twin : NULL;
     j.epsilon = epsilon;
     j.gamma = pct_tape_plain(tape, gamma);
     j.beta = beta ? pct_tape_plain(tape, beta) : NULL;
@@ -105,9 +119,14 @@ static pct_tensor *norm(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_te
 }
 
 pct_tensor *pct_op_layer_norm(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_tensor *beta, pct_real epsilon) {
-    return norm(tape, x, gamma, beta, epsilon, false);
+    return norm(tape, x, gamma, beta, epsilon, false, false);
 }
 
 pct_tensor *pct_op_rms_norm(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_real epsilon) {
-    return norm(tape, x, gamma, NULL, epsilon, true);
+    return norm(tape, x, gamma, NULL, epsilon, true, false);
+}
+
+pct_tensor *pct_op_norm_half(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_tensor *beta, pct_real epsilon,
+                             bool rms) {
+    return norm(tape, x, gamma, beta, epsilon, rms, pct_tape_halves(tape) && pct_tensor_width(x) <= PCT_OP_HALF);
 }
