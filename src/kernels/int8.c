@@ -42,28 +42,41 @@ struct filling {
     const void *weights;
     pct_dtype type;
     size_t row_bytes;
-    pct_real *row; /* each worker's: one row of the weights, */
-    int8_t *rows;  /* and those of a panel */
+    int64_t group; /* rows that are widened before they are rounded */
+    char *memory;  /* each worker's `room` bytes: such a group, then a panel's rows as bytes */
+    size_t room;
 };
+
+/* Rows n.. of the weights, `count` of them, to rows of bytes with their scales. A group is widened before the first of
+ * it is rounded: just stored, its numbers could not be read back in wider pieces at once. */
+static void round_rows(const struct filling *f, int64_t n, int64_t count, pct_real *wide, int8_t *rows, float *scale) {
+    const pct_int8 *w = f->to;
+    for (int64_t r0 = 0; r0 < count; r0 += f->group) {
+        const int64_t r1 = pct_min_i64(r0 + f->group, count);
+        for (int64_t r = r0; r < r1; r++)
+            f->kernels->dequantise[f->type](wide + (r - r0) * w->in,
+                                            (const char *)f->weights + (size_t)(n + r) * f->row_bytes, w->in);
+        for (int64_t r = r0; r < r1; r++) {
+            scale[r] = (float)f->kernels->to_int8(rows + r * w->k, wide + (r - r0) * w->in, w->in);
+            memset(rows + r * w->k + w->in, 0, (size_t)(w->k - w->in));
+        }
+    }
+}
 
 static void filling_part(void *context, int64_t begin, int64_t end, int worker) {
     const struct filling *f = context;
     const pct_int8 *w = f->to;
-    pct_real *row = f->row + worker * w->in;
-    int8_t *rows = f->rows + worker * PCT_INT8_COLUMNS * w->k;
+    pct_real *wide = (pct_real *)(void *)(f->memory + (size_t)worker * f->room);
+    int8_t *rows = (int8_t *)(wide + f->group * w->in);
     for (int64_t p = begin; p < end; p++) {
         pct_int8_head *head = panel_at(w, p);
         const int64_t n = p * PCT_INT8_COLUMNS, count = pct_min_i64(PCT_INT8_COLUMNS, w->out - n);
         memset(head, 0, sizeof *head);
         memset(rows + count * w->k, 0, (size_t)((PCT_INT8_COLUMNS - count) * w->k));
-        for (int64_t r = 0; r < count; r++) {
-            int8_t *q = rows + r * w->k;
-            f->kernels->dequantise[f->type](row, (const char *)f->weights + (size_t)(n + r) * f->row_bytes, w->in);
-            head->scale[r] = (float)f->kernels->to_int8(q, row, w->in);
-            memset(q + w->in, 0, (size_t)(w->k - w->in));
-            if (!w->tile->flip) continue;
+        round_rows(f, n, count, wide, rows, head->scale);
+        for (int64_t r = 0; w->tile->flip && r < count; r++) {
             int32_t sum = 0;
-            for (int64_t i = 0; i < w->in; i++) sum += q[i];
+            for (int64_t i = 0; i < w->in; i++) sum += rows[r * w->k + i];
             head->start[r] = -128 * sum;
         }
         w->tile->pack((int8_t *)(head + 1), rows, w->k, w->k);
@@ -73,7 +86,6 @@ static void filling_part(void *context, int64_t begin, int64_t end, int worker) 
 percept_status pct_int8_create(pct_int8 **made, pct_compute *compute, const void *weights, pct_dtype stored_type,
                                int64_t out, int64_t in, percept_error *error) {
     struct filling f = {.kernels = &compute->kernels, .weights = weights, .type = stored_type};
-    const size_t workers = (size_t)pct_pool_threads(compute->pool);
     *made = NULL;
     if (!pct_dtype_row_bytes(stored_type, in, &f.row_bytes))
         return pct_fail(error, PERCEPT_ERROR_INPUT, "rows of %lld weights cannot be stored as %s", (long long)in,
@@ -87,17 +99,15 @@ percept_status pct_int8_create(pct_int8 **made, pct_compute *compute, const void
     w->panel_bytes = sizeof(pct_int8_head) + (size_t)(w->k * PCT_INT8_COLUMNS);
     w->bytes = w->panel_bytes * (size_t)pct_parts(out, PCT_INT8_COLUMNS);
     w->panels = aligned_alloc(PCT_ARENA_ALIGN, w->bytes);
-    f.to = w;
-    f.row = malloc(workers * (size_t)in * sizeof *f.row);
-    f.rows = malloc(workers * (size_t)(PCT_INT8_COLUMNS * w->k));
-    const bool good = w->panels && f.row && f.rows;
-    if (good) pct_parallel_for(compute->pool, pct_parts(out, PCT_INT8_COLUMNS), 1, filling_part, &f);
-    free(f.row);
-    free(f.rows);
-    if (!good) {
+    if (!w->panels) {
         pct_int8_destroy(&w);
         return pct_fail_memory(error, "packed weights");
     }
+    f.to = w;
+    f.group = pct_max_i64(1, pct_min_i64(PCT_INT8_COLUMNS, 4096 / in));
+    f.room = (size_t)pct_round_up((f.group * in) * (int64_t)sizeof(pct_real) + PCT_INT8_COLUMNS * w->k, 64);
+    f.memory = pct_compute_scratch(compute, f.room * (size_t)pct_pool_threads(compute->pool));
+    pct_parallel_for(compute->pool, pct_parts(out, PCT_INT8_COLUMNS), 1, filling_part, &f);
     *made = w;
     return PERCEPT_OK;
 }
@@ -213,6 +223,6 @@ void pct_int8_run(pct_compute *compute, const pct_int8 *weights, pct_real *y, in
     p.a = pct_compute_scratch(compute, a_bytes + (size_t)rows * sizeof *p.scale);
     p.scale = (pct_real *)(void *)(p.a + a_bytes);
     p.by_columns = balance(panels, threads) > 1.05 * balance(row_tiles, threads);
-    if (p.by_columns) pct_parallel_for(compute->pool, rows, pct_max_i64(1, 32768 / weights->k), quantise_part, &p);
+    if (p.by_columns) pct_parallel_for(compute->pool, rows, pct_max_i64(1, 8192 / weights->k), quantise_part, &p);
     pct_parallel_for(compute->pool, p.by_columns ? panels : row_tiles, 1, product_part, &p);
 }

@@ -1,6 +1,7 @@
 /* Opening a model file: structure from its keys, weights by name and shape. The file is hostile until proven. */
 #include "model/model_private.h"
 
+#include "base/cpu.h"
 #include "formats/sha256.h"
 
 #include <stdio.h>
@@ -230,7 +231,7 @@ static percept_status read_parts(pct_model **out, const pct_gguf *file, const st
                         pct_gguf_path(file), PCT_GGUF_MEND);
     PCT_TRY(pct_model_card_read(model, file, error));
     reader r = {.file = file, .fresh = how->lora, .own = own};
-    pct_kernels_init(&r.kernels, 0);
+    pct_kernels_init(&r.kernels, pct_cpu_flags()); /* widening gives the same bits everywhere */
     pct_builder builder = pct_model_builder(model, how->trainable, how->seed, error);
     builder.source = take_weight;
     builder.context = &r;

@@ -39,6 +39,8 @@ static inline __m256 add_block(__m256 sum, float scale, __m256i w, const pct_inp
     return _mm256_fmadd_ps(_mm256_set1_ps(scale * x->scale), product, sum);
 }
 
+#define AHEAD 2048 /* bytes that come from the third cache while earlier ones are multiplied */
+
 static void matvec_q8_0(float *out, const void *w, size_t row_bytes, const void *x, int64_t columns, int64_t r0,
                         int64_t r1) {
     const pct_input_q8 *vector = x;
@@ -48,6 +50,7 @@ static void matvec_q8_0(float *out, const void *w, size_t row_bytes, const void 
         __m256 even = _mm256_setzero_ps(), odd = even;
         int64_t b = 0;
         for (; b + 2 <= blocks; b += 2, block += 68) {
+            _mm_prefetch((const char *)block + AHEAD, _MM_HINT_T0);
             even = add_block(even, half_at(block), load_32(block + 2), vector + b);
             odd = add_block(odd, half_at(block + 34), load_32(block + 36), vector + b + 1);
         }
