@@ -1,8 +1,7 @@
 /* bench.c: `bench`: speed and memory of each stage. */
 #include "cli/command.h"
+#include "cli/print.h"
 #include "cli/terminal.h"
-
-#include <stdio.h>
 
 static int run_bench(const pct_cli_line *line) {
     const pct_cli_settings *s = &line->settings;
@@ -24,10 +23,7 @@ static int run_bench(const pct_cli_line *line) {
                                    &error);
     }
     pct_cli_progress_end();
-    if (json) puts(json);
-    if (table) fputs(table, stdout);
-    percept_free(json);
-    percept_free(table);
+    pct_cli_print_report(json, table);
     return status == PERCEPT_OK ? PCT_EXIT_DONE : pct_cli_report("bench", &error);
 }
 

@@ -1,9 +1,9 @@
 /* eval.c: `eval`: a model's figures on a data set. */
 #include "cli/command.h"
 #include "cli/inputs.h"
+#include "cli/print.h"
 #include "cli/terminal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,10 +43,7 @@ static int run_eval(const pct_cli_line *line) {
     char *json = NULL, *table = NULL;
     percept_status status = evaluate(line, &json, &table, &error);
     pct_cli_progress_end();
-    if (json) puts(json);
-    if (table) fputs(table, stdout);
-    percept_free(json);
-    percept_free(table);
+    pct_cli_print_report(json, table);
     return status == PERCEPT_OK ? PCT_EXIT_DONE : pct_cli_report("eval", &error);
 }
 

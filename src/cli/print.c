@@ -71,3 +71,10 @@ percept_status pct_cli_print_answer(const percept_answer *answer, const pct_cli_
     pct_cli_warn_finish(answer);
     return PERCEPT_OK;
 }
+
+void pct_cli_print_report(char *json, char *table) {
+    if (json) puts(json);
+    if (table) fputs(table, stdout);
+    percept_free(json);
+    percept_free(table);
+}

@@ -12,6 +12,9 @@ void pct_cli_print_objects(const percept_answer *answer);
 /* Says on stderr when the answer is not whole. */
 void pct_cli_warn_finish(const percept_answer *answer);
 
+/* A report in one of its two forms, which are freed; NULL is left out. */
+void pct_cli_print_report(char *json, char *table);
+
 /* Creates a folder that may be there already; its parent must be. */
 percept_status pct_cli_make_folder(const char *path, percept_error *error);
 

@@ -2,7 +2,6 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "engine/bench.h"
-#include "tokenizer/bpe_train.h"
 #include "tokenizer/template.h"
 
 #include <stdio.h>
@@ -12,14 +11,7 @@
 
 /* A vocabulary of the wanted size from words of random syllables. */
 static percept_status random_tokenizer(pct_tokenizer **tokenizer, int32_t vocabulary, percept_error *error) {
-    pct_bpe_train_options options = {
-        .vocabulary = vocabulary,
-        .specials = pct_template_specials,
-        .special_count = PCT_TEMPLATE_SPECIAL_COUNT,
-        .bos = "<bos>",
-        .eos = "<eos>",
-        .pad = "<pad>",
-    };
+    pct_bpe_train_options options = pct_template_train_options(vocabulary);
     pct_bpe_trainer *trainer = NULL;
     PCT_TRY(pct_bpe_trainer_create(&trainer, &options, error));
     pct_random random;

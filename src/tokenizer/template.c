@@ -21,6 +21,15 @@ const char *const pct_template_specials[PCT_TEMPLATE_SPECIAL_COUNT] = {
     PAD, BOS, EOS, IMAGE, OBJECT, PHRASE_BEGIN, PHRASE_END, USER, ASSISTANT,
 };
 
+pct_bpe_train_options pct_template_train_options(int32_t vocabulary) {
+    return (pct_bpe_train_options){.vocabulary = vocabulary,
+                                   .specials = pct_template_specials,
+                                   .special_count = PCT_TEMPLATE_SPECIAL_COUNT,
+                                   .bos = BOS,
+                                   .eos = EOS,
+                                   .pad = PAD};
+}
+
 percept_status pct_template_init(pct_template *template, const char *name, const pct_tokenizer *tokenizer,
                                  percept_error *error) {
     *template = (pct_template){.tokenizer = tokenizer};

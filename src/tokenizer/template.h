@@ -11,11 +11,13 @@
 #ifndef PCT_TOKENIZER_TEMPLATE_H
 #define PCT_TOKENIZER_TEMPLATE_H
 
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/bpe_train.h"
 
-/* The special tokens of the template, by name; bpe_train takes the same list. */
+/* The special tokens of the template, by name. */
 extern const char *const pct_template_specials[]; /* <pad> <bos> <eos> <img> <obj> <p> </p> <user> <assistant> */
 #define PCT_TEMPLATE_SPECIAL_COUNT 9
+/* What a tokenizer for the template is trained with. */
+pct_bpe_train_options pct_template_train_options(int32_t vocabulary);
 
 typedef struct pct_template {
     const pct_tokenizer *tokenizer; /* borrowed */

@@ -1,6 +1,5 @@
 /* vocabulary.c: a fresh run's tokenizer. See trainer.h. */
 #include "base/size.h"
-#include "tokenizer/bpe_train.h"
 #include "tokenizer/template.h"
 #include "train/trainer.h"
 
@@ -68,12 +67,7 @@ static percept_status add_names(pct_trainer *trainer, pct_bpe_trainer *bpe, perc
 }
 
 percept_status pct_trainer_tokenizer(pct_trainer *trainer, pct_tokenizer **tokenizer, percept_error *error) {
-    pct_bpe_train_options options = {.vocabulary = trainer->config.model.language.vocabulary,
-                                     .specials = pct_template_specials,
-                                     .special_count = PCT_TEMPLATE_SPECIAL_COUNT,
-                                     .bos = "<bos>",
-                                     .eos = "<eos>",
-                                     .pad = "<pad>"};
+    pct_bpe_train_options options = pct_template_train_options(trainer->config.model.language.vocabulary);
     pct_bpe_trainer *bpe = NULL;
     PCT_TRY(pct_bpe_trainer_create(&bpe, &options, error));
     percept_status status = add_samples(trainer, bpe, error);

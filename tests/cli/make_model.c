@@ -6,7 +6,6 @@
  * what follows what: so the words of an answer are the script's, token by token, while regions, masks and scores go
  * the real way. Scripts are in `scripts` below. */
 #include "model/model.h"
-#include "tokenizer/bpe_train.h"
 #include "tokenizer/template.h"
 
 #include <stdio.h>
@@ -40,12 +39,7 @@ static pct_tokenizer *make_tokenizer(void) {
     percept_error error = {0};
     pct_bpe_trainer *trainer = NULL;
     pct_tokenizer *tokenizer = NULL;
-    const pct_bpe_train_options options = {.vocabulary = 320,
-                                           .specials = pct_template_specials,
-                                           .special_count = PCT_TEMPLATE_SPECIAL_COUNT,
-                                           .bos = "<bos>",
-                                           .eos = "<eos>",
-                                           .pad = "<pad>"};
+    const pct_bpe_train_options options = pct_template_train_options(320);
     check(pct_bpe_trainer_create(&trainer, &options, &error), &error);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         check(pct_bpe_trainer_add(trainer, words[i], strlen(words[i]), 100, &error), &error);

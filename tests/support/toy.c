@@ -1,6 +1,6 @@
 #include "toy.h"
 
-#include "tokenizer/bpe_train.h"
+#include "tokenizer/template.h"
 
 #include <string.h>
 
@@ -54,12 +54,7 @@ pct_model_config toy_config(void) {
 
 static bool make_tokenizer(toy_set *t) {
     pct_bpe_trainer *trainer = NULL;
-    pct_bpe_train_options options = {.vocabulary = 320,
-                                     .specials = pct_template_specials,
-                                     .special_count = PCT_TEMPLATE_SPECIAL_COUNT,
-                                     .bos = "<bos>",
-                                     .eos = "<eos>",
-                                     .pad = "<pad>"};
+    pct_bpe_train_options options = pct_template_train_options(320);
     if (pct_bpe_trainer_create(&trainer, &options, NULL) != PERCEPT_OK) return false;
     bool good = true;
     for (int p = 0; p < TOY_PICTURES; p++)

@@ -2,7 +2,7 @@
 #include "data/batch.h"
 
 #include "base/size.h"
-#include "tokenizer/bpe_train.h"
+#include "tokenizer/template.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -77,12 +77,7 @@ static void fill_sample(pct_sample *sample, pct_arena *arena) {
 
 static int setup(void **state) {
     struct fixture *f = calloc(1, sizeof *f);
-    pct_bpe_train_options options = {.vocabulary = 300,
-                                     .specials = pct_template_specials,
-                                     .special_count = PCT_TEMPLATE_SPECIAL_COUNT,
-                                     .bos = "<bos>",
-                                     .eos = "<eos>",
-                                     .pad = "<pad>"};
+    pct_bpe_train_options options = pct_template_train_options(300);
     pct_bpe_trainer *trainer;
     const char *text = "where is the ant? Here: the cat. what is it? It is a cat. and the dog segment bee elk";
     assert_int_equal(pct_bpe_trainer_create(&trainer, &options, NULL), PERCEPT_OK);

@@ -8,7 +8,7 @@
 #include "engine/reply_text.h"
 #include "engine/slug.h"
 #include "formats/json.h"
-#include "tokenizer/bpe_train.h"
+#include "tokenizer/template.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -28,12 +28,7 @@ static int make_tokenizer(void **state) {
     (void)state;
     percept_error error = {0};
     pct_bpe_trainer *trainer = NULL;
-    const pct_bpe_train_options options = {.vocabulary = 300,
-                                           .specials = pct_template_specials,
-                                           .special_count = PCT_TEMPLATE_SPECIAL_COUNT,
-                                           .bos = "<bos>",
-                                           .eos = "<eos>",
-                                           .pad = "<pad>"};
+    const pct_bpe_train_options options = pct_template_train_options(300);
     assert_int_equal(pct_bpe_trainer_create(&trainer, &options, &error), PERCEPT_OK);
     assert_int_equal(pct_bpe_trainer_add(trainer, "red cup", 7, 10, &error), PERCEPT_OK);
     assert_int_equal(pct_bpe_trainer_finish(trainer, &tokenizer, &error), PERCEPT_OK);

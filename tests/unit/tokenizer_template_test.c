@@ -1,5 +1,4 @@
 /* The template: order of tokens, targets, object slots, and that a user's text never becomes a special token. */
-#include "tokenizer/bpe_train.h"
 #include "tokenizer/template.h"
 
 #include <setjmp.h>
@@ -16,12 +15,7 @@ static pct_token_scratch scratch;
 
 static int setup(void **state) {
     pct_bpe_trainer *trainer;
-    pct_bpe_train_options options = {.vocabulary = 300,
-                                     .specials = pct_template_specials,
-                                     .special_count = PCT_TEMPLATE_SPECIAL_COUNT,
-                                     .bos = "<bos>",
-                                     .eos = "<eos>",
-                                     .pad = "<pad>"};
+    pct_bpe_train_options options = pct_template_train_options(300);
     if (pct_bpe_trainer_create(&trainer, &options, NULL)) return -1;
     if (pct_bpe_trainer_add(trainer, "where is the red cup", 20, 5, NULL)) return -1;
     if (pct_bpe_trainer_finish(trainer, &tokenizer, NULL)) return -1;

@@ -160,23 +160,10 @@ pct_tensor *pct_op_scale(pct_tape *tape, pct_tensor *x, pct_real factor) {
     return y;
 }
 
-typedef struct dot_blocks {
-    const pct_kernels *kernels;
-    const pct_real *a, *b;
-    int64_t count;
-} dot_blocks;
-
-static double dot_block(const void *context, int64_t block) {
-    const dot_blocks *d = context;
-    int64_t begin = block * PCT_BLOCK;
-    return d->kernels->dot(d->a + begin, d->b + begin, pct_min_i64(PCT_BLOCK, d->count - begin));
-}
-
 static void scale_by_back(pct_tape *tape, pct_node *node) {
     pct_tensor *x = node->input[0], *scalar = node->input[1];
     if (scalar->needs_grad) {
-        dot_blocks d = {&tape->compute->kernels, node->output->grad, x->data, pct_tensor_count(x)};
-        double sum = pct_op_sum_blocks(tape, (d.count + PCT_BLOCK - 1) / PCT_BLOCK, 4, dot_block, &d);
+        double sum = pct_op_dot(tape, node->output->grad, x->data, pct_tensor_count(x));
         pct_real *ds = pct_tape_grad(tape, scalar);
         if (!ds) return;
         ds[0] += (pct_real)sum;

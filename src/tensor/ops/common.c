@@ -113,3 +113,20 @@ double pct_op_sum_blocks(pct_tape *tape, int64_t blocks, int64_t grain, pct_op_b
     pct_tape_give(tape, job.partial, bytes);
     return sum;
 }
+
+typedef struct dot_job {
+    const pct_kernels *kernels;
+    const pct_real *a, *b;
+    int64_t count;
+} dot_job;
+
+static double dot_block(const void *context, int64_t block) {
+    const dot_job *d = context;
+    int64_t begin = block * PCT_BLOCK;
+    return d->kernels->dot(d->a + begin, d->b + begin, pct_min_i64(PCT_BLOCK, d->count - begin));
+}
+
+double pct_op_dot(pct_tape *tape, const pct_real *a, const pct_real *b, int64_t count) {
+    dot_job d = {&tape->compute->kernels, a, b, count};
+    return pct_op_sum_blocks(tape, (count + PCT_BLOCK - 1) / PCT_BLOCK, 4, dot_block, &d);
+}

@@ -45,5 +45,7 @@ void pct_op_keep_form(const pct_tape *tape, const pct_node *node, pct_tensor *x)
  * is out (the tape has failed then). */
 typedef double pct_op_block_sum(const void *context, int64_t block);
 double pct_op_sum_blocks(pct_tape *tape, int64_t blocks, int64_t grain, pct_op_block_sum *body, const void *context);
+/* The dot product of two arrays, summed so. */
+double pct_op_dot(pct_tape *tape, const pct_real *a, const pct_real *b, int64_t count);
 
 #endif

@@ -27,18 +27,6 @@ static void mix_part(void *context, int64_t begin, int64_t end, int worker) {
     }
 }
 
-typedef struct dot_job {
-    const pct_kernels *kernels;
-    const pct_real *a, *b;
-    int64_t count;
-} dot_job;
-
-static double dot_block(const void *context, int64_t block) {
-    const dot_job *d = context;
-    int64_t begin = block * PCT_BLOCK;
-    return d->kernels->dot(d->a + begin, d->b + begin, pct_min_i64(PCT_BLOCK, d->count - begin));
-}
-
 typedef struct flow_job {
     const pct_kernels *kernels;
     pct_real *dx;
@@ -68,8 +56,7 @@ static void mix_back(pct_tape *tape, pct_node *node) {
         double *g = pct_tape_take(tape, (size_t)count * sizeof *g), mean = 0;
         if (!dcoef || !g) return;
         for (int i = 0; i < count; i++) {
-            dot_job d = {kernels, dy, node->input[i]->data, elements};
-            g[i] = pct_op_sum_blocks(tape, (elements + PCT_BLOCK - 1) / PCT_BLOCK, 4, dot_block, &d);
+            g[i] = pct_op_dot(tape, dy, node->input[i]->data, elements);
             mean += (double)weight[i] * g[i];
         }
         for (int i = 0; i < count; i++) dcoef[i] += weight[i] * (pct_real)(g[i] - mean);
