@@ -24,6 +24,21 @@ checks=$((checks + 1))
 # shellcheck disable=SC2086
 run 2 scenes -o one $scene
 refused 'not empty'
+# a folder of backgrounds, with and without a list of what they show
+mkdir grounds
+"$make_picture" grounds/meadow.png 120 90
+# shellcheck disable=SC2086
+run 0 scenes -o grounded --seed 5 --backgrounds grounds $scene
+lines grounded/data.jsonl 4
+printf 'meadow : red disc\n' >grounds/backgrounds.list
+# shellcheck disable=SC2086
+run 0 scenes -o listed --seed 5 --backgrounds grounds $scene
+lines listed/data.jsonl 4
+printf 'meadow\n' >grounds/backgrounds.list
+# shellcheck disable=SC2086
+run 3 scenes -o unlisted --backgrounds grounds $scene
+refused 'backgrounds.list:1'
+absent unlisted/data.jsonl
 run 2 scenes -o four --split training2 --cutouts cutouts
 refused 'is not one of training'
 run 3 scenes -o four --cutouts missing
