@@ -154,13 +154,14 @@ static pct_tensor *spread(const pass *p, pct_tensor *x, int64_t per_picture) {
     return pct_as_rows(p->tape, x, width);
 }
 
-/* q is given back. */
-static pct_tensor *attend(const pass *p, const pct_cross *cross, pct_tensor *q, pct_tensor *k, pct_tensor *v,
-                          const pct_span *spans) {
+/* Added to start where there is one. q is given back. */
+static pct_tensor *attend(const pass *p, const pct_cross *cross, pct_tensor *start, pct_tensor *q, pct_tensor *k,
+                          pct_tensor *v, const pct_span *spans) {
     int heads = p->decoder->options.heads;
     pct_tensor *seen = pct_op_attention(p->tape, q, k, v, heads, heads, spans, p->objects);
     pct_tape_done(p->tape, q);
-    pct_tensor *y = pct_linear_apply(p->tape, &cross->out, seen);
+    pct_tensor *y =
+        start ? pct_linear_apply_onto(p->tape, &cross->out, start, seen) : pct_linear_apply(p->tape, &cross->out, seen);
     pct_tape_done(p->tape, seen);
     return y;
 }
@@ -169,26 +170,27 @@ static pct_tensor *attend(const pass *p, const pct_cross *cross, pct_tensor *q, 
 static pct_tensor *self_attention(const pass *p, const pct_cross *self, pct_tensor *placed, pct_tensor *queries) {
     pct_tensor *v = pct_linear_apply(p->tape, &self->v, queries);
     if (p->queries == 1) return pct_linear_apply(p->tape, &self->out, v);
-    return attend(p, self, pct_linear_apply(p->tape, &self->q, placed), pct_linear_apply(p->tape, &self->k, placed), v,
-                  p->among);
+    return attend(p, self, NULL, pct_linear_apply(p->tape, &self->q, placed),
+                  pct_linear_apply(p->tape, &self->k, placed), v, p->among);
 }
 
 /* The grid's attention to the queries, added and normalised: the grid of every object after this layer. grid and q are
  * given back. */
 static pct_tensor *update_grid(const pass *p, const pct_two_way *layer, pct_tensor *grid, pct_tensor *q,
                                pct_tensor *placed, pct_tensor *queries) {
-    pct_tensor *v = pct_linear_apply(p->tape, &layer->to_query.v, queries), *change;
+    pct_tensor *v = pct_linear_apply(p->tape, &layer->to_query.v, queries), *sum;
     if (p->queries == 1) {
-        change = pct_linear_apply(p->tape, &layer->to_query.out, v);
+        pct_tensor *change = pct_linear_apply(p->tape, &layer->to_query.out, v);
         int32_t *repeat = pct_tape_ints(p->tape, p->objects * p->cells);
         for (int64_t i = 0; repeat && i < p->objects * p->cells; i++) repeat[i] = (int32_t)(i / p->cells);
         change = pct_op_gather_rows(p->tape, change, repeat, repeat ? p->objects * p->cells : 0);
+        sum = pct_op_add(p->tape, grid, change);
+        pct_tape_done(p->tape, change);
     } else {
-        change = attend(p, &layer->to_query, q, pct_linear_apply(p->tape, &layer->to_query.k, placed), v, p->to_query);
+        pct_tensor *k = pct_linear_apply(p->tape, &layer->to_query.k, placed);
+        sum = attend(p, &layer->to_query, grid, q, k, v, p->to_query);
     }
-    pct_tensor *sum = pct_op_add(p->tape, grid, change);
     pct_tape_done(p->tape, grid);
-    pct_tape_done(p->tape, change);
     pct_tensor *y = pct_norm_apply(p->tape, &layer->norm4, sum);
     pct_tape_done(p->tape, sum);
     return y;
@@ -216,15 +218,15 @@ static void two_way(const pass *p, int index, pct_tensor *first_queries, pct_ten
         pct_tape_done(tape, placed_grid);
     }
     pct_tensor *asked = pct_linear_apply(tape, &layer->to_image.q, pct_op_add(tape, x, first_queries));
-    pct_tensor *seen = attend(p, &layer->to_image, asked, k, v, index == 0 ? p->to_picture : p->to_own);
+    pct_tensor *seen = attend(p, &layer->to_image, x, asked, k, v, index == 0 ? p->to_picture : p->to_own);
     if (index > 0) { /* those of the first layer are every question's */
         pct_tape_done(tape, k);
         pct_tape_done(tape, v);
     }
-    x = pct_norm_apply(tape, &layer->norm2, pct_op_add(tape, x, seen));
+    x = pct_norm_apply(tape, &layer->norm2, seen);
 
     pct_tensor *inside = pct_op_activate(tape, pct_linear_apply(tape, &layer->up, x), PCT_RELU);
-    x = pct_norm_apply(tape, &layer->norm3, pct_op_add(tape, x, pct_linear_apply(tape, &layer->down, inside)));
+    x = pct_norm_apply(tape, &layer->norm3, pct_linear_apply_onto(tape, &layer->down, x, inside));
     if (index == 0) {
         *grid = spread(p, p->keys->grid, p->cells);
         if (p->queries > 1) q = spread(p, p->keys->q, p->cells);
@@ -273,7 +275,7 @@ pct_mask_output pct_mask_decoder_apply(pct_tape *tape, const pct_mask_decoder *d
     pct_tape_done(tape, placed);
     pct_tensor *v = pct_linear_apply(tape, &decoder->last.v, grid);
     pct_tensor *q = pct_linear_apply(tape, &decoder->last.q, pct_op_add(tape, queries, first));
-    queries = pct_op_add(tape, queries, attend(&p, &decoder->last, q, k, v, p.to_own));
+    queries = attend(&p, &decoder->last, queries, q, k, v, p.to_own);
     pct_tape_done(tape, k);
     pct_tape_done(tape, v);
     queries = pct_norm_apply(tape, &decoder->last_norm, queries);

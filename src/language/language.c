@@ -46,16 +46,16 @@ static pct_tensor *through_cache(pct_tape *tape, const pct_language_input *input
 }
 
 static pct_tensor *apply_mlp(pct_tape *tape, const pct_language_layer *layer, pct_tensor *x) {
-    pct_tensor *y = pct_norm_apply(tape, &layer->mlp_norm, x);
+    const bool half = pct_linear_takes_half(&layer->gate) && pct_linear_takes_half(&layer->up);
+    pct_tensor *y = pct_norm_apply_half(tape, &layer->mlp_norm, x, half);
     pct_tensor *gate = pct_linear_apply(tape, &layer->gate, y), *up = pct_linear_apply(tape, &layer->up, y);
     pct_tape_done(tape, y);
-    y = pct_op_swiglu(tape, gate, up);
+    pct_tensor *active =
+        pct_linear_takes_half(&layer->down) ? pct_op_swiglu_half(tape, gate, up) : pct_op_swiglu(tape, gate, up);
     pct_tape_done(tape, gate);
     pct_tape_done(tape, up);
-    pct_tensor *change = pct_linear_apply(tape, &layer->down, y);
-    pct_tape_done(tape, y);
-    y = pct_op_add(tape, x, change);
-    pct_tape_done(tape, change);
+    y = pct_linear_apply_onto(tape, &layer->down, x, active);
+    pct_tape_done(tape, active);
     pct_tape_done(tape, x);
     return y;
 }
@@ -74,7 +74,9 @@ static pct_tensor *apply_layer(pct_tape *tape, const pct_language *language, con
     const pct_language_options *o = &language->options;
     int head = o->width / o->heads;
     pct_tensor *given = index > 0 ? x : NULL; /* to be given back: made by the layer before, read here alone */
-    pct_tensor *y = pct_norm_apply(tape, &layer->attention_norm, x);
+    const bool half =
+        pct_linear_takes_half(&layer->q) && pct_linear_takes_half(&layer->k) && pct_linear_takes_half(&layer->v);
+    pct_tensor *y = pct_norm_apply_half(tape, &layer->attention_norm, x, half && !chosen);
     pct_tensor *straight = pct_linear_apply(tape, &layer->k, y), *v = pct_linear_apply(tape, &layer->v, y);
     pct_tensor *k = pct_op_rotate(tape, straight, o->kv_heads, head, true, o->rope_theta, input->positions);
     pct_tape_done(tape, straight);
@@ -103,10 +105,8 @@ static pct_tensor *apply_layer(pct_tape *tape, const pct_language *language, con
     pct_tape_done(tape, q);
     pct_tape_done(tape, k);
     pct_tape_done(tape, v);
-    pct_tensor *change = pct_linear_apply(tape, &layer->out, y);
+    x = pct_linear_apply_onto(tape, &layer->out, x, y);
     pct_tape_done(tape, y);
-    x = pct_op_add(tape, x, change);
-    pct_tape_done(tape, change);
     if (given) pct_tape_done(tape, given);
     return apply_mlp(tape, layer, x);
 }

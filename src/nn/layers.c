@@ -50,6 +50,15 @@ pct_tensor *pct_linear_apply(pct_tape *tape, const pct_linear *linear, pct_tenso
     return pct_op_add(tape, y, pct_op_scale(tape, low, linear->lora_scale));
 }
 
+pct_tensor *pct_linear_apply_onto(pct_tape *tape, const pct_linear *linear, pct_tensor *start, pct_tensor *x) {
+    if (!linear->lora_a) return pct_op_linear_onto(tape, start, x, &linear->weight->tensor, tensor_of(linear->bias));
+    pct_tensor *change = pct_linear_apply(tape, linear, x), *y = pct_op_add(tape, start, change);
+    pct_tape_done(tape, change);
+    return y;
+}
+
+bool pct_linear_takes_half(const pct_linear *linear) { return !linear->lora_a || linear->lora_dropout <= 0; }
+
 void pct_norm_build(pct_norm *norm, pct_builder *builder, int64_t width, double epsilon, bool rms, const char *name,
                     ...) {
     LAYER_NAME(base, name);
@@ -61,6 +70,11 @@ void pct_norm_build(pct_norm *norm, pct_builder *builder, int64_t width, double 
 pct_tensor *pct_norm_apply(pct_tape *tape, const pct_norm *norm, pct_tensor *x) {
     if (norm->rms) return pct_op_rms_norm(tape, x, &norm->gamma->tensor, norm->epsilon);
     return pct_op_layer_norm(tape, x, &norm->gamma->tensor, tensor_of(norm->beta), norm->epsilon);
+}
+
+pct_tensor *pct_norm_apply_half(pct_tape *tape, const pct_norm *norm, pct_tensor *x, bool half) {
+    if (!half) return pct_norm_apply(tape, norm, x);
+    return pct_op_norm_half(tape, x, &norm->gamma->tensor, tensor_of(norm->beta), norm->epsilon, norm->rms);
 }
 
 void pct_conv_build(pct_conv_layer *conv, pct_builder *builder, int64_t in, int64_t out, int kernel, int stride,

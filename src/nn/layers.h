@@ -16,6 +16,10 @@ typedef struct pct_linear {
 void pct_linear_build(pct_linear *linear, pct_builder *builder, int64_t in, int64_t out, bool bias, double scale,
                       const char *name, ...) PCT_PRINTF(7, 8);
 pct_tensor *pct_linear_apply(pct_tape *tape, const pct_linear *linear, pct_tensor *x); /* (rows,in) -> (rows,out) */
+/* start + the layer's; start (rows,out) */
+pct_tensor *pct_linear_apply_onto(pct_tape *tape, const pct_linear *linear, pct_tensor *start, pct_tensor *x);
+/* Whether all that reads the layer's input are products, so that BF16 will do: not with LoRA's dropout. */
+bool pct_linear_takes_half(const pct_linear *linear);
 
 /* LayerNorm, or RMSNorm where `rms` is set. Over maps (B,H,W,C) this is LayerNorm2d: over the channels of a pixel. */
 typedef struct pct_norm {
@@ -26,6 +30,8 @@ typedef struct pct_norm {
 void pct_norm_build(pct_norm *norm, pct_builder *builder, int64_t width, double epsilon, bool rms, const char *name,
                     ...) PCT_PRINTF(6, 7);
 pct_tensor *pct_norm_apply(pct_tape *tape, const pct_norm *norm, pct_tensor *x);
+/* In BF16 alone (pct_op_norm_half) where `half`: only products read it. */
+pct_tensor *pct_norm_apply_half(pct_tape *tape, const pct_norm *norm, pct_tensor *x, bool half);
 
 /* Square convolution without groups, NHWC; the weight is (out,k,k,in), initialised after He et al. (arXiv 1502.01852).
  */

@@ -88,7 +88,9 @@ void pct_tower_build(pct_tower *tower, pct_builder *builder, const pct_tower_opt
 static pct_tensor *apply_layer(pct_tape *tape, const pct_tower *tower, const pct_tower_layer *layer, pct_tensor *x,
                                const pct_span *spans, int64_t pictures) {
     int heads = tower->options.heads;
-    pct_tensor *y = pct_norm_apply(tape, &layer->norm1, x);
+    const bool attends =
+        pct_linear_takes_half(&layer->q) && pct_linear_takes_half(&layer->k) && pct_linear_takes_half(&layer->v);
+    pct_tensor *y = pct_norm_apply_half(tape, &layer->norm1, x, attends);
     pct_tensor *q = pct_linear_apply(tape, &layer->q, y), *k = pct_linear_apply(tape, &layer->k, y);
     pct_tensor *v = pct_linear_apply(tape, &layer->v, y);
     pct_tape_done(tape, y);
@@ -96,19 +98,16 @@ static pct_tensor *apply_layer(pct_tape *tape, const pct_tower *tower, const pct
     pct_tape_done(tape, q);
     pct_tape_done(tape, k);
     pct_tape_done(tape, v);
-    pct_tensor *change = pct_linear_apply(tape, &layer->out, seen);
+    pct_tensor *middle = pct_linear_apply_onto(tape, &layer->out, x, seen); /* x itself stays: it is a hidden state */
     pct_tape_done(tape, seen);
-    pct_tensor *middle = pct_op_add(tape, x, change); /* x itself stays: it is a hidden state */
-    pct_tape_done(tape, change);
-    y = pct_norm_apply(tape, &layer->norm2, middle);
+    y = pct_norm_apply_half(tape, &layer->norm2, middle, pct_linear_takes_half(&layer->up));
     pct_tensor *inside = pct_linear_apply(tape, &layer->up, y);
     pct_tape_done(tape, y);
-    y = pct_op_activate(tape, inside, PCT_GELU);
+    pct_tensor *active = pct_linear_takes_half(&layer->down) ? pct_op_activate_half(tape, inside, PCT_GELU)
+                                                             : pct_op_activate(tape, inside, PCT_GELU);
     pct_tape_done(tape, inside);
-    change = pct_linear_apply(tape, &layer->down, y);
-    pct_tape_done(tape, y);
-    y = pct_op_add(tape, middle, change);
-    pct_tape_done(tape, change);
+    y = pct_linear_apply_onto(tape, &layer->down, middle, active);
+    pct_tape_done(tape, active);
     pct_tape_done(tape, middle);
     return y;
 }

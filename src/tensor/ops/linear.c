@@ -99,6 +99,8 @@ pct_tensor *pct_op_linear(pct_tape *tape, pct_tensor *x, pct_tensor *weight, pct
 pct_tensor *pct_op_linear_onto(pct_tape *tape, pct_tensor *start, pct_tensor *x, pct_tensor *weight, pct_tensor *bias) {
     PCT_SHAPE(tape, pct_tensor_rows(start) == pct_tensor_rows(x) && pct_tensor_width(start) == weight->dim[0]);
     bool packed = !tape->record && weight->parameter && !weight->parameter->trainable;
-    if (packed || start->type != PCT_REAL) return pct_op_add(tape, start, linear(tape, x, weight, bias, NULL));
-    return linear(tape, x, weight, bias, start);
+    if (!packed && start->type == PCT_REAL) return linear(tape, x, weight, bias, start);
+    pct_tensor *alone = linear(tape, x, weight, bias, NULL), *y = pct_op_add(tape, start, alone);
+    pct_tape_done(tape, alone);
+    return y;
 }
