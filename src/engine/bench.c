@@ -61,6 +61,7 @@ static percept_status open_all(pct_bench *b, percept_error *error) {
     const percept_bench_options *o = b->options;
     PCT_TRY(pct_pool_create(&b->pool, o->threads, error));
     PCT_TRY(pct_compute_create(&b->compute, b->pool, pct_cpu_flags() & o->cpu_mask, error));
+    pct_compute_use_int8(b->compute); /* as the engine does */
     PCT_TRY(o->model ? pct_model_open(&b->model, o->model, false, error)
                      : pct_bench_random_model(&b->model, o->shape, error));
     PCT_TRY(pct_state_create(&b->state, b->model, b->compute, error));

@@ -20,6 +20,8 @@ typedef struct pct_bench_work {
     double row_attention; /* flop a text row and row it sees */
     double output;        /* flop: logits of one row */
     double region;        /* flop: mask, box and quality of one region */
+    double row_stored, output_stored, region_stored; /* the part of these that multiplies quantised weights, ... */
+    double encode_stored; /* ... and of encode, the prefix included: INT8 products, where the engine takes them */
     double encode_bytes;  /* of the encoder, without the language model over the prefix */
     double row_bytes;     /* of the language model's layers */
     double output_bytes;
@@ -41,10 +43,11 @@ extern const char *const pct_bench_names[PCT_BENCH_STAGES];
 typedef struct pct_bench_result {
     double ms;    /* median of a run; 0: not measured */
     double flop;  /* of a run */
+    double int8;  /* the part of flop that is done in INT8 */
     double bytes; /* of weights that a run must read, and in training of what the optimiser writes */
     double rate;  /* of what `unit` says, a second */
     const char *unit;
-    bool bf16;         /* its products are in BF16 */
+    bool bf16;         /* its other products are in BF16 */
     bool from_memory;  /* its data does not stay in a cache from one run to the next */
     bool memory_bound; /* reading takes the machine longer than computing */
     double share;      /* of the roofline */
@@ -52,9 +55,9 @@ typedef struct pct_bench_result {
 
 /* What the machine does at best, a second, all threads together. */
 typedef struct pct_bench_peak {
-    double f32, bf16; /* flop; bf16 0 where products are not done in BF16 */
-    double memory,
-        cached; /* bytes read: beyond all caches, and again and again over as many as the model's weights are */
+    double f32, bf16, int8; /* flop; 0 where there is no such instruction */
+    double memory;          /* bytes read, beyond all caches */
+    double cached;          /* the same again and again over as many as the model's weights are */
 } pct_bench_peak;
 
 typedef struct pct_bench {

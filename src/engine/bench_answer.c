@@ -4,6 +4,9 @@
 
 #include <math.h>
 
+/* So much of the operations, if the engine does them in INT8. */
+static double in_int8(const pct_bench *b, double flop) { return b->compute->int8 ? flop : 0; }
+
 static percept_status run_tower(pct_bench *b, void *context, percept_error *error) {
     (void)context;
     return pct_state_encode(b->state, b->pixels, error);
@@ -14,6 +17,7 @@ percept_status pct_bench_tower(pct_bench *b, percept_error *error) {
     PCT_TRY(pct_bench_time(b, run_tower, NULL, b->options->seconds, &seconds, NULL, error));
     b->results[PCT_BENCH_TOWER] = (pct_bench_result){.ms = seconds * 1e3,
                                                      .flop = b->work.encode,
+                                                     .int8 = in_int8(b, b->work.encode_stored),
                                                      .bytes = b->work.encode_bytes + b->work.row_bytes,
                                                      .rate = 1 / seconds,
                                                      .bf16 = pct_compute_prefers_bf16(b->compute),
@@ -61,12 +65,14 @@ percept_status pct_bench_prefill(pct_bench *b, percept_error *error) {
     PCT_TRY(pct_bench_time(b, run_asking, &a, b->options->seconds, &seconds, NULL, error));
     double flop = rows * (b->work.row + b->work.row_attention * (prefix_rows(b) + prompt_tokens / 2.0)) +
                   prompt_count * b->work.output;
-    b->results[PCT_BENCH_PREFILL] = (pct_bench_result){.ms = seconds * 1e3,
-                                                       .flop = flop,
-                                                       .bytes = b->work.row_bytes + b->work.output_bytes,
-                                                       .rate = rows / seconds,
-                                                       .bf16 = pct_compute_prefers_bf16(b->compute),
-                                                       .unit = "tokens/s"};
+    b->results[PCT_BENCH_PREFILL] =
+        (pct_bench_result){.ms = seconds * 1e3,
+                           .flop = flop,
+                           .int8 = in_int8(b, rows * b->work.row_stored + prompt_count * b->work.output_stored),
+                           .bytes = b->work.row_bytes + b->work.output_bytes,
+                           .rate = rows / seconds,
+                           .bf16 = pct_compute_prefers_bf16(b->compute),
+                           .unit = "tokens/s"};
     return PERCEPT_OK;
 }
 
@@ -86,6 +92,7 @@ percept_status pct_bench_decode(pct_bench *b, percept_error *error) {
     b->results[PCT_BENCH_DECODE] = (pct_bench_result){
         .ms = seconds * 1e3,
         .flop = b->work.row + b->work.output + b->work.row_attention * (prefix_rows(b) + prompt_tokens + tokens / 2),
+        .int8 = in_int8(b, b->work.row_stored + b->work.output_stored),
         .bytes = b->work.row_bytes + b->work.output_bytes,
         .rate = 1 / seconds,
         .bf16 = pct_compute_prefers_bf16(b->compute),
@@ -131,6 +138,7 @@ percept_status pct_bench_heads(pct_bench *b, percept_error *error) {
     pct_arena_free(&l.kept);
     b->results[PCT_BENCH_HEADS] = (pct_bench_result){.ms = seconds * 1e3,
                                                      .flop = region_count * b->work.region,
+                                                     .int8 = in_int8(b, region_count * b->work.region_stored),
                                                      .bytes = b->work.region_bytes,
                                                      .rate = region_count / seconds,
                                                      .bf16 = pct_compute_prefers_bf16(b->compute),

@@ -99,23 +99,29 @@ pct_bench_work pct_bench_count(pct_model *model) {
         double once = 2.0 * (double)pct_tensor_count(tensor);
         size_t row = 0;
         pct_dtype_row_bytes(tensor->type, pct_tensor_width(tensor), &row);
+        double stored = pct_dtype_block(tensor->type) > 1 ? once : 0;
         double bytes = (double)pct_tensor_rows(tensor) * (double)row;
         double seen = encoder_rows(parameter->name, &g, c), met = region_rows(parameter->name, &g, c);
         if (strcmp(parameter->name, c->language.tied ? "token_embd.weight" : "output.weight") == 0) {
             work.output = once;
+            work.output_stored = stored;
             work.output_bytes = bytes;
         } else if (begins(parameter->name, "blk.")) {
             work.row += once;
+            work.row_stored += stored;
             work.row_bytes += bytes;
         } else if (seen > 0) {
             work.encode += once * seen;
+            work.encode_stored += stored * seen;
             work.encode_bytes += bytes;
         } else if (met > 0) {
             work.region += once * met;
+            work.region_stored += stored * met;
             work.region_bytes += bytes;
         }
     }
     work.encode += work.row * (g.cells + 1);
+    work.encode_stored += work.row_stored * (g.cells + 1);
     add_attention(&work, &g, c);
     return work;
 }

@@ -93,13 +93,16 @@ percept_status pct_bench_measure_peak(pct_bench *b, percept_error *error) {
     size_t weights = (size_t)(b->work.encode_bytes + b->work.row_bytes + b->work.output_bytes + b->work.region_bytes);
     PCT_TRY(measure_compute(b, pct_peak_f32(flags), &b->peak.f32, error));
     if (pct_peak_bf16(flags)) PCT_TRY(measure_compute(b, pct_peak_bf16(flags), &b->peak.bf16, error));
+    if (pct_peak_int8(flags)) PCT_TRY(measure_compute(b, pct_peak_int8(flags), &b->peak.int8, error));
     PCT_TRY(measure_reading(b, MEMORY_BYTES, &b->peak.memory, error));
     return measure_reading(b, weights, &b->peak.cached, error);
 }
 
 void pct_bench_compare(const pct_bench_peak *peak, pct_bench_result *r) {
     double flops = r->bf16 && peak->bf16 > 0 ? peak->bf16 : peak->f32;
-    double computing = r->flop / flops, reading = r->bytes / (r->from_memory ? peak->memory : peak->cached);
+    double int8 = peak->int8 > 0 ? r->int8 : 0;
+    double computing = (r->flop - int8) / flops + (int8 > 0 ? int8 / peak->int8 : 0);
+    double reading = r->bytes / (r->from_memory ? peak->memory : peak->cached);
     r->memory_bound = reading > computing;
     r->share = fmax(computing, reading) / (r->ms * 1e-3);
 }

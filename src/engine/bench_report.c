@@ -18,6 +18,14 @@ static void add_number(pct_text *text, const char *key, double value) {
     pct_text_number(text, rint(value * 1e4) / 1e4);
 }
 
+static void add_peak(pct_text *text, const char *key, double flops) {
+    if (flops > 0)
+        add_number(text, key, flops * 1e-9);
+    else
+        pct_text_printf(text, "\"%s\": null", key);
+    pct_text_puts(text, ", ");
+}
+
 static void add_stage(pct_text *text, const pct_bench_result *r) {
     add_number(text, "ms", r->ms);
     pct_text_puts(text, ", ");
@@ -40,11 +48,8 @@ void pct_bench_json(const pct_bench *b, pct_text *text) {
                     pct_cpu_flags_text(b->compute->kernels.cpu_flags));
     add_number(text, "gflops_f32", b->peak.f32 * 1e-9);
     pct_text_puts(text, ", ");
-    if (b->peak.bf16 > 0)
-        add_number(text, "gflops_bf16", b->peak.bf16 * 1e-9);
-    else
-        pct_text_puts(text, "\"gflops_bf16\": null");
-    pct_text_puts(text, ", ");
+    add_peak(text, "gflops_bf16", b->peak.bf16);
+    add_peak(text, "gflops_int8", b->peak.int8);
     add_number(text, "memory_gbytes_s", b->peak.memory * 1e-9);
     pct_text_puts(text, ", ");
     add_number(text, "cached_gbytes_s", b->peak.cached * 1e-9);
@@ -66,6 +71,7 @@ void pct_bench_json(const pct_bench *b, pct_text *text) {
 void pct_bench_table(const pct_bench *b, pct_text *text) {
     pct_text_printf(text, "%d threads, %s; peak: ", pct_pool_threads(b->pool),
                     pct_cpu_flags_text(b->compute->kernels.cpu_flags));
+    if (b->peak.int8 > 0) pct_text_printf(text, "%.0f GFLOP/s in INT8, ", b->peak.int8 * 1e-9);
     if (b->peak.bf16 > 0) pct_text_printf(text, "%.0f GFLOP/s in BF16, ", b->peak.bf16 * 1e-9);
     pct_text_printf(text, "%.0f GFLOP/s in F32; reading %.1f GB/s, %.1f what is cached\n", b->peak.f32 * 1e-9,
                     b->peak.memory * 1e-9, b->peak.cached * 1e-9);

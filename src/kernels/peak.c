@@ -43,6 +43,14 @@ pct_peak_loop *pct_peak_bf16(uint32_t cpu_flags) {
     return NULL;
 }
 
+pct_peak_loop *pct_peak_int8(uint32_t cpu_flags) {
+#ifdef PCT_HAVE_AMX
+    if (cpu_flags & PCT_CPU_AMX_BF16) return pct_x86_peak_int8_amx;
+    if (cpu_flags & PCT_CPU_AVX512_VNNI) return pct_x86_peak_int8_vnni;
+#endif
+    return NULL;
+}
+
 pct_peak_read_loop *pct_peak_read(uint32_t cpu_flags) {
 #ifdef PCT_HAVE_AVX512
     if (cpu_flags & PCT_CPU_AVX512) return pct_x86_peak_read_avx512;

@@ -14,6 +14,8 @@ typedef double pct_peak_loop(int64_t rounds, float *sum);
 pct_peak_loop *pct_peak_f32(uint32_t cpu_flags);
 /* BF16 products summed in F32, in tiles (AMX) or vectors (AVX-512 BF16); NULL where there is neither. */
 pct_peak_loop *pct_peak_bf16(uint32_t cpu_flags);
+/* Products of bytes summed in 32 bits, in tiles or vectors (AVX-512 VNNI); NULL where there is neither. */
+pct_peak_loop *pct_peak_int8(uint32_t cpu_flags);
 
 /* Reads `bytes` (a multiple of 512, 64-byte aligned) once on the calling thread, in vectors; returns the sum of the
  * floats. */

@@ -29,6 +29,12 @@ static void the_slower_limit_bounds(void **state) {
     reading.from_memory = true; /* 2.5 ms */
     pct_bench_compare(&peak, &reading);
     near(reading.share, 2.5);
+    const pct_bench_peak bytes = {.f32 = 100e9, .bf16 = 1000e9, .int8 = 2000e9, .memory = 10e9, .cached = 50e9};
+    pct_bench_result mixed = {.ms = 4, .flop = 2e9, .int8 = 1e9, .bf16 = true}; /* 1 ms and 0.5 ms */
+    pct_bench_compare(&bytes, &mixed);
+    near(mixed.share, 1.5 / 4);
+    pct_bench_compare(&peak, &mixed); /* without the instruction all of it is the other kind */
+    near(mixed.share, 0.5);
     const pct_bench_peak plain = {.f32 = 100e9, .memory = 10e9, .cached = 50e9}; /* no BF16 here */
     pct_bench_result fallen_back = {.ms = 40, .flop = 2e9, .bf16 = true};
     pct_bench_compare(&plain, &fallen_back);
@@ -50,6 +56,7 @@ static void counts_follow_from_the_shapes(void **state) {
     near(work.row_bytes, 4 * layer * c.language.layers);
     near(work.output, 2 * width * c.language.vocabulary);
     near(work.output_bytes, 4 * width * c.language.vocabulary);
+    assert_true(work.row_stored == 0 && work.encode_stored == 0 && work.region_stored == 0); /* F32, all of it */
     const pct_parameters *set = pct_model_get_parameters(model);
     int64_t parameters = 0;
     for (size_t i = 0; i < set->count; i++) parameters += pct_tensor_count(&set->list[i]->tensor);

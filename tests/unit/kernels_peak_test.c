@@ -46,6 +46,19 @@ static void bf16_adds_every_product(void **state) {
     assert_null(pct_peak_bf16(0));
 }
 
+static void int8_adds_every_product(void **state) {
+    (void)state;
+    const uint32_t int8[] = {PCT_CPU_AVX512_VNNI, PCT_CPU_AMX_BF16};
+    for (int i = 0; i < 2; i++) {
+        pct_peak_loop *loop = pct_peak_int8(pct_cpu_flags() & int8[i]);
+        if (!loop) continue;
+        float sum = 0;
+        double flop = loop(100, &sum);
+        near(sum, flop / 2);
+    }
+    assert_null(pct_peak_int8(0));
+}
+
 static void every_byte_is_read(void **state) {
     (void)state;
     enum { COUNT = 4096 };
@@ -66,6 +79,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(f32_comes_to_its_limit),
         cmocka_unit_test(bf16_adds_every_product),
+        cmocka_unit_test(int8_adds_every_product),
         cmocka_unit_test(every_byte_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
