@@ -2,6 +2,19 @@
 #include "kernels/x86/amx.h"
 #include "kernels/x86/peak.h"
 
+/* Four sums of zero, and four times the same 16 rows of 64 bytes. */
+static void load_tiles(const void *operands) {
+    pct_amx_configure(16);
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    _tile_loadd(4, operands, 64);
+    _tile_loadd(5, operands, 64);
+    _tile_loadd(6, operands, 64);
+    _tile_loadd(7, operands, 64);
+}
+
 /* Adds the numbers of a tile, which goes through `out`, to *sum. */
 #define ADD_TILE(tile)                                                                                                 \
     do {                                                                                                               \
@@ -15,15 +28,7 @@ double pct_x86_peak_bf16_amx(int64_t rounds, float *sum) {
     _Alignas(64) uint16_t operands[16 * 32];
     _Alignas(64) float out[16 * 16];
     for (int i = 0; i < 16 * 32; i++) operands[i] = 0x3a80; /* 2^-10 */
-    pct_amx_configure(16);
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    _tile_loadd(4, operands, 64);
-    _tile_loadd(5, operands, 64);
-    _tile_loadd(6, operands, 64);
-    _tile_loadd(7, operands, 64);
+    load_tiles(operands);
     for (int64_t r = 0; r < rounds; r++) {
         _tile_dpbf16ps(0, 4, 6);
         _tile_dpbf16ps(1, 4, 7);
@@ -59,15 +64,7 @@ double pct_x86_peak_int8_amx(int64_t rounds, float *sum) {
     _Alignas(64) int8_t operands[16 * 64];
     _Alignas(64) int32_t out[16 * 16];
     memset(operands, 1, sizeof operands);
-    pct_amx_configure(16);
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    _tile_loadd(4, operands, 64);
-    _tile_loadd(5, operands, 64);
-    _tile_loadd(6, operands, 64);
-    _tile_loadd(7, operands, 64);
+    load_tiles(operands);
     for (int64_t r = 0; r < rounds; r++) {
         _tile_dpbssd(0, 4, 6);
         _tile_dpbssd(1, 4, 7);
