@@ -74,6 +74,8 @@ typedef struct percept_engine_options {
                             default; 0: portable code only */
     percept_log_fn *log; /* NULL: messages are dropped */
     void *log_context;
+    bool with_hash; /* the model's hash will be asked for (answers as JSON, percept_engine_info): it is made on a thread
+                       of its own from now on, instead of when it is read */
 } percept_engine_options;
 PERCEPT_API void percept_engine_options_init(percept_engine_options *options);
 

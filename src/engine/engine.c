@@ -50,6 +50,7 @@ static percept_status open_parts(percept_engine *engine, const char *path, const
     pct_compute_use_int8(engine->compute);
     engine->fingerprint = pct_fingerprint_new(path);
     if (!engine->fingerprint) return pct_fail_memory(error, "engine");
+    if (options->with_hash) pct_fingerprint_begin(engine->fingerprint);
     PCT_TRY(pct_model_open(&engine->model, path, false, error));
     PCT_TRY(pct_template_init(&engine->template, "percept", pct_model_get_tokenizer(engine->model), error));
     const pct_model_config *config = pct_model_get_config(engine->model);

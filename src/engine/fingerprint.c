@@ -41,6 +41,25 @@ void pct_fingerprint_drop(pct_fingerprint **handle) {
     free(fingerprint);
 }
 
+static void *make(void *argument) {
+    pct_fingerprint *fingerprint = argument;
+    pct_fingerprint_text(fingerprint);
+    pct_fingerprint_drop(&fingerprint);
+    return NULL;
+}
+
+/* The thread has a reference of its own, so nobody need wait for it; readers wait for the lock. */
+void pct_fingerprint_begin(pct_fingerprint *fingerprint) {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    if (pthread_attr_init(&attributes) != 0) return;
+    pct_fingerprint *own = pct_fingerprint_share(fingerprint);
+    if (pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) != 0 ||
+        pthread_create(&thread, &attributes, make, own) != 0)
+        pct_fingerprint_drop(&own);
+    pthread_attr_destroy(&attributes);
+}
+
 const char *pct_fingerprint_text(pct_fingerprint *fingerprint) {
     pthread_mutex_lock(&fingerprint->lock);
     if (!fingerprint->hex[0] && pct_sha256_file(fingerprint->path, fingerprint->hex, NULL) != PERCEPT_OK)

@@ -10,6 +10,8 @@ pct_fingerprint *pct_fingerprint_new(const char *path);
 pct_fingerprint *pct_fingerprint_share(pct_fingerprint *fingerprint);
 /* Gives a reference back and sets it to NULL; NULL is fine. */
 void pct_fingerprint_drop(pct_fingerprint **fingerprint);
+/* Begins to make it on a thread of its own; where none can be had, it is made when it is read. */
+void pct_fingerprint_begin(pct_fingerprint *fingerprint);
 /* 64 hexadecimal digits; "" when the file is gone. From any thread. */
 const char *pct_fingerprint_text(pct_fingerprint *fingerprint);
 

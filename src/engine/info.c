@@ -26,7 +26,7 @@ static void fill_info(const percept_engine *engine, percept_model_info *info) {
         .data_licences = or_empty(card->data_licences),
         .provenance = or_empty(card->provenance),
         .figures = or_empty(card->figures),
-        .hash = or_empty(pct_model_get_hash(engine->model)),
+        .hash = pct_fingerprint_text(engine->fingerprint),
         .parameters = engine->parameter_count,
         .weight_bytes = engine->weight_bytes,
         .side = config->image.side,
