@@ -6,6 +6,10 @@ int64_t pct_conv_out(int64_t size, int64_t kernel, int64_t stride, int64_t pad) 
     return (size + 2 * pad - kernel) / stride + 1;
 }
 
+bool pct_conv_takes_half(const pct_compute *compute, const pct_conv *conv) {
+    return pct_flat_serves(compute, conv) && 9 * conv->in > PCT_FLAT_BLOCK;
+}
+
 pct_conv_shape pct_conv_shape_of(const pct_compute *compute, const pct_conv *conv) {
     pct_conv_shape s = {.conv = conv, .tile = conv->type == PCT_BF16 ? compute->tile_bf16 : compute->tile_real};
     s.out_height = pct_conv_out(conv->height, conv->kernel, conv->stride, conv->pad);

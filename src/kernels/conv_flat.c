@@ -57,22 +57,30 @@ void pct_flat_border(const pct_flat *f, uint16_t *field, int64_t channels) {
     memset(field + after * channels, 0, (size_t)((f->span - after) * channels) * sizeof *field);
 }
 
+/* `count` numbers of a source from place `from` on. */
+static void take(const pct_flat *f, uint16_t *to, const pct_flat_source *s, int64_t from, int64_t count) {
+    if (s->half)
+        memcpy(to, s->half + from, (size_t)count * sizeof *to);
+    else
+        f->kernels->to_bf16(to, s->map + from, count);
+}
+
 void pct_flat_row(const pct_flat *f, uint16_t *to, const pct_flat_source *s, int64_t row) {
     const int64_t y = row % f->rows * s->step + s->first_y;
-    const pct_real *line = s->map + (row / f->rows * s->height + y) * s->width * s->channels;
+    const int64_t line = (row / f->rows * s->height + y) * s->width * s->channels;
     to += (f->lead + row * f->pitch) * s->padded;
     if (y < 0 || y >= s->height) {
         memset(to, 0, (size_t)(f->pitch * s->padded) * sizeof *to);
         return;
     }
     if (s->step == 1 && s->first_x == 0 && s->padded == s->channels && s->width < f->pitch) {
-        f->kernels->to_bf16(to, line, s->width * s->channels);
+        take(f, to, s, line, s->width * s->channels);
         memset(to + s->width * s->channels, 0, (size_t)((f->pitch - s->width) * s->channels) * sizeof *to);
         return;
     }
     for (int64_t j = 0; j < f->pitch; j++, to += s->padded) {
         const int64_t x = j * s->step + s->first_x, used = x >= 0 && x < s->width ? s->channels : 0;
-        if (used) f->kernels->to_bf16(to, line + x * s->channels, used);
+        if (used) take(f, to, s, line + x * s->channels, used);
         memset(to + used, 0, (size_t)(s->padded - used) * sizeof *to);
     }
 }
@@ -103,6 +111,7 @@ void pct_flat_fill(const pct_flat *f, uint16_t *to, const pct_real *x, int64_t b
         }
         const bool split = f->fields > 1;
         const pct_flat_source source = {.map = x,
+                                        .half = f->conv->x_half,
                                         .height = f->conv->height,
                                         .width = f->conv->width,
                                         .channels = f->conv->in,

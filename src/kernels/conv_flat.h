@@ -65,6 +65,7 @@ void pct_flat_fill(const pct_flat *f, uint16_t *to, const pct_real *x, int64_t b
 /* Row `row` of a field of `channels` (padded), pixels (i*step+first_y, j*step+first_x) of a map, zero outside. */
 typedef struct pct_flat_source {
     const pct_real *map;
+    const uint16_t *half; /* the map in BF16, instead */
     int64_t height, width, channels, padded, step, first_y, first_x;
 } pct_flat_source;
 void pct_flat_row(const pct_flat *f, uint16_t *to, const pct_flat_source *source, int64_t row);

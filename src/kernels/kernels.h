@@ -232,9 +232,11 @@ void pct_matvec_run(pct_compute *compute, pct_dtype type, pct_real *y, const voi
 /* Convolution, NHWC; weights (out, kh, kw, in) so that ref is a row of dots; groups 1 or = in = out (depthwise). */
 typedef struct pct_conv {
     int64_t batch, height, width, in, out, kernel, stride, pad, groups;
-    pct_dtype type; /* PCT_BF16: x, w (and dy) are converted inside; PCT_REAL */
-    bool fresh;     /* on the way back dx is stored, not added to */
+    pct_dtype type;         /* PCT_BF16: x, w (and dy) are converted inside; PCT_REAL */
+    bool fresh;             /* on the way back dx is stored, not added to */
+    const uint16_t *x_half; /* x in BF16, read instead of x; only where pct_conv_takes_half() */
 } pct_conv;
+bool pct_conv_takes_half(const pct_compute *compute, const pct_conv *conv);
 int64_t pct_conv_out(int64_t size, int64_t kernel, int64_t stride, int64_t pad);
 void pct_conv_run(pct_compute *compute, const pct_conv *conv, pct_real *y, const pct_real *x, const pct_real *w,
                   const pct_real *bias);

@@ -99,14 +99,26 @@ void pct_conv_block_build(pct_conv_block *block, pct_builder *builder, int64_t i
     block->activation = activation;
 }
 
-pct_tensor *pct_conv_block_apply(pct_tape *tape, const pct_conv_block *block, pct_tensor *x) {
+static pct_tensor *apply_block(pct_tape *tape, const pct_conv_block *block, pct_tensor *x, pct_tensor *start,
+                               bool half) {
+    const pct_norm *norm = &block->norm;
     pct_tensor *map = pct_conv_apply(tape, &block->conv, x);
-    pct_tensor *y = pct_norm_apply(tape, &block->norm, map);
+    pct_tensor *y = pct_op_norm_activate(tape, map, &norm->gamma->tensor, tensor_of(norm->beta), norm->epsilon,
+                                         block->activation, start, half);
     pct_tape_done(tape, map);
-    if (block->activation == PCT_IDENTITY) return y;
-    pct_tensor *active = pct_op_activate(tape, y, block->activation);
-    pct_tape_done(tape, y);
-    return active;
+    return y;
+}
+
+pct_tensor *pct_conv_block_apply(pct_tape *tape, const pct_conv_block *block, pct_tensor *x) {
+    return apply_block(tape, block, x, NULL, false);
+}
+
+pct_tensor *pct_conv_block_apply_half(pct_tape *tape, const pct_conv_block *block, pct_tensor *x) {
+    return apply_block(tape, block, x, NULL, true);
+}
+
+pct_tensor *pct_conv_block_apply_onto(pct_tape *tape, const pct_conv_block *block, pct_tensor *start, pct_tensor *x) {
+    return apply_block(tape, block, x, start, false);
 }
 
 void pct_mlp_build(pct_mlp *mlp, pct_builder *builder, const int64_t *widths, int count, enum pct_activation activation,

@@ -52,6 +52,10 @@ typedef struct pct_conv_block {
 void pct_conv_block_build(pct_conv_block *block, pct_builder *builder, int64_t in, int64_t out, int kernel, int stride,
                           int pad, enum pct_activation activation, const char *name, ...) PCT_PRINTF(9, 10);
 pct_tensor *pct_conv_block_apply(pct_tape *tape, const pct_conv_block *block, pct_tensor *x);
+/* For an output that only convolutions read: BF16 alone where pct_tape_halves(). */
+pct_tensor *pct_conv_block_apply_half(pct_tape *tape, const pct_conv_block *block, pct_tensor *x);
+/* start + the block's; start shaped like its output */
+pct_tensor *pct_conv_block_apply_onto(pct_tape *tape, const pct_conv_block *block, pct_tensor *start, pct_tensor *x);
 
 /* Linear layers with an activation between them (none after the last). Names <name>.0, .1, ... */
 #define PCT_MLP_MAX 4

@@ -69,6 +69,10 @@ pct_tensor *pct_op_rms_norm(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pc
  * pct_tape_halves(). */
 pct_tensor *pct_op_norm_half(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_tensor *beta, pct_real epsilon,
                              bool rms);
+/* start + f(layer_norm(x)), in one pass each way and without the norm's output in memory; start (shaped like x) or
+ * NULL. half: as norm_half, not with start. */
+pct_tensor *pct_op_norm_activate(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_tensor *beta, pct_real epsilon,
+                                 enum pct_activation f, pct_tensor *start, bool half);
 /* Rows scaled to length 1: x / max(|x|, epsilon) */
 pct_tensor *pct_op_unit_rows(pct_tape *tape, pct_tensor *x, pct_real epsilon);
 

@@ -16,11 +16,9 @@ static void build_block(pct_stem_block *block, pct_builder *builder, int64_t cha
 }
 
 static pct_tensor *apply_block(pct_tape *tape, const pct_stem_block *block, pct_tensor *x) {
-    pct_tensor *inside = pct_conv_block_apply(tape, &block->first, x);
-    pct_tensor *change = pct_conv_block_apply(tape, &block->second, inside);
+    pct_tensor *inside = pct_conv_block_apply_half(tape, &block->first, x);
+    pct_tensor *y = pct_conv_block_apply_onto(tape, &block->second, x, inside);
     pct_tape_done(tape, inside);
-    pct_tensor *y = pct_op_add(tape, x, change);
-    pct_tape_done(tape, change);
     return y;
 }
 
@@ -152,9 +150,13 @@ static pct_tensor *go_on(pct_tape *tape, pct_tensor *map, pct_tensor *next, cons
 static pct_tensor *conv_stem(pct_tape *tape, const pct_tower *tower, pct_tensor *x, pct_tower_output *output) {
     int stride = 1;
     for (int i = 0; i < tower->stages; i++) {
-        x = go_on(tape, x, pct_conv_block_apply(tape, &tower->stage[i], x), output);
         stride *= 2;
-        if (stride == tower->options.skip_stride && stride < tower->options.fine_stride) output->skip = x;
+        const bool skips = stride == tower->options.skip_stride && stride < tower->options.fine_stride;
+        const bool half = i + 1 < tower->stages && !skips; /* the next stage is all that reads it */
+        const pct_conv_block *stage = &tower->stage[i];
+        pct_tensor *next = half ? pct_conv_block_apply_half(tape, stage, x) : pct_conv_block_apply(tape, stage, x);
+        x = go_on(tape, x, next, output);
+        if (skips) output->skip = x;
     }
     for (int i = 0; i < tower->options.stem_blocks; i++)
         x = go_on(tape, x, apply_block(tape, &tower->block[i], x), output);

@@ -32,6 +32,10 @@ static pct_tensor *swiglu_half(pct_tape *t, pct_tensor *const *x, const int *n) 
 static pct_tensor *norm_half(pct_tape *t, pct_tensor *const *x, const int *n) {
     return pct_op_norm_half(t, x[0], x[1], n[0] ? NULL : x[2], (pct_real)1e-5, n[0]);
 }
+static pct_tensor *norm_activate(pct_tape *t, pct_tensor *const *x, const int *n) {
+    return pct_op_norm_activate(t, x[0], x[1], x[2], (pct_real)1e-5, (enum pct_activation)n[0], n[1] ? x[3] : NULL,
+                                n[2]);
+}
 static pct_tensor *matmul_nt(pct_tape *t, pct_tensor *const *x, const int *n) {
     return pct_op_matmul_nt(t, x[0], x[1]);
 }
@@ -90,6 +94,14 @@ const grad_case math_cases[] = {
     {"activate_half", "gelu", activate_half, 1, {{2, {3, 7}}}, {0}, -3, 3},
     {"swiglu_half", "odd", swiglu_half, 2, {{2, {3, 7}}, {2, {3, 7}}}, {0}, -2, 2},
     {"norm_half", "layer", norm_half, 3, {{2, {5, 7}}, {1, {7}}, {1, {7}}}, {0}},
+    {"norm_activate", "gelu", norm_activate, 3, {{2, {5, 7}}, {1, {7}}, {1, {7}}}, {PCT_GELU, 0, 1}},
+    {"norm_activate", "onto", norm_activate, 4, {{2, {3, 9}}, {1, {9}}, {1, {9}}, {2, {3, 9}}}, {PCT_IDENTITY, 1, 0}},
+    {"norm_activate",
+     "map, wide",
+     norm_activate,
+     4,
+     {{4, {1, 1, 1, 1030}}, {1, {1030}}, {1, {1030}}, {4, {1, 1, 1, 1030}}},
+     {PCT_SILU, 1, 0}},
     {"norm_half", "rms", norm_half, 2, {{2, {5, 7}}, {1, {7}}}, {1}},
     {"linear", "one row", linear, 3, {{2, {1, 33}}, {2, {17, 33}}, {1, {17}}}, {1}},
     {"matmul_nt", "one batch", matmul_nt, 2, {{2, {5, 7}}, {2, {3, 7}}}},

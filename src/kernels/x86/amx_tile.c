@@ -59,11 +59,18 @@ static void finish(float *c, int64_t ldc, int64_t rows, int64_t columns, const f
     }
 }
 
+#define KC 512 /* most of k at a time */
+
 /* At most 16 rows: one tile of A. */
 static void multiply_16(float *c, int64_t ldc, int64_t rows, int64_t columns, const uint16_t *a, int64_t lda,
                         const uint16_t *b, int64_t k, bool add, const float *bias) {
     _Alignas(64) float sum[16 * 32];
-    if (rows < 16) pct_amx_configure((int)rows);
+    _Alignas(64) uint16_t whole[16 * KC]; /* a tile of fewer rows would be another configuration: 200 cycles each way */
+    if (rows < 16) {
+        for (int64_t r = 0; r < rows; r++) memcpy(whole + r * k, a + r * lda, (size_t)k * 2);
+        a = whole;
+        lda = k; /* the other rows are whatever there was: they stay in their own rows of the sums */
+    }
     _tile_zero(0);
     _tile_zero(1);
     for (int64_t i = 0; i < k; i += 32, b += 1024) {
@@ -75,7 +82,6 @@ static void multiply_16(float *c, int64_t ldc, int64_t rows, int64_t columns, co
     }
     _tile_stored(0, sum, 128);
     _tile_stored(1, sum + 16, 128);
-    if (rows < 16) pct_amx_configure(16);
     finish(c, ldc, rows, columns, sum, add, bias);
 }
 
@@ -136,7 +142,7 @@ const pct_tile pct_amx_tile_bf16 = {.name = "amx bf16",
                                     .mr = 32,
                                     .nr = 32,
                                     .kr = 32,
-                                    .kc = 512,
+                                    .kc = KC,
                                     .element = 2,
                                     .a_direct = true,
                                     .pack_a = pack_a,
