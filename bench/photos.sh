@@ -26,7 +26,7 @@ all=0
 printf '| photograph | question | answer | score | box IoU | |\n|---|---|---|---|---|---|\n'
 while IFS='|' read -r package file question truth; do
   case $package in '' | '#'*) continue ;; esac
-  picture=$(find "$folder/packages/$package" -path '*/__pycache__' -prune -o -name "$file" -print | grep -v output_ | head -n 1)
+  picture=$(find -L "$folder/packages/$package" -name "$file" -print | grep -v output_ | head -n 1)
   [ -n "$picture" ] || die "$package holds no $file"
   json=$("$percept" ask -m "$model" "$picture" "$question" --json --mask-format none --overlay "$folder/overlays/${file%.*}.png")
   # The best region's box as shares of the picture, then its IoU with the list's.
@@ -46,7 +46,8 @@ while IFS='|' read -r package file question truth; do
         iou = x * y / ((b[3] - b[1]) / w * (b[4] - b[2]) / h + (t[3] - t[1]) * (t[4] - t[2]) - x * y)
       }
       gsub(/</, "\\&lt;", answer)
-      printf "%s | %s | %.2f | %s", answer, best < 0 ? "—" : sprintf("%.2f", best), iou, iou >= 0.5 ? "hit" : "miss" }')
+      verdict = (iou >= 0.5) ? "hit" : "miss"; shown = (best < 0) ? "—" : sprintf("%.2f", best)
+      printf "%s | %s | %.2f | %s", answer, shown, iou, verdict }')
   all=$((all + 1))
   case $row in *'| hit') hits=$((hits + 1)) ;; esac
   printf '| %s | %s | %s |\n' "$file" "$question" "$row"
