@@ -6,6 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Appends a word; of an absolute path the last component alone: a model that is passed on tells nothing of a machine.
+ */
+static void append(char *text, const char *word) {
+    const char *equals = strchr(word, '='), *value = equals ? equals + 1 : word;
+    const char *last = value[0] == '/' ? strrchr(value, '/') + 1 : value;
+    strncat(text, word, (size_t)(value - word));
+    strcat(text, last);
+}
+
+/* Whether a later setting of the same key takes its place. */
+static bool replaced(const pct_cli_line *line, size_t setting) {
+    size_t key = strcspn(line->config[setting], "=") + 1;
+    for (size_t i = setting + 1; i < line->config_count; i++)
+        if (!strncmp(line->config[i], line->config[setting], key)) return true;
+    return false;
+}
+
 /* What stands in the model's card as the command that made it; malloc'd, NULL when memory is out. */
 static char *command_text(const pct_cli_line *line) {
     size_t size = strlen("percept train") + 2;
@@ -16,11 +33,12 @@ static char *command_text(const pct_cli_line *line) {
     strcpy(text, "percept train");
     for (size_t i = 0; i < line->argument_count; i++) {
         strcat(text, " ");
-        strcat(text, line->arguments[i]);
+        append(text, line->arguments[i]);
     }
     for (size_t i = 0; i < line->config_count; i++) {
+        if (replaced(line, i)) continue;
         strcat(text, " --");
-        strcat(text, line->config[i]);
+        append(text, line->config[i]);
     }
     return text;
 }

@@ -91,7 +91,8 @@ static void add_provenance(const pct_trainer *trainer, pct_text *out) {
                     (long long)trainer->state.step, (long long)(config->schedule.batch * config->optimiser.accumulate),
                     (long long)trainer->optimiser.elements,
                     (unsigned long long)pct_hash_bytes(trainer->effective.data, trainer->effective.length));
-    if (config->run.from[0]) pct_text_printf(out, "; started from %s", config->run.from);
+    const char *from = strrchr(config->run.from, '/'); /* of a path the file alone: cards are passed on */
+    if (config->run.from[0]) pct_text_printf(out, "; started from %s", from ? from + 1 : config->run.from);
     if (config->model.lora.rank > 0) {
         pct_text_printf(out, "; LoRA of rank %d on %s", config->model.lora.rank, config->model.lora.targets);
     }

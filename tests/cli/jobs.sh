@@ -87,11 +87,12 @@ data: { cutouts: cutouts, generated: 1, objects_max: 2, questions: 2, names: 8 }
 schedule: { steps: 6, batch: 1, warmup: 2 }
 run: { out: run, name: six, validate_every: 6, validate_pictures: 1, checkpoint_every: 3, calibrate: 2, test: 1 }
 END
-run 0 train tiny.yaml
+run 0 train tiny.yaml --run.out="$work/elsewhere" --run.out="$work/run"
 there run/model.gguf
 there run/metrics.jsonl
 clean run
 run 0 info run/model.gguf
+says out "made by 'percept train tiny.yaml --run.out=run'" # no path of this machine, no setting that was replaced
 says out 'six'
 "$make_picture" a.png 96 64
 run 0 ask a.png 'find the red disc' -m run/model.gguf --json --max-tokens 8
