@@ -44,11 +44,12 @@ static void clear_gradients(pct_parameters *set) {
             memset(set->list[i]->tensor.grad, 0, (size_t)pct_tensor_count(&set->list[i]->tensor) * sizeof(pct_real));
 }
 
-/* Weights that start at zero hide the gradients of those before them. */
+/* Weights that start at zero hide the gradients of those before them. Each has its own stream: a weight more in the
+ * model must not leave another's few rectified channels without a way back. */
 static void stir(pct_parameters *set) {
-    pct_random random;
-    pct_random_init(&random, 3, 0, 0);
     for (size_t i = 0; i < set->count; i++) {
+        pct_random random;
+        pct_random_init(&random, 3, pct_hash_bytes(set->list[i]->name, strlen(set->list[i]->name)), 0);
         pct_real *data = pct_tensor_data(&set->list[i]->tensor);
         for (int64_t k = 0; k < pct_tensor_count(&set->list[i]->tensor); k++)
             data[k] += (pct_real)0.1 * (pct_real)pct_random_normal(&random);
