@@ -3,6 +3,18 @@
 #include <math.h>
 #include <string.h>
 
+/* Mimetic initialisation (Trockman and Kolter, arXiv 2305.09828): each query head begins as a blend of its own normal
+ * numbers and its key head's, so that W_q^T W_k is near a multiple of the identity on what the head sees and a row
+ * attends to rows like it: a word to the cells that are named by it, before anything is learned. */
+static void begin_mimetic(const pct_language_layer *layer, const pct_language_options *o) {
+    const int64_t head = (int64_t)(o->width / o->heads) * o->width; /* numbers of one head */
+    const pct_real *k = pct_tensor_data(&layer->k.weight->tensor);
+    pct_real *q = pct_tensor_data(&layer->q.weight->tensor);
+    for (int64_t h = 0; h < o->heads; h++)
+        for (int64_t i = 0; i < head; i++)
+            q[h * head + i] = (pct_real)0.7 * (q[h * head + i] + k[h / (o->heads / o->kv_heads) * head + i]);
+}
+
 static void build_layer(pct_language_layer *layer, pct_builder *builder, const pct_language_options *o, int i) {
     const double gain = 0.5, residual = gain / sqrt(2.0 * o->layers);
     int64_t width = o->width, keys = width / o->heads * o->kv_heads;
@@ -15,6 +27,7 @@ static void build_layer(pct_language_layer *layer, pct_builder *builder, const p
     pct_linear_build(&layer->gate, builder, width, o->mlp, false, gain, "blk.%d.ffn_gate", i);
     pct_linear_build(&layer->up, builder, width, o->mlp, false, gain, "blk.%d.ffn_up", i);
     pct_linear_build(&layer->down, builder, o->mlp, width, false, residual, "blk.%d.ffn_down", i);
+    if (o->mimetic && builder->status == PERCEPT_OK) begin_mimetic(layer, o);
 }
 
 void pct_language_build(pct_language *language, pct_builder *builder, const pct_language_options *options) {

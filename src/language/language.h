@@ -14,7 +14,8 @@
 typedef struct pct_language_options {
     int32_t vocabulary, width, layers, heads, kv_heads, mlp;
     double rope_theta, norm_epsilon;
-    bool tied; /* the output matrix is the embedding */
+    bool tied;    /* the output matrix is the embedding */
+    bool mimetic; /* a fresh model: queries begin like their keys (not for weights that are read) */
 } pct_language_options;
 
 typedef struct pct_language_layer {

@@ -114,7 +114,7 @@ static pct_tensor *run_pass(answering *a, const pass *p) {
     for (int32_t k = 0; k < p->prompts; k++) {
         runner *r = &a->runners[p->who[k]];
         for (int32_t i = 0; i < p->counts[k]; i++) {
-            positions[row + i] = (int32_t)(state->prefix + r->used + i);
+            positions[row + i] = pct_model_position(state->model, state->prefix, state->prefix + r->used + i);
             places[row + i] = (int32_t)(r->begin + r->used + i);
         }
         r->used += p->counts[k];

@@ -37,6 +37,7 @@ static pct_language_options language_options(const pct_model_config *c) {
         .rope_theta = (double)c->language.rope_theta,
         .norm_epsilon = (double)c->language.norm_epsilon,
         .tied = c->language.tied,
+        .mimetic = c->language.init == PCT_LANGUAGE_MIMETIC,
     };
 }
 
@@ -82,6 +83,12 @@ void pct_model_build(pct_model *model, pct_builder *builder) {
     pct_tower_build(&model->tower, builder, &tower);
     pct_connector_build(&model->connector, builder, c->language.connector == PCT_CONNECTOR_MLP, c->vision.width,
                         c->language.width);
+    if (c->language.cell_positions == PCT_CELLS_LEARNED) {
+        const int64_t cells = pct_model_prefix_rows(model) - 1;
+        model->cell_position =
+            pct_build_weight(builder, PCT_INIT_NORMAL, 0.02, 2, (int64_t[]){cells, c->language.width}, false, true,
+                             "percept.cell_position");
+    }
     builder->lora.rank = rank;
     builder->lora.targets = targets;
     pct_language_build(&model->language, builder, &language);
@@ -127,6 +134,7 @@ percept_status pct_model_create(pct_model **out, const pct_model_config *config,
         return builder.status;
     }
     model->tokenizer = tokenizer;
+    model->config.language.init = PCT_LANGUAGE_PLAIN; /* done: a start is no part of the structure */
     *out = model;
     return PERCEPT_OK;
 }
@@ -150,4 +158,9 @@ const pct_tokenizer *pct_model_get_tokenizer(const pct_model *model) { return mo
 int64_t pct_model_prefix_rows(const pct_model *model) {
     int64_t grid = pct_model_config_grid(&model->config);
     return 1 + grid * grid;
+}
+
+int32_t pct_model_position(const pct_model *model, int64_t prefix, int64_t row) {
+    if (model->config.language.cell_positions == PCT_CELLS_ROTARY || prefix == 0 || row == 0) return (int32_t)row;
+    return row < prefix ? 1 : (int32_t)(2 + row - prefix);
 }

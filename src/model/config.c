@@ -35,6 +35,8 @@ void pct_model_config_default(pct_model_config *c) {
     c->language.norm_epsilon = 1e-5f;
     c->language.tied = 1;
     c->language.prefix = PCT_PREFIX_FULL;
+    c->language.cell_positions = PCT_CELLS_LEARNED;
+    c->language.init = PCT_LANGUAGE_MIMETIC;
     c->heads.box = PCT_BOX_MOMENTS;
     c->heads.box_width = 256;
     c->heads.mask_width = 128;
@@ -98,6 +100,8 @@ static percept_status check_limits(const pct_model_config *c, percept_error *err
         {"language.context", c->language.context, 16, 1 << 20},
         {"language.tied", c->language.tied, 0, 1},
         {"language.prefix", (int32_t)c->language.prefix, 0, 1},
+        {"language.cell_positions", (int32_t)c->language.cell_positions, 0, 1},
+        {"language.init", (int32_t)c->language.init, 0, 1},
         {"heads.box", (int32_t)c->heads.box, 0, 1},
         {"heads.box_width", c->heads.box_width, 8, 4096},
         {"heads.mask_width", c->heads.mask_width, 16, 4096},

@@ -17,6 +17,12 @@ enum pct_stem { PCT_STEM_CONV, PCT_STEM_PATCH };
 enum pct_fine { PCT_FINE_STEM, PCT_FINE_SECOND, PCT_FINE_NONE };
 enum pct_connector { PCT_CONNECTOR_LINEAR, PCT_CONNECTOR_MLP };
 enum pct_prefix { PCT_PREFIX_FULL, PCT_PREFIX_CAUSAL };
+/* Where a picture's cells are, to the language model. rotary: each row of the prefix has the next rotary position.
+ * learned: all cells stand at one, so that no angle lies between a word and one cell more than another, and a learned
+ * table is added to them. */
+enum pct_cell_positions { PCT_CELLS_ROTARY, PCT_CELLS_LEARNED };
+/* How a fresh language model starts. mimetic: queries that already look for what is like them. */
+enum pct_language_init { PCT_LANGUAGE_PLAIN, PCT_LANGUAGE_MIMETIC };
 /* plain: the paper's MLP on the hidden state. moments: the same MLP also sees the mask's soft position and extent and
  * corrects that extent. */
 enum pct_box_head { PCT_BOX_MOMENTS, PCT_BOX_PLAIN };
@@ -53,6 +59,8 @@ typedef struct pct_model_config {
         float rope_theta, norm_epsilon;
         int32_t tied; /* 1: the output matrix is the embedding */
         enum pct_prefix prefix;
+        enum pct_cell_positions cell_positions;
+        enum pct_language_init init; /* read by pct_model_create alone, in no file; 0 in a model's own config */
     } language;
     struct {
         enum pct_box_head box;

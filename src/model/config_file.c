@@ -45,6 +45,7 @@ static const field fields[] = {
     {"llama.attention.layer_norm_rms_epsilon", AT(language.norm_epsilon), REAL, {0}, false},
     {"percept.language.tied", AT(language.tied), INTEGER, {0}, false},
     {"percept.prefix_attention", AT(language.prefix), CHOICE, {"full", "causal"}, false},
+    {"percept.language.cell_positions", AT(language.cell_positions), CHOICE, {"rotary", "learned"}, true},
     {"percept.box", AT(heads.box), CHOICE, {"moments", "plain"}, false},
     {"percept.box_width", AT(heads.box_width), INTEGER, {0}, false},
     {"percept.mask.width", AT(heads.mask_width), INTEGER, {0}, false},

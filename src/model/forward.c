@@ -13,11 +13,18 @@ pct_sight pct_model_see_cells(pct_tape *tape, const pct_model *model, pct_tensor
     return sight;
 }
 
+/* The learned places added to the cells; none to the row before them. */
+static pct_tensor *place_cells(pct_tape *tape, const pct_model *model, pct_tensor *cells) {
+    pct_tensor *none = pct_tape_zeros(tape, 2, (int64_t[]){1, model->config.language.width});
+    pct_tensor *places = pct_op_concat_rows(tape, (pct_tensor *[]){none, &model->cell_position->tensor}, 2);
+    return pct_op_add_rows(tape, cells, places);
+}
+
 pct_sight pct_model_see(pct_tape *tape, const pct_model *model, pct_tensor *pixels, bool classes) {
     int64_t pictures = pixels->dim[0], rows = pct_model_prefix_rows(model);
     pct_tower_output tower;
     pct_sight sight = pct_model_see_cells(tape, model, pixels, classes, &tower);
-    sight.prefix = sight.cells;
+    sight.prefix = model->cell_position ? place_cells(tape, model, sight.cells) : sight.cells;
     int32_t *ids = pct_tape_ints(tape, 2 * pictures);
     if (model->bos >= 0 && ids) {
         /* <bos> stands before the cells, where the class token's row is. */
@@ -27,7 +34,7 @@ pct_sight pct_model_see(pct_tape *tape, const pct_model *model, pct_tensor *pixe
             place[p] = (int32_t)(p * rows);
         }
         pct_tensor *bos = pct_op_gather_rows(tape, &model->language.embedding->tensor, ids, pictures);
-        sight.prefix = pct_op_replace_rows(tape, sight.cells, bos, place, pictures);
+        sight.prefix = pct_op_replace_rows(tape, sight.prefix, bos, place, pictures);
     }
     pct_tensor *fine = pct_fine_apply(tape, &model->fine, &tower, pictures);
     sight.keys = pct_mask_decoder_prepare(tape, &model->mask_decoder, fine, tower.skip, pictures);

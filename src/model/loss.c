@@ -60,9 +60,10 @@ static void add_wanted_spans(const pct_batch_segment *segment, pct_span span, la
     }
 }
 
-static void lay_out_segment(const pct_batch_segment *segment, layout *l) {
+static void lay_out_segment(const pct_model *model, const pct_batch_segment *segment, layout *l) {
     bool seen = segment->picture >= 0;
-    int32_t begin = (int32_t)(l->first + segment->row), start = seen ? (int32_t)l->prefix : 0;
+    int32_t begin = (int32_t)(l->first + segment->row);
+    int64_t prefix = seen ? l->prefix : 0;
     pct_span span = {.q_begin = begin, .q_count = segment->count, .own_begin = begin, .own_count = segment->count};
     span.causal = 1;
     if (seen) {
@@ -70,7 +71,8 @@ static void lay_out_segment(const pct_batch_segment *segment, layout *l) {
         span.shared_count = (int32_t)l->prefix;
     }
     l->spans[l->span_count++] = span;
-    for (int32_t i = 0; i < segment->count; i++) l->positions[begin + i] = start + i;
+    for (int32_t i = 0; i < segment->count; i++)
+        l->positions[begin + i] = pct_model_position(model, prefix, prefix + i);
     add_wanted_spans(segment, span, l);
 }
 
@@ -90,10 +92,10 @@ static bool lay_out(pct_tape *tape, const pct_model *model, const pct_batch *bat
         pct_span span = {.q_begin = begin, .q_count = count, .own_begin = begin, .own_count = count};
         span.causal = model->config.language.prefix == PCT_PREFIX_CAUSAL;
         l->spans[l->span_count++] = span;
-        for (int32_t i = 0; i < count; i++) l->positions[begin + i] = i;
+        for (int32_t i = 0; i < count; i++) l->positions[begin + i] = pct_model_position(model, count, i);
     }
     mark_wanted(batch, l);
-    for (int32_t s = 0; s < batch->segment_count; s++) lay_out_segment(&batch->segments[s], l);
+    for (int32_t s = 0; s < batch->segment_count; s++) lay_out_segment(model, &batch->segments[s], l);
     return true;
 }
 

@@ -22,6 +22,7 @@ struct pct_model {
 
     pct_tower tower;
     pct_connector_layers connector;
+    pct_parameter *cell_position; /* (cells, width of the language model), or NULL */
     pct_fine_layers fine;
     pct_language language;
     pct_box_encoder box_encoder;
@@ -48,11 +49,13 @@ pct_builder pct_model_builder(pct_model *model, bool trainable, uint64_t seed, p
 
 /* Rows of a picture in the language model: <bos> and its cells. */
 int64_t pct_model_prefix_rows(const pct_model *model);
+/* Rotary position of a sequence's row, whose first `prefix` rows are a picture's (0: talk without one), words after. */
+int32_t pct_model_position(const pct_model *model, int64_t prefix, int64_t row);
 
 /* What a batch of pictures gives. */
 typedef struct pct_sight {
     int64_t pictures;
-    pct_tensor *prefix;  /* (P*prefix rows, width of the language model) */
+    pct_tensor *prefix;  /* (P*prefix rows, width of the language model): <bos>, and the cells with their places */
     pct_tensor *cells;   /* (P*prefix rows, width): the connector's output, class rows included */
     pct_tensor *classes; /* (P, width of the tower), when asked for */
     pct_mask_keys keys;

@@ -7,7 +7,8 @@
 #include <string.h>
 
 static bool stays_plain(const pct_tensor *tensor, const char *name) {
-    return tensor->rank == 1 || tensor->dim[0] == 1 || !strcmp(name, "v.position_embd.weight");
+    return tensor->rank == 1 || tensor->dim[0] == 1 || !strcmp(name, "v.position_embd.weight") ||
+           !strcmp(name, "percept.cell_position");
 }
 
 /* Rows as they lie in the file: a convolution's kernel for one output is one row. */

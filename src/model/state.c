@@ -59,14 +59,17 @@ static bool keep(pct_state *state, pct_tensor **tensor) {
 /* The prefix's keys and values to the first rows of the cache. */
 static void run_prefix(pct_state *state, pct_tensor *prefix) {
     int32_t rows = (int32_t)state->prefix;
-    int32_t *index = pct_tape_ints(&state->tape, rows);
-    if (!index) return;
-    for (int32_t i = 0; i < rows; i++) index[i] = i;
+    int32_t *index = pct_tape_ints(&state->tape, rows), *positions = pct_tape_ints(&state->tape, rows);
+    if (!index || !positions) return;
+    for (int32_t i = 0; i < rows; i++) {
+        index[i] = i;
+        positions[i] = pct_model_position(state->model, rows, i);
+    }
     pct_span span = {.q_count = rows, .own_count = rows};
     span.causal = state->model->config.language.prefix == PCT_PREFIX_CAUSAL;
     pct_language_input input = {
         .x = prefix,
-        .positions = index,
+        .positions = positions,
         .spans = &span,
         .span_count = 1,
         .cache = &state->cache,

@@ -39,7 +39,11 @@
     I(language, context, 64, 32768, "1024", "longest picture, question and answer in tokens")                          \
     I(language, tied, 0, 1, "1", "1: the output matrix is the embedding")                                              \
     K(language, connector, enum pct_connector, connectors, "mlp", "between tower and language model")                  \
-    K(language, prefix, enum pct_prefix, prefixes, "full", "how image tokens see each other")
+    K(language, prefix, enum pct_prefix, prefixes, "full", "how image tokens see each other")                          \
+    K(language, cell_positions, enum pct_cell_positions, cell_positions, "learned",                                    \
+      "where cells lie: a rotary position each, or a learned table and one position for all")                          \
+    K(language, init, enum pct_language_init, inits, "mimetic",                                                        \
+      "start of a fresh run's queries; mimetic: like their keys")
 #define PCT_TRAIN_HEADS(I, K)                                                                                          \
     I(heads, box_width, 16, 4096, "256", "hidden width of box encoder and decoder")                                    \
     I(heads, mask_width, 16, 1024, "128", "width of the mask decoder")                                                 \

@@ -90,6 +90,7 @@ static bool belongs(const char *name, const char *part) {
                  {"language", "blk."},
                  {"language", "token_embd"},
                  {"language", "output"},
+                 {"language", "percept.cell_position"},
                  {"heads", "percept."},
                  {"heads", "obj."},
                  {"heads", "mask_"},
@@ -98,7 +99,7 @@ static bool belongs(const char *name, const char *part) {
     for (size_t i = 0; i < PCT_COUNT(parts); i++) {
         bool begins = strncmp(name, parts[i].begin, strlen(parts[i].begin)) == 0, asked = !strcmp(part, parts[i].part);
         if (asked && begins) return !strstr(name, ".lora_");
-        if (begins && !strcmp(parts[i].part, "vision")) return strncmp(name, part, strlen(part)) == 0; /* no head */
+        if (begins) return strncmp(name, part, strlen(part)) == 0; /* the first row that fits decides: no head */
         known = known || asked;
     }
     return !known && strncmp(name, part, strlen(part)) == 0;

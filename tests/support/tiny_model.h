@@ -7,7 +7,7 @@
 enum tiny_kind {
     TINY_NANO,   /* percept-nano's switches */
     TINY_PAPER,  /* PerceptionGPT's: patch stem, second pass, plain box head, one query, own output, LoRA */
-    TINY_COARSE, /* no finer features, last layer instead of merges, causal prefix */
+    TINY_COARSE, /* no finer features, last layer instead of merges, causal prefix, cells at rotary positions */
     TINY_KINDS
 };
 
@@ -50,6 +50,7 @@ static inline pct_model_config tiny_config(enum tiny_kind kind) {
         c.vision.fine = PCT_FINE_NONE;
         c.vision.merge = 0;
         c.language.prefix = PCT_PREFIX_CAUSAL;
+        c.language.cell_positions = PCT_CELLS_ROTARY;
         c.heads.mask_stride = 8;
         c.heads.quality = 0;
         c.heads.presence = 0;

@@ -157,6 +157,7 @@ static pct_model_config plain_config(void) {
     pct_model_config c = toy_config();
     c.heads.box = PCT_BOX_PLAIN;
     c.language.prefix = PCT_PREFIX_CAUSAL;
+    c.language.cell_positions = PCT_CELLS_ROTARY;
     c.language.tied = 0;
     c.vision.stem = PCT_STEM_PATCH;
     c.vision.fine = PCT_FINE_SECOND;
@@ -166,6 +167,11 @@ static pct_model_config plain_config(void) {
 
 static void teacher_forced_nano(void **state) { check_teacher_forced(toy_config()); }
 static void teacher_forced_paper(void **state) { check_teacher_forced(plain_config()); }
+static void teacher_forced_causal_cells(void **state) {
+    pct_model_config c = plain_config();
+    c.language.cell_positions = PCT_CELLS_LEARNED;
+    check_teacher_forced(c);
+}
 
 /* Greedy answers: argmax of the teacher-forced pass, and the same alone as among others. */
 static void greedy(void **unused) {
@@ -294,6 +300,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(teacher_forced_nano),
         cmocka_unit_test(teacher_forced_paper),
+        cmocka_unit_test(teacher_forced_causal_cells),
         cmocka_unit_test(greedy),
         cmocka_unit_test(limits),
         cmocka_unit_test(no_growth),

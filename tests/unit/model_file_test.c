@@ -114,6 +114,7 @@ static void quantised(void **state) {
     assert_int_equal(pct_model_open(&again, other, false, &error), PERCEPT_OK);
     assert_int_equal(pct_parameters_find(&again->parameters, "blk.0.attn_q.weight")->tensor.type, PCT_Q8_0);
     assert_int_equal(pct_parameters_find(&again->parameters, "v.position_embd.weight")->tensor.type, PCT_REAL);
+    assert_int_equal(pct_parameters_find(&again->parameters, "percept.cell_position")->tensor.type, PCT_REAL);
     pct_model_close(&again);
     free(weights);
     free(doubled);
@@ -190,6 +191,8 @@ static void refused(void **state) {
         {{.skip_key = "llama.block_count", .number = 1 << 20}, {"language.layers", "outside"}},
         {{.skip_key = "clip.vision.image_size", .number = 128}, {"position_embd", "wants"}},
         {{.skip_key = "percept.vision.fine", .text = "magic"}, {"percept.vision.fine", "magic"}},
+        {{.skip_key = "percept.language.cell_positions", .text = "magic"}, {"cell_positions", "magic"}},
+        {{.skip_tensor = "percept.cell_position"}, {"percept.cell_position (64 x 16)", "missing"}},
         {{.skip_key = "percept.object_token", .text = "<it>"}, {"percept.object_token", "<it>"}},
         {{.skip_key = "percept.mask.stride", .number = -1}, {"percept.mask.stride", NULL}},
         {{.skip_key = "llama.vocab_size", .number = 319}, {"vocab_size", "tokenizer"}},
@@ -217,6 +220,14 @@ static void other_files(void **state) {
     copy_changed(&(change){.more = true});
     assert_int_equal(pct_model_open(&model, other, false, &error), PERCEPT_OK);
     assert_string_equal(pct_model_get_unused(model), "spare.weight");
+    pct_model_close(&model);
+    /* A file of before the key: its cells are at rotary positions. */
+    copy_changed(
+        &(change){.skip_key = "percept.language.cell_positions", .number = -1, .skip_tensor = "percept.cell_position"});
+    assert_int_equal(pct_model_open(&model, other, false, &error), PERCEPT_OK);
+    assert_int_equal(model->config.language.cell_positions, PCT_CELLS_ROTARY);
+    assert_null(model->cell_position);
+    assert_string_equal(pct_model_get_unused(model), "");
     pct_model_close(&model);
     assert_int_equal(pct_model_open(&model, "/tmp/percept-is-not-there.gguf", false, &error), PERCEPT_ERROR_INPUT);
     char *data = NULL;
@@ -251,6 +262,7 @@ static void configs(void **state) {
     REFUSED(c.vision.stem = PCT_STEM_PATCH, "vision.fine: stem needs vision.stem: conv");
     REFUSED(c.heads.mask_stride = 16, "heads.mask_stride");
     REFUSED(c.language.context = 145, "language.context");
+    REFUSED(c.language.cell_positions = 2, "language.cell_positions");
     REFUSED(c.language.kv_heads = 3, "language.kv_heads");
     REFUSED(c.language.norm_epsilon = NAN, "language.norm_epsilon");
     REFUSED(c.image.deviation[1] = 0, "image.deviation");

@@ -209,6 +209,62 @@ static void objects_apart(void **state) {
     close_bench(&b);
 }
 
+/* Cells get the table on their way to the language model alone, the row before them nothing; and where rows stand. */
+static void cells_placed(void **state) {
+    bench b;
+    pct_model *model = NULL;
+    pct_model_config config = tiny_config(TINY_NANO);
+    open_bench(&b);
+    assert_int_equal(pct_model_create(&model, &config, NULL, 3, NULL), PERCEPT_OK);
+    pct_parameter *table = pct_parameters_find(&model->parameters, "percept.cell_position");
+    assert_non_null(table);
+    assert_true(table->trainable && !table->decay && !table->matrix);
+    pct_real *pixels = pct_arena_take(&b.arena, sizeof(pct_real) * 2 * 32 * 32 * 3);
+    for (int i = 0; i < 2 * 32 * 32 * 3; i++) pixels[i] = sinf(0.37f * (float)i);
+    pct_tensor *input = pct_tape_input(&b.tape, PCT_REAL, 4, (int64_t[]){2, 32, 32, 3}, pixels);
+    pct_sight sight = pct_model_see(&b.tape, model, input, false);
+    int64_t rows = pct_model_prefix_rows(model), width = config.language.width;
+    assert_int_equal(pct_tensor_count(&table->tensor), (rows - 1) * width);
+    for (int64_t i = 0; i < 2 * rows * width; i++) {
+        int64_t in = i % (rows * width) - width;
+        pct_real place = in < 0 ? 0 : pct_tensor_data(&table->tensor)[in];
+        assert_float_equal(pct_tensor_data(sight.prefix)[i], pct_tensor_data(sight.cells)[i] + place, 1e-6);
+    }
+    const int32_t learned[] = {0, 1, 1, 1, 1, 2, 3}, alone[] = {0, 1, 2};
+    assert_int_equal(rows, 5);
+    for (int32_t i = 0; i < 7; i++) assert_int_equal(pct_model_position(model, rows, i), learned[i]);
+    for (int32_t i = 0; i < 3; i++) assert_int_equal(pct_model_position(model, 0, i), alone[i]);
+    model->config.language.cell_positions = PCT_CELLS_ROTARY;
+    for (int32_t i = 0; i < 7; i++) assert_int_equal(pct_model_position(model, rows, i), i);
+    pct_model_close(&model);
+    close_bench(&b);
+}
+
+/* A mimetic start blends each query head with its key head and changes nothing else; it is no part of the structure. */
+static void mimetic_start(void **state) {
+    pct_model_config config = tiny_config(TINY_NANO);
+    pct_model *model[2] = {NULL, NULL};
+    for (int i = 0; i < 2; i++) {
+        config.language.init = i ? PCT_LANGUAGE_MIMETIC : PCT_LANGUAGE_PLAIN;
+        assert_int_equal(pct_model_create(&model[i], &config, NULL, 3, NULL), PERCEPT_OK);
+    }
+    assert_memory_equal(&model[0]->config, &model[1]->config, sizeof config);
+    for (size_t i = 0; i < model[0]->parameters.count; i++) {
+        const pct_parameter *plain = model[0]->parameters.list[i], *mimetic = model[1]->parameters.list[i];
+        const pct_real *a = pct_tensor_data(&plain->tensor), *b = pct_tensor_data(&mimetic->tensor);
+        if (strncmp(plain->name, "blk.", 4) != 0 || !strstr(plain->name, "attn_q")) {
+            assert_memory_equal(a, b, (size_t)pct_tensor_count(&plain->tensor) * sizeof *a);
+            continue;
+        }
+        char name[PCT_NAME_SIZE];
+        snprintf(name, sizeof name, "blk.%c.attn_k.weight", plain->name[4]);
+        const pct_real *k = pct_tensor_data(&pct_parameters_find(&model[0]->parameters, name)->tensor);
+        /* Four query heads of 4 x 16 over two key heads: 0 and 1 share the first. */
+        for (int n = 0; n < 256; n++) assert_float_equal(b[n], 0.7f * a[n] + 0.7f * k[n / 128 * 64 + n % 64], 1e-6);
+    }
+    for (int i = 0; i < 2; i++) pct_model_close(&model[i]);
+}
+
 /* Where only the tower's own losses count, the rest is left out of the step: same value, no gradient outside the tower.
  */
 static void first_stage(void **state) {
@@ -256,6 +312,7 @@ int main(void) {
         cmocka_unit_test(patch_kernel), cmocka_unit_test(position_table), cmocka_unit_test(logits_of_shares),
         cmocka_unit_test(low_rank),     cmocka_unit_test(first_weights),  cmocka_unit_test(sampling),
         cmocka_unit_test(overlaps),     cmocka_unit_test(objects_apart),  cmocka_unit_test(first_stage),
+        cmocka_unit_test(cells_placed), cmocka_unit_test(mimetic_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
