@@ -114,6 +114,13 @@ double pct_op_sum_blocks(pct_tape *tape, int64_t blocks, int64_t grain, pct_op_b
     return sum;
 }
 
+void pct_op_flow_partials(pct_tape *tape, pct_tensor *to, const pct_real *partial, int64_t stride, int workers,
+                          int64_t width) {
+    if (!to || !to->needs_grad) return;
+    pct_real *grad = pct_tape_grad(tape, to);
+    for (int w = 0; grad && w < workers; w++) tape->compute->kernels.axpy(grad, 1, partial + stride * w, width);
+}
+
 typedef struct dot_job {
     const pct_kernels *kernels;
     const pct_real *a, *b;

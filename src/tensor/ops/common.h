@@ -35,6 +35,10 @@ void pct_op_flow(pct_tape *tape, pct_tensor *to, const pct_real *g);
 void pct_op_pass(pct_tape *tape, pct_node *node, pct_tensor *to);
 /* Adds the column sums of g (rows,width) to the gradient of `to` (width). */
 void pct_op_flow_columns(pct_tape *tape, pct_tensor *to, const pct_real *g, int64_t rows, int64_t width);
+/* Adds the workers' sums, one each `stride` numbers of `partial`, in their order to the gradient of `to` (width; may be
+ * NULL), when it wants one. */
+void pct_op_flow_partials(pct_tape *tape, pct_tensor *to, const pct_real *partial, int64_t stride, int workers,
+                          int64_t width);
 
 /* The node, when there is one, will read x's data on the way back: pct_tape_done() leaves it. */
 void pct_op_keep(const pct_node *node, pct_tensor *x);

@@ -66,13 +66,6 @@ static void norm_back_part(void *context, int64_t begin, int64_t end, int worker
     }
 }
 
-static void add_partials(pct_tape *tape, const job *j, int workers, pct_tensor *to, int64_t offset) {
-    if (!to || !to->needs_grad) return;
-    pct_real *grad = pct_tape_grad(tape, to);
-    if (!grad) return;
-    for (int w = 0; w < workers; w++) j->kernels->axpy(grad, 1, j->partial + 2 * j->width * w + offset, j->width);
-}
-
 static void norm_back(pct_tape *tape, pct_node *node) {
     pct_tensor *x = node->input[0], *gamma = node->input[1], *beta = node->inputs == 3 ? node->input[2] : NULL;
     job j = *(const job *)node->saved;
@@ -89,8 +82,8 @@ static void norm_back(pct_tape *tape, pct_node *node) {
     pct_parallel_for(tape->compute->pool, pct_tensor_rows(x), pct_op_grain(j.width), norm_back_part, &j);
     if (!x->needs_grad) pct_tape_give(tape, j.y, x_bytes);
     if (!j.partial) return;
-    add_partials(tape, &j, workers, gamma, 0);
-    add_partials(tape, &j, workers, beta, j.width);
+    pct_op_flow_partials(tape, gamma, j.partial, 2 * j.width, workers, j.width);
+    pct_op_flow_partials(tape, beta, j.partial + j.width, 2 * j.width, workers, j.width);
     pct_tape_give(tape, j.partial, partial_bytes);
 }
 
