@@ -1,6 +1,7 @@
 /* The one list of a model's parts, and a fresh model. */
 #include "model/model_private.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +74,22 @@ static void build_heads(pct_model *model, pct_builder *builder) {
     if (c->heads.presence) pct_presence_build(&model->presence, builder, c->vision.width, width);
 }
 
+/* The table of places begins as sinusoids, half of the channels for the row and half for the column, of wavelengths
+ * from 3 cells to four times the grid; as strong as half of what a cell shows. Small random numbers would drown in it.
+ */
+static void begin_places(pct_tensor *table, int64_t grid) {
+    pct_real *data = pct_tensor_data(table);
+    const int64_t width = table->dim[1], half = width / 2, waves = half / 2;
+    for (int64_t cell = 0; cell < grid * grid; cell++) {
+        for (int64_t i = 0; i < 2 * half; i++) {
+            const double place = (double)(i < half ? cell / grid : cell % grid);
+            const double share = waves > 1 ? (double)(i % half / 2) / (double)(waves - 1) : 0;
+            const double angle = 2 * acos(-1.0) * place / (3 * pow(4.0 * (double)grid / 3, share));
+            data[cell * width + i] = (pct_real)(0.7 * (i % 2 ? cos(angle) : sin(angle)));
+        }
+    }
+}
+
 void pct_model_build(pct_model *model, pct_builder *builder) {
     const pct_model_config *c = &model->config;
     pct_tower_options tower = tower_options(c);
@@ -88,6 +105,8 @@ void pct_model_build(pct_model *model, pct_builder *builder) {
         model->cell_position =
             pct_build_weight(builder, PCT_INIT_NORMAL, 0.02, 2, (int64_t[]){cells, c->language.width}, false, true,
                              "percept.cell_position");
+        if (language.mimetic && model->cell_position)
+            begin_places(&model->cell_position->tensor, pct_model_config_grid(c));
     }
     builder->lora.rank = rank;
     builder->lora.targets = targets;

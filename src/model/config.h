@@ -21,7 +21,8 @@ enum pct_prefix { PCT_PREFIX_FULL, PCT_PREFIX_CAUSAL };
  * learned: all cells stand at one, so that no angle lies between a word and one cell more than another, and a learned
  * table is added to them. */
 enum pct_cell_positions { PCT_CELLS_ROTARY, PCT_CELLS_LEARNED };
-/* How a fresh language model starts. mimetic: queries that already look for what is like them. */
+/* How a fresh language model starts. mimetic: queries that already look for what is like them, learned places of cells
+ * that already tell rows and columns. */
 enum pct_language_init { PCT_LANGUAGE_PLAIN, PCT_LANGUAGE_MIMETIC };
 /* plain: the paper's MLP on the hidden state. moments: the same MLP also sees the mask's soft position and extent and
  * corrects that extent. */

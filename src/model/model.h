@@ -28,6 +28,11 @@ percept_status pct_model_open_memory(pct_model **model, const char *name, const 
  * file has already are added to its weights first. INPUT where no layer's name ends like one of the targets. */
 percept_status pct_model_open_adapted(pct_model **model, const char *path, const pct_model_lora *lora, uint64_t seed,
                                       percept_error *error);
+/* A warm start: what the file (a model's or a checkpoint's) has under the name and with the number of elements of one of
+ * the model's tensors, and is wanted, replaces that tensor's numbers; *taken counts them. For a trainable model. MODEL
+ * where a tensor's type holds no weights. */
+percept_status pct_model_take(pct_model *model, const pct_gguf *file, bool (*wanted)(void *context, const char *name),
+                              void *context, int64_t *taken, percept_error *error);
 void pct_model_close(pct_model **model);
 
 /* How a score comes from what the model says about a region: sigmoid(scale*quality + token*log p(<obj>) + offset). */

@@ -278,6 +278,25 @@ percept_status pct_model_open_adapted(pct_model **model, const char *path, const
     return open_path(model, path, &(struct opening){.trainable = true, .lora = lora, .seed = seed}, error);
 }
 
+percept_status pct_model_take(pct_model *model, const pct_gguf *file, bool (*wanted)(void *context, const char *name),
+                              void *context, int64_t *taken, percept_error *error) {
+    reader r = {.file = file};
+    pct_kernels_init(&r.kernels, pct_cpu_flags());
+    *taken = 0;
+    for (size_t i = 0; i < model->parameters.count; i++) {
+        pct_parameter *parameter = model->parameters.list[i];
+        const pct_gguf_tensor *tensor = pct_gguf_find(file, parameter->name);
+        pct_dtype type;
+        if (!tensor || tensor->elements != pct_tensor_count(&parameter->tensor)) continue;
+        if (!wanted(context, parameter->name)) continue;
+        PCT_TRY(check_type(file, tensor, &type, error));
+        read_plain(&r, tensor, type, pct_tensor_data(&parameter->tensor));
+        parameter->version++;
+        ++*taken;
+    }
+    return PERCEPT_OK;
+}
+
 percept_status pct_model_open_memory(pct_model **model, const char *name, const void *data, size_t size,
                                      percept_error *error) {
     *model = NULL;

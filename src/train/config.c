@@ -91,8 +91,11 @@ static const pct_config_field fields[] = {
 
     PCT_CONFIG_TEXT("run.out", C, run.out, NULL, "folder that the run writes"),
     PCT_CONFIG_TEXT("run.name", C, run.name, "percept-nano", "the model's name"),
-    PCT_CONFIG_TEXT("run.from", C, run.from, "", 
+    PCT_CONFIG_TEXT("run.from", C, run.from, "",
                     "a model file to start from; its structure then beats model.*, but model.lora adapts it"),
+    PCT_CONFIG_TEXT("run.warm", C, run.warm, "",
+                    "a model file or checkpoint whose tokenizer and fitting weights a fresh structure starts with"),
+    PCT_CONFIG_TEXTS("run.fresh", C, run.fresh, "", "parts that begin anew all the same, named as in optimiser.freeze"),
     PCT_CONFIG_TEXT("run.date", C, run.date, "", "date for the model card; empty: today"),
     PCT_CONFIG_TEXT("run.licence", C, run.licence, "MIT", "licence of the weights"),
     PCT_CONFIG_TEXT("run.data_licences", C, run.data_licences, "", "licences of the training data, for the card"),
@@ -168,6 +171,13 @@ static percept_status finish(pct_train_config *config, pct_config *reader, perce
         return pct_fail(error, PERCEPT_ERROR_INPUT,
                         "data: %s; give data.pack or data.cutouts for composed scenes, or data.folder alone",
                         sources ? "data.folder cannot be mixed with scenes" : "no source of pictures");
+    }
+    if (config->run.warm[0] && config->run.from[0]) {
+        return pct_fail(error, PERCEPT_ERROR_INPUT,
+                        "run.warm: beside run.from; give one: run.from keeps the file's structure, run.warm does not");
+    }
+    if (config->run.fresh.count && !config->run.warm[0]) {
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "run.fresh: without run.warm; everything begins anew then");
     }
     if (config->schedule.warmup > config->schedule.steps) {
         return pct_fail(error, PERCEPT_ERROR_INPUT, "schedule.warmup: %lld steps are more than schedule.steps %lld",

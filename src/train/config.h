@@ -43,7 +43,7 @@
     K(language, cell_positions, enum pct_cell_positions, cell_positions, "learned",                                    \
       "where cells lie: a rotary position each, or a learned table and one position for all")                          \
     K(language, init, enum pct_language_init, inits, "mimetic",                                                        \
-      "start of a fresh run's queries; mimetic: like their keys")
+      "start of fresh queries and cell positions; mimetic: queries like their keys, positions as sinusoids")
 #define PCT_TRAIN_HEADS(I, K)                                                                                          \
     I(heads, box_width, 16, 4096, "256", "hidden width of box encoder and decoder")                                    \
     I(heads, mask_width, 16, 1024, "128", "width of the mask decoder")                                                 \
@@ -98,7 +98,8 @@ typedef struct pct_train_config {
         float final;
     } schedule;
     struct {
-        const char *out, *name, *from, *date, *licence, *data_licences, *description, *domain;
+        const char *out, *name, *from, *warm, *date, *licence, *data_licences, *description, *domain;
+        pct_config_texts fresh;
         int64_t seed, threads, log_every, validate_every, validate_pictures, checkpoint_every, keep, spike_steps;
         int64_t calibrate, test;
         float spike;

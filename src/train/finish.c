@@ -91,8 +91,9 @@ static void add_provenance(const pct_trainer *trainer, pct_text *out) {
                     (long long)trainer->state.step, (long long)(config->schedule.batch * config->optimiser.accumulate),
                     (long long)trainer->optimiser.elements,
                     (unsigned long long)pct_hash_bytes(trainer->effective.data, trainer->effective.length));
-    const char *from = strrchr(config->run.from, '/'); /* of a path the file alone: cards are passed on */
-    if (config->run.from[0]) pct_text_printf(out, "; started from %s", from ? from + 1 : config->run.from);
+    const char *begun = config->run.warm[0] ? config->run.warm : config->run.from;
+    const char *from = strrchr(begun, '/'); /* of a path the file alone: cards are passed on */
+    if (begun[0]) pct_text_printf(out, "; started from %s", from ? from + 1 : begun);
     if (config->model.lora.rank > 0) {
         pct_text_printf(out, "; LoRA of rank %d on %s", config->model.lora.rank, config->model.lora.targets);
     }

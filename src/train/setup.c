@@ -55,7 +55,8 @@ static void fill_request(pct_trainer *trainer) {
                                            .objects_max = (int32_t)config->data.objects_max};
 }
 
-/* A fresh model with a tokenizer of its own, or the checkpoint's; or a model file's. */
+/* A model file's; or a fresh one, with a tokenizer of its own or the checkpoint's or the warm start's. On resuming, a warm
+ * start still gives what the checkpoint leaves out: tensors that stand still. */
 static percept_status make_model(pct_trainer *trainer, const pct_gguf *checkpoint, percept_error *error) {
     pct_train_config *config = &trainer->config;
     if (config->run.from[0]) {
@@ -69,64 +70,18 @@ static percept_status make_model(pct_trainer *trainer, const pct_gguf *checkpoin
     }
     fill_request(trainer);
     pct_tokenizer *tokenizer = NULL;
-    percept_status status = checkpoint ? pct_tokenizer_load(&tokenizer, checkpoint, error)
-                                       : pct_trainer_tokenizer(trainer, &tokenizer, error);
-    if (status != PERCEPT_OK) return status;
-    config->model.language.vocabulary = pct_tokenizer_size(tokenizer);
-    status = pct_model_create(&trainer->model, &config->model, tokenizer, (uint64_t)config->run.seed, error);
-    if (status != PERCEPT_OK) pct_tokenizer_destroy(&tokenizer);
+    pct_gguf *warm = NULL;
+    if (config->run.warm[0]) PCT_TRY(pct_gguf_open(&warm, config->run.warm, error));
+    percept_status status = checkpoint || warm ? pct_tokenizer_load(&tokenizer, checkpoint ? checkpoint : warm, error)
+                                               : pct_trainer_tokenizer(trainer, &tokenizer, error);
+    if (status == PERCEPT_OK) {
+        config->model.language.vocabulary = pct_tokenizer_size(tokenizer);
+        status = pct_model_create(&trainer->model, &config->model, tokenizer, (uint64_t)config->run.seed, error);
+        if (status != PERCEPT_OK) pct_tokenizer_destroy(&tokenizer);
+    }
+    if (status == PERCEPT_OK && warm) status = pct_trainer_warm_start(trainer, warm, error);
+    pct_gguf_close(&warm);
     return status;
-}
-
-/* Whether a tensor belongs to a part: one of the four names, or the beginning of its own name. LoRA's matrices belong
- * to no part: frozen parts are what they adapt. */
-static bool belongs(const char *name, const char *part) {
-    static const struct {
-        const char *part, *begin;
-    } parts[] = {{"vision", "v."},
-                 {"vision", "percept.stem."},
-                 {"vision", "percept.merge."},
-                 {"connector", "mm."},
-                 {"language", "blk."},
-                 {"language", "token_embd"},
-                 {"language", "output"},
-                 {"language", "percept.cell_position"},
-                 {"heads", "percept."},
-                 {"heads", "obj."},
-                 {"heads", "mask_"},
-                 {"heads", "box_"}};
-    bool known = false;
-    for (size_t i = 0; i < PCT_COUNT(parts); i++) {
-        bool begins = strncmp(name, parts[i].begin, strlen(parts[i].begin)) == 0, asked = !strcmp(part, parts[i].part);
-        if (asked && begins) return !strstr(name, ".lora_");
-        if (begins) return strncmp(name, part, strlen(part)) == 0; /* the first row that fits decides: no head */
-        known = known || asked;
-    }
-    return !known && strncmp(name, part, strlen(part)) == 0;
-}
-
-/* Parts that do not learn, or learn at a rate of their own. */
-static percept_status treat_parts(pct_trainer *trainer, const char *key, const pct_config_texts *wanted, float scale,
-                                  percept_error *error) {
-    pct_parameters *set = pct_model_get_parameters(trainer->model);
-    for (int p = 0; p < wanted->count; p++) {
-        size_t found = 0;
-        for (size_t i = 0; i < set->count; i++) {
-            if (!belongs(set->list[i]->name, wanted->values[p])) continue;
-            found++;
-            set->list[i]->rate_scale = scale;
-            if (scale > 0) continue;
-            set->list[i]->trainable = false;
-            set->list[i]->tensor.needs_grad = false;
-        }
-        if (!found) {
-            return pct_fail(error, PERCEPT_ERROR_INPUT,
-                            "%s: '%.60s' is the beginning of no tensor's name; vision, connector, language and heads "
-                            "are the parts",
-                            key, wanted->values[p]);
-        }
-    }
-    return PERCEPT_OK;
 }
 
 static percept_status make_optimiser(pct_trainer *trainer, const pct_gguf *checkpoint, percept_error *error) {
@@ -140,8 +95,8 @@ static percept_status make_optimiser(pct_trainer *trainer, const pct_gguf *check
                                      .clip = config->optimiser.clip,
                                      .ema = config->optimiser.ema};
     pct_parameters *set = pct_model_get_parameters(trainer->model);
-    PCT_TRY(treat_parts(trainer, "optimiser.slow", &config->optimiser.slow, config->optimiser.slow_rate, error));
-    PCT_TRY(treat_parts(trainer, "optimiser.freeze", &config->optimiser.freeze, 0, error));
+    PCT_TRY(pct_trainer_treat_parts(trainer, "optimiser.slow", &config->optimiser.slow, config->optimiser.slow_rate, error));
+    PCT_TRY(pct_trainer_treat_parts(trainer, "optimiser.freeze", &config->optimiser.freeze, 0, error));
     PCT_TRY(pct_optimiser_init(&trainer->optimiser, &options, trainer->compute, set, error));
     if (!checkpoint) return PERCEPT_OK;
     int64_t fresh;

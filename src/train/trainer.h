@@ -51,6 +51,14 @@ void pct_trainer_free(pct_trainer *trainer);
 /* vocabulary.c: a tokenizer from the texts of the training split and all names. */
 percept_status pct_trainer_tokenizer(pct_trainer *trainer, pct_tokenizer **tokenizer, percept_error *error);
 
+/* parts.c: whether a tensor belongs to a part of the model. */
+bool pct_train_belongs(const char *tensor, const char *part);
+/* Tensors of those parts learn at `scale` of the rate; 0: not at all. `key` stands in messages. */
+percept_status pct_trainer_treat_parts(pct_trainer *trainer, const char *key, const pct_config_texts *wanted,
+                                       float scale, percept_error *error);
+/* run.warm: the file's weights wherever they fit, but for the parts of run.fresh. */
+percept_status pct_trainer_warm_start(pct_trainer *trainer, const pct_gguf *file, percept_error *error);
+
 /* `count` samples of a split; a data set folder may hold fewer, or none. Training goes on without end. */
 pct_feed pct_trainer_feed(const pct_trainer *trainer, enum pct_split split, uint64_t seed, int64_t count);
 /* Samples first..first+batch-1 of the feed as a batch in trainer->arena, which is reset. */
