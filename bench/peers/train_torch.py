@@ -2,8 +2,10 @@
 
 Same structure, parameter count, batch and precision as `percept bench --stages train`: random pictures and tokens, BF16
 products with F32 master weights (autocast), fused AdamW, gradient clipping. The packed questions of a picture are one
-sequence behind its image tokens, under a block mask, through scaled_dot_product_attention: the fastest of the forms tried
-(nested lists of sequences and flex_attention, which has no backward on CPUs, were slower or not there).
+sequence behind its image tokens, under a block mask, through scaled_dot_product_attention by plain products (`--attention
+math`): the fastest of the forms tried. The fused kernel's backward takes twice as long as these products on CPUs (but less
+memory: `--attention flash`); nested lists of sequences and flex_attention, which has no backward on CPUs, were slower or not
+there.
 
 Prints one JSON line: {"pictures_per_s", "questions_per_s", "parameters", "peak_bytes", "torch"}.
 """
@@ -16,6 +18,7 @@ import time
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 class Norm2d(nn.LayerNorm):
@@ -381,6 +384,7 @@ def main():
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=value)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--precision", choices=["bf16", "f32"], default="bf16")
+    parser.add_argument("--attention", choices=["math", "flash"], default="math")
     parser.add_argument("--steps", type=int, help="so many steps instead of a time, to see that it runs")
     parser.add_argument("--expect", type=int, help="percept's number of parameters: refuse to run with another model")
     parser.add_argument("--compile", action="store_true", help="torch.compile the step's forward")
@@ -395,9 +399,10 @@ def main():
     forward = torch.compile(model.loss) if c.compile else model.loss
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-6, betas=(0.9, 0.98), weight_decay=0.05, fused=True)
     batch = make_batch(c, generator)
+    attention = SDPBackend.MATH if c.attention == "math" else SDPBackend.FLASH_ATTENTION
 
     def step():
-        with torch.autocast("cpu", torch.bfloat16, enabled=c.precision == "bf16"):
+        with torch.autocast("cpu", torch.bfloat16, enabled=c.precision == "bf16"), sdpa_kernel(attention):
             loss = forward(batch)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -60,7 +60,7 @@ static double step_flop(const pct_bench *b, const pct_batch *batch) {
 percept_status pct_bench_train(pct_bench *b, percept_error *error) {
     training t = {0};
     double seconds = 0;
-    pct_arena_init(&t.step, 0);
+    pct_arena_init(&t.step, (size_t)64 << 20); /* as the trainer's */
     pct_arena_init(&t.data, 0);
     percept_status status = prepare_training(b, &t, error);
     if (status == PERCEPT_OK) status = pct_bench_time(b, run_training, &t, b->options->seconds, &seconds, NULL, error);
