@@ -109,6 +109,7 @@ static pct_tensor *run_pass(answering *a, const pass *p) {
     int32_t *last = pct_tape_ints(tape, p->prompts);
     pct_span *spans = pct_tape_array(tape, p->prompts, sizeof *spans);
     pct_span *ends = pct_tape_array(tape, p->prompts, sizeof *ends);
+    pct_span *looks = pct_tape_array(tape, p->prompts, sizeof *looks);
     if (pct_tape_failed(tape)) return NULL;
     int32_t row = 0;
     for (int32_t k = 0; k < p->prompts; k++) {
@@ -125,11 +126,20 @@ static pct_tensor *run_pass(answering *a, const pass *p) {
         ends[k] = spans[k];
         ends[k].q_begin = k;
         ends[k].q_count = 1;
+        looks[k] = (pct_span){.q_begin = row, .q_count = p->counts[k], .shared_count = (int32_t)state->prefix};
         row += p->counts[k];
         last[k] = row - 1;
     }
+    const pct_model_text text = {.ids = p->ids,
+                                 .count = p->rows,
+                                 .regions = p->regions,
+                                 .region_rows = p->region_rows,
+                                 .region_count = p->region_count,
+                                 .ground = state->seen && state->ground.keys ? &state->ground : NULL,
+                                 .looks = looks,
+                                 .look_count = p->prompts};
     pct_language_input input = {
-        .x = pct_model_embed(tape, state->model, p->ids, p->rows, p->regions, p->region_rows, p->region_count),
+        .x = pct_model_embed(tape, state->model, &text),
         .positions = positions,
         .spans = spans,
         .span_count = p->prompts,

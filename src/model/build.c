@@ -112,6 +112,7 @@ void pct_model_build(pct_model *model, pct_builder *builder) {
     builder->lora.targets = targets;
     pct_language_build(&model->language, builder, &language);
     builder->lora.rank = 0;
+    if (c->language.grounding) pct_grounding_build(&model->grounding, builder, c->language.width);
     build_heads(model, builder);
     builder->lora.rank = rank;
 }

@@ -46,6 +46,7 @@ static const field fields[] = {
     {"percept.language.tied", AT(language.tied), INTEGER, {0}, false},
     {"percept.prefix_attention", AT(language.prefix), CHOICE, {"full", "causal"}, false},
     {"percept.language.cell_positions", AT(language.cell_positions), CHOICE, {"rotary", "learned"}, true},
+    {"percept.language.grounding", AT(language.grounding), INTEGER, {0}, true},
     {"percept.box", AT(heads.box), CHOICE, {"moments", "plain"}, false},
     {"percept.box_width", AT(heads.box_width), INTEGER, {0}, false},
     {"percept.mask.width", AT(heads.mask_width), INTEGER, {0}, false},

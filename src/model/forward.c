@@ -36,42 +36,104 @@ pct_sight pct_model_see(pct_tape *tape, const pct_model *model, pct_tensor *pixe
         pct_tensor *bos = pct_op_gather_rows(tape, &model->language.embedding->tensor, ids, pictures);
         sight.prefix = pct_op_replace_rows(tape, sight.prefix, bos, place, pictures);
     }
+    if (model->config.language.grounding)
+        sight.ground = pct_grounding_prepare(tape, &model->grounding, sight.cells, sight.prefix, pictures);
     pct_tensor *fine = pct_fine_apply(tape, &model->fine, &tower, pictures);
     sight.keys = pct_mask_decoder_prepare(tape, &model->mask_decoder, fine, tower.skip, pictures);
     return sight;
 }
 
-/* The regions of one source, encoded; their places go to rows_out. NULL when there are none. */
+/* ---- text ----------------------------------------------------------------------------------------------------------
+ */
+
+static int32_t held(int64_t value, int64_t most) { return (int32_t)(value < 0 ? 0 : value > most ? most : value); }
+
+/* The cells a box covers: those with their middle inside, else the one under its own middle. */
+static int32_t cells_of_box(const pct_real box[4], int64_t grid, int32_t *cells) {
+    int32_t count = 0;
+    for (int64_t c = 0; c < grid * grid; c++) {
+        const pct_real x = ((pct_real)(c % grid) + (pct_real)0.5) / (pct_real)grid;
+        const pct_real y = ((pct_real)(c / grid) + (pct_real)0.5) / (pct_real)grid;
+        if (x >= box[0] && x < box[2] && y >= box[1] && y < box[3]) cells[count++] = (int32_t)c;
+    }
+    if (count) return count;
+    const int32_t x = held((int64_t)((box[0] + box[2]) / 2 * (pct_real)grid), grid - 1);
+    const int32_t y = held((int64_t)((box[1] + box[3]) / 2 * (pct_real)grid), grid - 1);
+    cells[0] = y * (int32_t)grid + x;
+    return 1;
+}
+
+/* The cells a mask covers: those with half of their pixels in it, else the one with most. */
+static int32_t cells_of_mask(const pct_real *mask, int64_t side, int64_t grid, int32_t *cells) {
+    int32_t count = 0, best = 0;
+    pct_real most = -1;
+    for (int64_t c = 0; c < grid * grid; c++) {
+        const int64_t x0 = c % grid * side / grid, x1 = (c % grid + 1) * side / grid;
+        const int64_t y0 = c / grid * side / grid, y1 = (c / grid + 1) * side / grid;
+        pct_real covered = 0;
+        for (int64_t y = y0; y < y1; y++)
+            for (int64_t x = x0; x < x1; x++) covered += mask[y * side + x];
+        if (2 * covered >= (pct_real)((y1 - y0) * (x1 - x0)) && covered > 0) cells[count++] = (int32_t)c;
+        if (covered <= most) continue;
+        most = covered;
+        best = (int32_t)c;
+    }
+    if (!count) cells[count++] = best;
+    return count;
+}
+
+/* The means of what is under the chosen regions, (count, width). */
+static pct_tensor *look_under(pct_tape *tape, const pct_model *model, const pct_model_text *text, const int32_t *chosen,
+                              int64_t count) {
+    const int64_t grid = pct_model_config_grid(&model->config), side = model->config.heads.mask_encoder_side;
+    int32_t *index = pct_tape_ints(tape, count * grid * grid), *offset = pct_tape_ints(tape, count + 1);
+    if (!index || !offset) return NULL;
+    offset[0] = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const pct_region_in *region = &text->regions[chosen[i]];
+        int32_t *cells = index + offset[i];
+        const int32_t covered = region->source == PCT_REGION_BOX ? cells_of_box(region->box, grid, cells)
+                                                                 : cells_of_mask(region->mask, side, grid, cells);
+        for (int32_t c = 0; c < covered; c++) cells[c] += (int32_t)(region->picture * text->ground->rows + 1);
+        offset[i + 1] = offset[i] + covered;
+    }
+    return pct_op_mean_rows(tape, text->ground->values, index, offset, count);
+}
+
+/* The regions of one source, encoded; their rows go to rows_out. NULL when there are none. */
 static pct_tensor *encode(pct_tape *tape, const pct_model *model, enum pct_region_source source,
-                          const pct_region_in *regions, const int32_t *rows, int64_t count, int32_t *rows_out,
-                          int64_t *found) {
+                          const pct_model_text *text, int32_t *rows_out, int64_t *found) {
     int64_t side = model->config.heads.mask_encoder_side, used = 0;
-    for (int64_t i = 0; i < count; i++) used += regions[i].source == source;
+    int32_t *chosen = pct_tape_ints(tape, text->region_count);
+    if (!chosen) return NULL;
+    for (int64_t i = 0; i < text->region_count; i++)
+        if (text->regions[i].source == source) chosen[used++] = (int32_t)i;
     *found = used;
     if (used == 0) return NULL;
     bool box = source == PCT_REGION_BOX;
     int64_t each = box ? 4 : side * side;
     pct_tensor *input = box ? pct_tape_tensor(tape, PCT_REAL, 2, (int64_t[]){used, 4})
                             : pct_tape_tensor(tape, PCT_REAL, 4, (int64_t[]){used, side, side, 1});
-    used = 0;
-    for (int64_t i = 0; i < count && !pct_tape_failed(tape); i++) {
-        if (regions[i].source != source) continue;
-        memcpy(pct_tensor_data(input) + used * each, box ? regions[i].box : regions[i].mask,
-               (size_t)each * sizeof(pct_real));
-        rows_out[used++] = rows[i];
+    if (pct_tape_failed(tape)) return NULL;
+    for (int64_t i = 0; i < used; i++) {
+        const pct_region_in *region = &text->regions[chosen[i]];
+        memcpy(pct_tensor_data(input) + i * each, box ? region->box : region->mask, (size_t)each * sizeof(pct_real));
+        rows_out[i] = text->region_rows[chosen[i]];
     }
-    return box ? pct_box_encoder_apply(tape, &model->box_encoder, input)
-               : pct_mask_encoder_apply(tape, &model->mask_encoder, input);
+    pct_tensor *codes = box ? pct_box_encoder_apply(tape, &model->box_encoder, input)
+                            : pct_mask_encoder_apply(tape, &model->mask_encoder, input);
+    pct_tensor *under = text->ground ? look_under(tape, model, text, chosen, used) : NULL;
+    return under ? pct_op_add(tape, codes, under) : codes;
 }
 
-pct_tensor *pct_model_embed(pct_tape *tape, const pct_model *model, const int32_t *ids, int64_t count,
-                            const pct_region_in *regions, const int32_t *rows, int64_t region_count) {
-    pct_tensor *x = pct_op_gather_rows(tape, &model->language.embedding->tensor, ids, count);
-    for (int source = PCT_REGION_BOX; source <= PCT_REGION_MASK && region_count > 0; source++) {
-        int32_t *places = pct_tape_ints(tape, region_count);
+pct_tensor *pct_model_embed(pct_tape *tape, const pct_model *model, const pct_model_text *text) {
+    pct_tensor *x = pct_op_gather_rows(tape, &model->language.embedding->tensor, text->ids, text->count);
+    if (text->ground) x = pct_grounding_words(tape, &model->grounding, text->ground, x, text->looks, text->look_count);
+    for (int source = PCT_REGION_BOX; source <= PCT_REGION_MASK && text->region_count > 0; source++) {
+        int32_t *places = pct_tape_ints(tape, text->region_count);
         int64_t found;
         if (!places) return x;
-        pct_tensor *codes = encode(tape, model, source, regions, rows, region_count, places, &found);
+        pct_tensor *codes = encode(tape, model, source, text, places, &found);
         if (codes) x = pct_op_replace_rows(tape, x, codes, places, found);
     }
     return x;

@@ -99,17 +99,30 @@ static bool lay_out(pct_tape *tape, const pct_model *model, const pct_batch *bat
     return true;
 }
 
-static pct_tensor *text_rows(pct_tape *tape, const pct_model *model, const pct_batch *batch) {
+static pct_tensor *text_rows(pct_tape *tape, const pct_model *model, const pct_batch *batch, const pct_sight *sight) {
     int64_t count = batch->object_count;
     pct_region_in *regions = pct_tape_array(tape, count, sizeof *regions);
     int32_t *rows = pct_tape_ints(tape, count);
+    pct_span *looks = pct_tape_array(tape, batch->segment_count, sizeof *looks);
+    pct_model_text text = {.ids = batch->ids, .count = batch->rows, .regions = regions, .region_rows = rows};
+    text.ground = sight->ground.keys ? &sight->ground : NULL;
+    text.looks = looks;
     for (int64_t i = 0; regions && rows && i < count; i++) {
         const pct_batch_object *object = &batch->objects[i];
-        regions[i] = (pct_region_in){.source = object->source, .mask = object->mask_in};
+        regions[i] = (pct_region_in){.source = object->source, .picture = object->picture, .mask = object->mask_in};
         memcpy(regions[i].box, object->box, sizeof object->box);
         rows[i] = object->row;
+        text.region_count++;
     }
-    return pct_model_embed(tape, model, batch->ids, batch->rows, regions, rows, rows ? count : 0);
+    for (int32_t s = 0; looks && s < batch->segment_count; s++) {
+        const pct_batch_segment *segment = &batch->segments[s];
+        if (segment->picture < 0) continue;
+        looks[text.look_count++] = (pct_span){.q_begin = segment->row,
+                                              .q_count = segment->count,
+                                              .shared_begin = (int32_t)(segment->picture * sight->ground.rows),
+                                              .shared_count = (int32_t)sight->ground.rows};
+    }
+    return pct_model_embed(tape, model, &text);
 }
 
 /* ---- the parts of the loss -------------------------------------------------------------------------------------- */
@@ -262,7 +275,7 @@ static bool answers_count(const pct_loss_weights *w) {
 /* The language model over prefixes and words, and what is decoded from its states. */
 static void answer_part(pct_tape *tape, const pct_model *model, const pct_batch *batch, const layout *l,
                         const pct_sight *sight, const pct_loss_weights *weights, parts *p, pct_losses *losses) {
-    pct_tensor *x = text_rows(tape, model, batch);
+    pct_tensor *x = text_rows(tape, model, batch, sight);
     if (sight->prefix) x = pct_op_concat_rows(tape, (pct_tensor *[]){sight->prefix, x}, 2);
     pct_language_input input = {
         .x = x,

@@ -28,9 +28,9 @@ percept_status pct_model_open_memory(pct_model **model, const char *name, const 
  * file has already are added to its weights first. INPUT where no layer's name ends like one of the targets. */
 percept_status pct_model_open_adapted(pct_model **model, const char *path, const pct_model_lora *lora, uint64_t seed,
                                       percept_error *error);
-/* A warm start: what the file (a model's or a checkpoint's) has under the name and with the number of elements of one of
- * the model's tensors, and is wanted, replaces that tensor's numbers; *taken counts them. For a trainable model. MODEL
- * where a tensor's type holds no weights. */
+/* A warm start: what the file (a model's or a checkpoint's) has under the name and with the number of elements of one
+ * of the model's tensors, and is wanted, replaces that tensor's numbers; *taken counts them. For a trainable model.
+ * MODEL where a tensor's type holds no weights. */
 percept_status pct_model_take(pct_model *model, const pct_gguf *file, bool (*wanted)(void *context, const char *name),
                               void *context, int64_t *taken, percept_error *error);
 void pct_model_close(pct_model **model);
@@ -103,6 +103,7 @@ void pct_state_forget(pct_state *state);
 
 typedef struct pct_region_in {
     enum pct_region_source source;
+    int32_t picture;      /* in a batch of them; else 0 */
     pct_real box[4];      /* of the square, 0..1 */
     const pct_real *mask; /* heads.mask_encoder_side squared; for PCT_REGION_MASK */
 } pct_region_in;

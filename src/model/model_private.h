@@ -3,6 +3,7 @@
 #define PCT_MODEL_MODEL_PRIVATE_H
 
 #include "heads/box.h"
+#include "heads/grounding.h"
 #include "heads/losses.h"
 #include "heads/mask_decoder.h"
 #include "heads/mask_encoder.h"
@@ -25,6 +26,7 @@ struct pct_model {
     pct_parameter *cell_position; /* (cells, width of the language model), or NULL */
     pct_fine_layers fine;
     pct_language language;
+    pct_grounding grounding;
     pct_box_encoder box_encoder;
     pct_box_decoder box_decoder;
     pct_mask_encoder mask_encoder;
@@ -59,15 +61,27 @@ typedef struct pct_sight {
     pct_tensor *cells;   /* (P*prefix rows, width): the connector's output, class rows included */
     pct_tensor *classes; /* (P, width of the tower), when asked for */
     pct_mask_keys keys;
+    pct_ground ground;
 } pct_sight;
 pct_sight pct_model_see(pct_tape *tape, const pct_model *model, pct_tensor *pixels, bool classes);
 /* Only what the tower's own losses need: neither prefix nor keys. */
 pct_sight pct_model_see_cells(pct_tape *tape, const pct_model *model, pct_tensor *pixels, bool classes,
                               pct_tower_output *tower);
 
-/* Embeddings of given ids, rows of <obj> replaced by their regions' encodings. rows[i] is the i-th region's row. */
-pct_tensor *pct_model_embed(pct_tape *tape, const pct_model *model, const int32_t *ids, int64_t count,
-                            const pct_region_in *regions, const int32_t *rows, int64_t region_count);
+/* Text on its way to the language model. */
+typedef struct pct_model_text {
+    const int32_t *ids;
+    int64_t count;
+    const pct_region_in *regions;
+    const int32_t *region_rows; /* the rows of <obj> that they replace */
+    int64_t region_count;
+    const pct_ground *ground; /* of the pictures that the text is about; NULL: of none */
+    const pct_span *looks;    /* which rows look at which picture's cells: q rows and shared rows */
+    int64_t look_count;
+} pct_model_text;
+/* Embeddings of the ids, rows of <obj> replaced by their regions' encodings; both with what they find in the picture.
+ */
+pct_tensor *pct_model_embed(pct_tape *tape, const pct_model *model, const pct_model_text *text);
 
 /* A region of each state. box and logits (and quality, when the model has that head) are what the heads say. */
 typedef struct pct_regions {

@@ -51,6 +51,7 @@ static inline pct_model_config tiny_config(enum tiny_kind kind) {
         c.vision.merge = 0;
         c.language.prefix = PCT_PREFIX_CAUSAL;
         c.language.cell_positions = PCT_CELLS_ROTARY;
+        c.language.grounding = 0;
         c.heads.mask_stride = 8;
         c.heads.quality = 0;
         c.heads.presence = 0;

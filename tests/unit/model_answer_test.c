@@ -131,7 +131,7 @@ static void check_teacher_forced(pct_model_config config) {
     percept_error error = {0};
     int regions = 0, replied = 0;
     open_fixture(&f, config);
-    for (uint64_t seed = 0; seed < 60 && regions < 4; seed++) {
+    for (uint64_t seed = 0; seed < 240 && regions < 4; seed++) {
         pct_reply replies[PROMPTS];
         pct_answer_options options = {.max_tokens = 30, .masks = true, .temperature = 1.3f, .top_p = 1, .seed = seed};
         assert_int_equal(pct_state_answer(f.state, f.prompts, PROMPTS, &options, replies, &error), PERCEPT_OK);
@@ -158,6 +158,7 @@ static pct_model_config plain_config(void) {
     c.heads.box = PCT_BOX_PLAIN;
     c.language.prefix = PCT_PREFIX_CAUSAL;
     c.language.cell_positions = PCT_CELLS_ROTARY;
+    c.language.grounding = 0;
     c.language.tied = 0;
     c.vision.stem = PCT_STEM_PATCH;
     c.vision.fine = PCT_FINE_SECOND;
