@@ -6,21 +6,16 @@
 
 void pct_grounding_build(pct_grounding *grounding, pct_builder *builder, int64_t width) {
     grounding->scale = pct_build_vector(builder, SCALE, 1, "percept.grounding.scale");
-    grounding->none = pct_build_weight(builder, PCT_INIT_NORMAL, 0.02, 2, (int64_t[]){1, width}, false, true,
-                                       "percept.grounding.none");
     pct_linear_build(&grounding->map, builder, width, width, false, 0.25, "percept.grounding.map");
 }
 
 pct_ground pct_grounding_prepare(pct_tape *tape, const pct_grounding *grounding, pct_tensor *cells, pct_tensor *prefix,
                                  int64_t pictures) {
     pct_ground ground = {.rows = pct_tensor_rows(cells) / pictures};
-    int32_t *first = pct_tape_ints(tape, 2 * pictures);
+    int32_t *first = pct_tape_ints(tape, pictures);
     if (!first) return ground;
-    for (int64_t p = 0; p < pictures; p++) {
-        first[p] = (int32_t)(p * ground.rows);
-        first[pictures + p] = 0;
-    }
-    pct_tensor *none = pct_op_gather_rows(tape, &grounding->none->tensor, first + pictures, pictures);
+    for (int64_t p = 0; p < pictures; p++) first[p] = (int32_t)(p * ground.rows);
+    pct_tensor *none = pct_tape_zeros(tape, 2, (int64_t[]){pictures, pct_tensor_width(cells)});
     ground.keys = pct_op_replace_rows(tape, pct_op_unit_rows(tape, cells, (pct_real)1e-6), none, first, pictures);
     ground.values = pct_linear_apply(tape, &grounding->map, prefix);
     return ground;

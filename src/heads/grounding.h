@@ -2,9 +2,10 @@
  *
  * A word's embedding is the query, with length 1, of one attention over the picture's cells as the connector gives
  * them, with length 1 as well: the cosines by which cells are named (naming.h), times a learned scale. What it finds,
- * cells with their places through a linear map, is added to the embedding; a learned key stands for "nothing like it".
- * A region's encoding gets the mean of the cells that it covers through the same map. So "cup" begins with what the
- * cup's cells show and where they lie, and the language model need not discover first that words and cells can be
+ * cells with their places through a linear map, is added to the embedding. The row before the cells has the cosine 0:
+ * what a word finds that is like no cell. (A key learned for that takes all attention before there is anything to
+ * find.) A region's encoding gets the mean of the cells that it covers through the same map. So "cup" begins with what
+ * the cup's cells show and where they lie, and the language model need not discover first that words and cells can be
  * compared. Words attending to image features before the decoder: language-aware fusion (GLIP, arXiv 2112.03857); means
  * over a region's features: mask pooling (Osprey, arXiv 2312.10032). Not in PerceptionGPT: language.grounding 0. */
 #ifndef PCT_HEADS_GROUNDING_H
@@ -14,7 +15,6 @@
 
 typedef struct pct_grounding {
     pct_parameter *scale; /* (1) */
-    pct_parameter *none;  /* (1,width): the key of "nothing like it" */
     pct_linear map;       /* width -> width */
 } pct_grounding;
 void pct_grounding_build(pct_grounding *grounding, pct_builder *builder, int64_t width);
