@@ -16,6 +16,7 @@ typedef struct runner {
     bool done;
     pct_sampler sampler;
     int32_t last;   /* the token chosen last */
+    int32_t read;   /* the token read last */
     int32_t region; /* its region in the reply, or -1 */
 } runner;
 
@@ -109,6 +110,7 @@ static pct_tensor *run_pass(answering *a, const pass *p) {
     int32_t *last = pct_tape_ints(tape, p->prompts);
     pct_span *spans = pct_tape_array(tape, p->prompts, sizeof *spans);
     pct_span *ends = pct_tape_array(tape, p->prompts, sizeof *ends);
+    int32_t *before = pct_tape_ints(tape, p->rows);
     pct_span *looks = pct_tape_array(tape, p->prompts, sizeof *looks);
     if (pct_tape_failed(tape)) return NULL;
     int32_t row = 0;
@@ -117,7 +119,9 @@ static pct_tensor *run_pass(answering *a, const pass *p) {
         for (int32_t i = 0; i < p->counts[k]; i++) {
             positions[row + i] = pct_model_position(state->model, state->prefix, state->prefix + r->used + i);
             places[row + i] = (int32_t)(r->begin + r->used + i);
+            before[row + i] = r->used + i == 0 ? p->ids[row] : i == 0 ? r->read : p->ids[row + i - 1];
         }
+        r->read = p->ids[row + p->counts[k] - 1];
         r->used += p->counts[k];
         spans[k] = (pct_span){.q_begin = row, .q_count = p->counts[k], .causal = 1};
         spans[k].shared_count = (int32_t)state->prefix;
@@ -131,6 +135,7 @@ static pct_tensor *run_pass(answering *a, const pass *p) {
         last[k] = row - 1;
     }
     const pct_model_text text = {.ids = p->ids,
+                                 .before = before,
                                  .count = p->rows,
                                  .regions = p->regions,
                                  .region_rows = p->region_rows,

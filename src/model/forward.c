@@ -37,7 +37,7 @@ pct_sight pct_model_see(pct_tape *tape, const pct_model *model, pct_tensor *pixe
         sight.prefix = pct_op_replace_rows(tape, sight.prefix, bos, place, pictures);
     }
     if (model->config.language.grounding)
-        sight.ground = pct_grounding_prepare(tape, &model->grounding, sight.cells, sight.prefix, pictures);
+        sight.ground = pct_grounding_prepare(tape, sight.cells, sight.prefix, pictures);
     pct_tensor *fine = pct_fine_apply(tape, &model->fine, &tower, pictures);
     sight.keys = pct_mask_decoder_prepare(tape, &model->mask_decoder, fine, tower.skip, pictures);
     return sight;
@@ -82,12 +82,13 @@ static int32_t cells_of_mask(const pct_real *mask, int64_t side, int64_t grid, i
     return count;
 }
 
-/* The means of what is under the chosen regions, (count, width). */
+/* The codes of the chosen regions with what lies under them. */
 static pct_tensor *look_under(pct_tape *tape, const pct_model *model, const pct_model_text *text, const int32_t *chosen,
-                              int64_t count) {
+                              pct_tensor *codes) {
     const int64_t grid = pct_model_config_grid(&model->config), side = model->config.heads.mask_encoder_side;
+    const int64_t count = pct_tensor_rows(codes);
     int32_t *index = pct_tape_ints(tape, count * grid * grid), *offset = pct_tape_ints(tape, count + 1);
-    if (!index || !offset) return NULL;
+    if (!index || !offset) return codes;
     offset[0] = 0;
     for (int64_t i = 0; i < count; i++) {
         const pct_region_in *region = &text->regions[chosen[i]];
@@ -97,7 +98,7 @@ static pct_tensor *look_under(pct_tape *tape, const pct_model *model, const pct_
         for (int32_t c = 0; c < covered; c++) cells[c] += (int32_t)(region->picture * text->ground->rows + 1);
         offset[i + 1] = offset[i] + covered;
     }
-    return pct_op_mean_rows(tape, text->ground->values, index, offset, count);
+    return pct_grounding_regions(tape, &model->grounding, text->ground, codes, index, offset);
 }
 
 /* The regions of one source, encoded; their rows go to rows_out. NULL when there are none. */
@@ -122,13 +123,15 @@ static pct_tensor *encode(pct_tape *tape, const pct_model *model, enum pct_regio
     }
     pct_tensor *codes = box ? pct_box_encoder_apply(tape, &model->box_encoder, input)
                             : pct_mask_encoder_apply(tape, &model->mask_encoder, input);
-    pct_tensor *under = text->ground ? look_under(tape, model, text, chosen, used) : NULL;
-    return under ? pct_op_add(tape, codes, under) : codes;
+    return text->ground ? look_under(tape, model, text, chosen, codes) : codes;
 }
 
 pct_tensor *pct_model_embed(pct_tape *tape, const pct_model *model, const pct_model_text *text) {
     pct_tensor *x = pct_op_gather_rows(tape, &model->language.embedding->tensor, text->ids, text->count);
-    if (text->ground) x = pct_grounding_words(tape, &model->grounding, text->ground, x, text->looks, text->look_count);
+    if (text->ground) {
+        pct_tensor *before = pct_op_gather_rows(tape, &model->language.embedding->tensor, text->before, text->count);
+        x = pct_grounding_words(tape, &model->grounding, text->ground, x, before, text->looks, text->look_count);
+    }
     for (int source = PCT_REGION_BOX; source <= PCT_REGION_MASK && text->region_count > 0; source++) {
         int32_t *places = pct_tape_ints(tape, text->region_count);
         int64_t found;

@@ -104,7 +104,9 @@ static pct_tensor *text_rows(pct_tape *tape, const pct_model *model, const pct_b
     pct_region_in *regions = pct_tape_array(tape, count, sizeof *regions);
     int32_t *rows = pct_tape_ints(tape, count);
     pct_span *looks = pct_tape_array(tape, batch->segment_count, sizeof *looks);
-    pct_model_text text = {.ids = batch->ids, .count = batch->rows, .regions = regions, .region_rows = rows};
+    int32_t *before = pct_tape_ints(tape, batch->rows);
+    pct_model_text text = {.ids = batch->ids, .before = before, .count = batch->rows, .regions = regions};
+    text.region_rows = rows;
     text.ground = sight->ground.keys ? &sight->ground : NULL;
     text.looks = looks;
     for (int64_t i = 0; regions && rows && i < count; i++) {
@@ -114,8 +116,10 @@ static pct_tensor *text_rows(pct_tape *tape, const pct_model *model, const pct_b
         rows[i] = object->row;
         text.region_count++;
     }
-    for (int32_t s = 0; looks && s < batch->segment_count; s++) {
+    for (int32_t s = 0; looks && before && s < batch->segment_count; s++) {
         const pct_batch_segment *segment = &batch->segments[s];
+        for (int32_t i = 0; i < segment->count; i++)
+            before[segment->row + i] = batch->ids[segment->row + (i > 0 ? i - 1 : 0)];
         if (segment->picture < 0) continue;
         looks[text.look_count++] = (pct_span){.q_begin = segment->row,
                                               .q_count = segment->count,

@@ -70,7 +70,7 @@ pct_sight pct_model_see_cells(pct_tape *tape, const pct_model *model, pct_tensor
 
 /* Text on its way to the language model. */
 typedef struct pct_model_text {
-    const int32_t *ids;
+    const int32_t *ids, *before; /* before: of each row, the id in front of it; its own where there is none */
     int64_t count;
     const pct_region_in *regions;
     const int32_t *region_rows; /* the rows of <obj> that they replace */
