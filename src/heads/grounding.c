@@ -3,11 +3,13 @@
 #include <math.h>
 
 #define SCALE   20.0 /* as naming's, whose cosines these are */
-#define GAIN    0.1  /* what is found begins about as strong as a trained word's embedding */
+#define WORDS   8.0  /* embeddings are some 0.1 strong, cells 1 */
+#define GAIN    0.25
 #define EPSILON ((pct_real)1e-6)
 
 void pct_grounding_build(pct_grounding *grounding, pct_builder *builder, int64_t width) {
     grounding->scale = pct_build_vector(builder, SCALE, 1, "percept.grounding.scale");
+    grounding->words = pct_build_vector(builder, WORDS, 1, "percept.grounding.words");
     pct_linear_build(&grounding->map, builder, 2 * width, width, false, GAIN, "percept.grounding.map");
 }
 
@@ -26,7 +28,8 @@ pct_tensor *pct_grounding_words(pct_tape *tape, const pct_grounding *grounding, 
     const int64_t rows = pct_tensor_rows(words), width = pct_tensor_width(words);
     int64_t count = 0, next = 0;
     for (int64_t s = 0; s < span_count; s++) count += spans[s].q_count;
-    if (count == 0) return words;
+    pct_tensor *strong = pct_op_scale_by(tape, words, &grounding->words->tensor);
+    if (count == 0) return strong;
     int32_t *index = pct_tape_ints(tape, count);
     pct_span *own = pct_tape_array(tape, span_count, sizeof *own);
     if (pct_tape_failed(tape)) return words;
@@ -46,7 +49,7 @@ pct_tensor *pct_grounding_words(pct_tape *tape, const pct_grounding *grounding, 
         pct_tensor *nothing = pct_tape_zeros(tape, 2, (int64_t[]){rows, width});
         found = pct_op_replace_rows(tape, nothing, found, index, count);
     }
-    return pct_op_add(tape, words, found);
+    return pct_op_add(tape, strong, found);
 }
 
 pct_tensor *pct_grounding_regions(pct_tape *tape, const pct_grounding *grounding, const pct_ground *ground,

@@ -103,7 +103,8 @@ static void words_find_cells(void **state) {
         if (picture[row] >= 0) find(f, word, picture[row], single);
         if (picture[row] >= 0) find(f, pair, picture[row], both);
         for (int64_t i = 0; i < f->width; i++) {
-            double wanted = picture[row] < 0 ? (double)word[i] : mapped(f, (double)word[i], single, both, i);
+            double strong = 8 * (double)word[i];
+            double wanted = picture[row] < 0 ? strong : mapped(f, strong, single, both, i);
             assert_float_equal(pct_tensor_data(y)[row * f->width + i], wanted, 1e-4);
         }
     }
