@@ -112,7 +112,8 @@ void pct_model_build(pct_model *model, pct_builder *builder) {
     builder->lora.targets = targets;
     pct_language_build(&model->language, builder, &language);
     builder->lora.rank = 0;
-    if (c->language.grounding) pct_grounding_build(&model->grounding, builder, c->language.width);
+    if (c->language.grounding)
+        pct_grounding_build(&model->grounding, builder, c->language.vocabulary, c->language.width);
     build_heads(model, builder);
     builder->lora.rank = rank;
 }
@@ -157,6 +158,10 @@ percept_status pct_model_create(pct_model **out, const pct_model_config *config,
     model->config.language.init = PCT_LANGUAGE_PLAIN; /* done: a start is no part of the structure */
     *out = model;
     return PERCEPT_OK;
+}
+
+void pct_model_begin_names(pct_model *model, const int32_t *ids, int64_t count) {
+    if (model->config.language.grounding) pct_grounding_begin(&model->grounding, ids, count);
 }
 
 void pct_model_close(pct_model **model) {

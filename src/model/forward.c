@@ -128,10 +128,14 @@ static pct_tensor *encode(pct_tape *tape, const pct_model *model, enum pct_regio
 
 pct_tensor *pct_model_embed(pct_tape *tape, const pct_model *model, const pct_model_text *text) {
     pct_tensor *x = pct_op_gather_rows(tape, &model->language.embedding->tensor, text->ids, text->count);
-    if (model->config.language.grounding) {
-        pct_tensor *before = pct_op_gather_rows(tape, &model->language.embedding->tensor, text->before, text->count);
-        x = pct_grounding_words(tape, &model->grounding, text->ground, x, before, text->looks,
-                                text->ground ? text->look_count : 0);
+    if (text->ground) {
+        const pct_grounding_text looking = {
+            .ids = text->ids,
+            .words = x,
+            .before = pct_op_gather_rows(tape, &model->language.embedding->tensor, text->before, text->count),
+            .looks = text->looks,
+            .look_count = text->look_count};
+        x = pct_grounding_words(tape, &model->grounding, text->ground, &looking);
     }
     for (int source = PCT_REGION_BOX; source <= PCT_REGION_MASK && text->region_count > 0; source++) {
         int32_t *places = pct_tape_ints(tape, text->region_count);

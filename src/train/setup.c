@@ -55,8 +55,8 @@ static void fill_request(pct_trainer *trainer) {
                                            .objects_max = (int32_t)config->data.objects_max};
 }
 
-/* A model file's; or a fresh one, with a tokenizer of its own or the checkpoint's or the warm start's. On resuming, a warm
- * start still gives what the checkpoint leaves out: tensors that stand still. */
+/* A model file's; or a fresh one, with a tokenizer of its own or the checkpoint's or the warm start's. On resuming, a
+ * warm start still gives what the checkpoint leaves out: tensors that stand still. */
 static percept_status make_model(pct_trainer *trainer, const pct_gguf *checkpoint, percept_error *error) {
     pct_train_config *config = &trainer->config;
     if (config->run.from[0]) {
@@ -79,6 +79,7 @@ static percept_status make_model(pct_trainer *trainer, const pct_gguf *checkpoin
         status = pct_model_create(&trainer->model, &config->model, tokenizer, (uint64_t)config->run.seed, error);
         if (status != PERCEPT_OK) pct_tokenizer_destroy(&tokenizer);
     }
+    if (status == PERCEPT_OK) status = pct_trainer_begin_names(trainer, error);
     if (status == PERCEPT_OK && warm) status = pct_trainer_warm_start(trainer, warm, error);
     pct_gguf_close(&warm);
     return status;
@@ -95,7 +96,8 @@ static percept_status make_optimiser(pct_trainer *trainer, const pct_gguf *check
                                      .clip = config->optimiser.clip,
                                      .ema = config->optimiser.ema};
     pct_parameters *set = pct_model_get_parameters(trainer->model);
-    PCT_TRY(pct_trainer_treat_parts(trainer, "optimiser.slow", &config->optimiser.slow, config->optimiser.slow_rate, error));
+    PCT_TRY(pct_trainer_treat_parts(trainer, "optimiser.slow", &config->optimiser.slow, config->optimiser.slow_rate,
+                                    error));
     PCT_TRY(pct_trainer_treat_parts(trainer, "optimiser.freeze", &config->optimiser.freeze, 0, error));
     PCT_TRY(pct_optimiser_init(&trainer->optimiser, &options, trainer->compute, set, error));
     if (!checkpoint) return PERCEPT_OK;

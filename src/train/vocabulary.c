@@ -1,8 +1,9 @@
-/* vocabulary.c: a fresh run's tokenizer. See trainer.h. */
+/* vocabulary.c: a fresh run's tokenizer, and which of its tokens name things. See trainer.h. */
 #include "base/size.h"
 #include "tokenizer/template.h"
 #include "train/trainer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define PICTURES   3000  /* whose texts are counted; small ones, since only the words matter */
@@ -74,5 +75,33 @@ percept_status pct_trainer_tokenizer(pct_trainer *trainer, pct_tokenizer **token
     if (status == PERCEPT_OK) status = add_names(trainer, bpe, error);
     if (status == PERCEPT_OK) status = pct_bpe_trainer_finish(bpe, tokenizer, error);
     pct_bpe_trainer_destroy(&bpe);
+    return status;
+}
+
+/* One name and, near enough, many of it: tokens that may be told from what the picture shows. */
+static percept_status encode_name(const pct_tokenizer *tokenizer, const char *name, pct_text *text,
+                                  pct_token_scratch *scratch, pct_ids *ids, percept_error *error) {
+    for (int many = 0; many < 2; many++) {
+        pct_text_clear(text);
+        pct_text_printf(text, many ? " %ss" : " %s", name);
+        if (text->failed) return pct_fail_memory(error, "names");
+        PCT_TRY(pct_tokenizer_encode(tokenizer, scratch, text->data, text->length, 0, ids, error));
+    }
+    return PERCEPT_OK;
+}
+
+percept_status pct_trainer_begin_names(pct_trainer *trainer, percept_error *error) {
+    const pct_tokenizer *tokenizer = pct_model_get_tokenizer(trainer->model);
+    pct_feed feed = pct_trainer_feed(trainer, PCT_SPLIT_TRAINING, 0, 0);
+    pct_token_scratch scratch = {0};
+    pct_text text = {0};
+    pct_ids ids = {0};
+    percept_status status = PERCEPT_OK;
+    for (int32_t i = 0; i < pct_feed_names(&feed) && status == PERCEPT_OK; i++)
+        status = encode_name(tokenizer, pct_feed_name(&feed, i), &text, &scratch, &ids, error);
+    if (status == PERCEPT_OK) pct_model_begin_names(trainer->model, ids.data, ids.count);
+    free(ids.data);
+    pct_token_scratch_free(&scratch);
+    pct_text_free(&text);
     return status;
 }

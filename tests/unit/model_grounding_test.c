@@ -64,12 +64,13 @@ static double cosine(const pct_real *a, const pct_real *b, int64_t n) {
     return ab / sqrt(aa * bb);
 }
 
-/* Means of the picture's rows, weighted by the softmax of the scaled cosines with the query; the first row's is 0. */
-static void find(const fixture *f, const pct_real *query, int picture, double *found) {
+/* Means of the picture's rows, weighted by the softmax of the scaled cosines with the query; the first row's logit is
+ * the token's own. */
+static void find(const fixture *f, const pct_real *query, double rest, int picture, double *found) {
     double weight[ROWS], sum = 0, scale = (double)pct_tensor_data(&f->model->grounding.scale->tensor)[0];
     for (int r = 0; r < ROWS; r++) {
         const pct_real *cell = pct_tensor_data(f->cells) + (picture * ROWS + r) * f->width;
-        weight[r] = exp(r > 0 ? scale * cosine(query, cell, f->width) : 0);
+        weight[r] = exp(r > 0 ? scale * cosine(query, cell, f->width) : rest);
         sum += weight[r];
     }
     for (int64_t i = 0; i < f->width; i++) {
@@ -79,35 +80,54 @@ static void find(const fixture *f, const pct_real *query, int picture, double *f
     }
 }
 
-/* start + map of both halves of what was found */
-static double mapped(const fixture *f, double start, const double *first, const double *second, int64_t out) {
+/* start + factor times the map of both halves of what was found */
+static double mapped(const fixture *f, double start, double factor, const double *first, const double *second,
+                     int64_t out) {
     const pct_real *w = pct_tensor_data(&f->model->grounding.map.weight->tensor) + out * 2 * f->width;
-    for (int64_t i = 0; i < f->width; i++) start += (double)w[i] * first[i] + (double)w[f->width + i] * second[i];
-    return start;
+    double sum = 0;
+    for (int64_t i = 0; i < f->width; i++) sum += (double)w[i] * first[i] + (double)w[f->width + i] * second[i];
+    return start + factor * sum;
 }
 
 static void words_find_cells(void **state) {
     fixture *f = *state;
-    pct_tensor *words = waves(f, 5, 1.1), *before = waves(f, 5, 1.7);
+    const int32_t ids[] = {7, 3, 5, 2, 9}, named[] = {3, 9};
+    pct_grounding_text text = {.ids = ids, .words = waves(f, 5, 1.1), .before = waves(f, 5, 1.7)};
     /* Rows 0, 1 look at the second picture, row 4 at the first; 2 and 3 are talk without one. */
     const pct_span looks[] = {{.q_begin = 0, .q_count = 2, .shared_begin = ROWS, .shared_count = ROWS},
                               {.q_begin = 4, .q_count = 1, .shared_begin = 0, .shared_count = ROWS}};
     const int picture[] = {1, 1, -1, -1, 0};
-    pct_tensor *y = pct_grounding_words(&f->tape, &f->model->grounding, &f->ground, words, before, looks, 2);
+    text.looks = looks;
+    text.look_count = 2;
+    pct_model_begin_names(f->model, named, 2);
+    pct_tensor_data(&f->model->grounding.rest->tensor)[7] = 2;
+    pct_tensor *y = pct_grounding_words(&f->tape, &f->model->grounding, &f->ground, &text);
     assert_int_equal(pct_tape_status(&f->tape, NULL), PERCEPT_OK);
     for (int row = 0; row < 5; row++) {
         double single[64], both[64];
         pct_real pair[64];
-        const pct_real *word = pct_tensor_data(words) + row * f->width;
-        for (int64_t i = 0; i < f->width; i++) pair[i] = word[i] + pct_tensor_data(before)[row * f->width + i];
-        if (picture[row] >= 0) find(f, word, picture[row], single);
-        if (picture[row] >= 0) find(f, pair, picture[row], both);
+        const double rest = ids[row] == 7 ? 2 : 0;
+        const pct_real *word = pct_tensor_data(text.words) + row * f->width;
+        for (int64_t i = 0; i < f->width; i++) pair[i] = word[i] + pct_tensor_data(text.before)[row * f->width + i];
+        if (picture[row] >= 0) find(f, word, rest, picture[row], single);
+        if (picture[row] >= 0) find(f, pair, rest, picture[row], both);
         for (int64_t i = 0; i < f->width; i++) {
-            double strong = 8 * (double)word[i];
-            double wanted = picture[row] < 0 ? strong : mapped(f, strong, single, both, i);
+            const double factor = (double)pct_tensor_data(&f->model->grounding.found->tensor)[0];
+            double wanted = (double)word[i];
+            if (picture[row] >= 0) wanted = mapped(f, wanted, factor, single, both, i);
             assert_float_equal(pct_tensor_data(y)[row * f->width + i], wanted, 1e-4);
         }
     }
+}
+
+/* Tokens of no name find next to nothing. */
+static void other_tokens_rest(void **state) {
+    fixture *f = *state;
+    const int32_t name = 3;
+    pct_model_begin_names(f->model, &name, 1);
+    const pct_real *rest = pct_tensor_data(&f->model->grounding.rest->tensor);
+    for (int32_t id = 0; id < f->config.language.vocabulary; id++)
+        assert_true(id == name ? rest[id] == 0 : rest[id] > 10);
 }
 
 /* The embedding of one <obj> row whose region is given, less what it is when there is no ground: the map of the mean of
@@ -132,7 +152,7 @@ static void check_under(fixture *f, pct_region_in region, unsigned cells) {
     }
     for (int64_t i = 0; i < f->width; i++) mean[i] /= count;
     for (int64_t i = 0; i < f->width; i++)
-        assert_float_equal(pct_tensor_data(with)[i], mapped(f, (double)pct_tensor_data(without)[i], mean, mean, i),
+        assert_float_equal(pct_tensor_data(with)[i], mapped(f, (double)pct_tensor_data(without)[i], 1, mean, mean, i),
                            1e-4);
 }
 
@@ -157,6 +177,7 @@ static void regions_find_what_they_cover(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(words_find_cells, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(other_tokens_rest, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(regions_find_what_they_cover, open_fixture, close_fixture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
