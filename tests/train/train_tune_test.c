@@ -1,6 +1,8 @@
-/* train_tune_test.c: runs of a tiny model that start with weights there are already: parts that stand still,
- * and LoRA. */
+/* train_tune_test.c: runs of a tiny model that start with weights there are already: parts that stand still, LoRA, and
+ * a structure that has grown. */
+#include "base/size.h"
 #include "run_support.h"
+#include "tokenizer/tokenizer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -144,11 +146,191 @@ static void lora_resumes_and_is_refused(void **state) {
     free(none);
 }
 
+/* ---- warm starts ---------------------------------------------------------------------------------------------------
+ */
+
+#define FINISHED "checkpoint-0000000003.gguf"
+
+/* Rotary cells, and an average, so that checkpoint and model file differ. */
+static void make_finished(const char *out) {
+    percept_error error;
+    struct run *run = run_tiny(out, 3);
+    run_set(run, "model.language.cell_positions=rotary");
+    run_set(run, "optimiser.ema=0.9");
+    run_set(run, "run.type=f32");
+    assert_int_equal(run_go(run, false, 0, 0, &error), PERCEPT_OK);
+    free(run);
+}
+
+/* A run that starts with the numbers of a file of run "wa", in a structure with a table of cells, one layer more and a
+ * wider tower; and stands still. It asks for a smaller vocabulary than that file's tokenizer has. */
+static struct run *grown(const char *out, const char *from) {
+    struct run *run = run_tiny(out, 1);
+    run_set(run, "schedule.warmup=0");
+    run_set(run, "model.language.cell_positions=learned");
+    run_set(run, "model.language.layers=2");
+    run_set(run, "model.vision.mlp=48");
+    run_set(run, "model.language.vocabulary=300");
+    run_set(run, "optimiser.rate=0");
+    run_set(run, "run.type=f32");
+    run_set(run, "run.warm=%s/wa/%s", run_folder, from);
+    return run;
+}
+
+static bool begins(const char *name, const char *begin) { return strncmp(name, begin, strlen(begin)) == 0; }
+
+/* Counts of a model's tensors: with the numbers of `from`, with others, of another size there or not there at all. */
+struct origins {
+    int64_t same, other, resized, fresh;
+};
+
+/* Of those whose names begin like that, or of those whose names do not. */
+static struct origins compare(const pct_gguf *model, const pct_gguf *from, const char *begin, bool does) {
+    struct origins counts = {0};
+    for (int64_t i = 0; i < pct_gguf_tensor_count(model); i++) {
+        const pct_gguf_tensor *now = pct_gguf_tensor_at(model, i), *before = pct_gguf_find(from, now->name);
+        if (begins(now->name, begin) != does) continue;
+        if (!before) {
+            counts.fresh++;
+        } else if (before->size != now->size) {
+            counts.resized++;
+        } else {
+            assert_true(before->type == PCT_GGUF_TYPE_F32 && now->type == PCT_GGUF_TYPE_F32);
+            if (memcmp(before->data, now->data, now->size) == 0)
+                counts.same++;
+            else
+                counts.other++;
+        }
+    }
+    return counts;
+}
+
+/* `counts` tensors of a file of a finished run in a grown structure: all that fit, and three of the tower's MLP do not.
+ */
+static void assert_grown(const pct_gguf *model, const pct_gguf *from, int64_t old) {
+    const struct origins all = compare(model, from, "", true), layer = compare(model, from, "blk.1.", true);
+    const pct_gguf_tensor *places = pct_gguf_find(model, "percept.cell_position");
+    assert_true(places && places->elements == 16 * 32 && !pct_gguf_find(from, places->name));
+    assert_int_equal(all.other, 0);
+    assert_int_equal(all.resized, 3); /* both of its matrices, one bias */
+    assert_int_equal(all.same, old - 3);
+    assert_true(layer.fresh > 5 && layer.same + layer.other + layer.resized == 0);
+    assert_int_equal(all.fresh, layer.fresh + 1);
+}
+
+/* What fits comes from the file, be it a checkpoint or a model, and so does the tokenizer; run.fresh leaves parts out.
+ */
+static void a_grown_structure_starts_warm(void **state) {
+    (void)state;
+    percept_error error;
+    make_finished("wa");
+    struct run *runs[] = {grown("wb", FINISHED), grown("wc", FINISHED), grown("wd", "model.gguf")};
+    run_set(runs[1], "run.fresh=blk.");
+    for (size_t i = 0; i < PCT_COUNT(runs); i++) {
+        assert_int_equal(run_go(runs[i], false, 0, 0, &error), PERCEPT_OK);
+        free(runs[i]);
+    }
+    pct_gguf *raw = run_open("wa", FINISHED), *mean = open_result("wa");
+    pct_gguf *all = open_result("wb"), *without = open_result("wc"), *averaged = open_result("wd");
+    const int64_t old = pct_gguf_tensor_count(mean);
+    assert_true(compare(mean, raw, "", true).other > old / 2); /* else it would not matter which was read */
+    assert_grown(all, raw, old);
+    assert_grown(averaged, mean, old);
+    const struct origins in = compare(without, raw, "blk.", true), out = compare(without, raw, "blk.", false);
+    const struct origins blocks = compare(mean, raw, "blk.", true);
+    assert_true(in.same == 0 && in.other == blocks.same + blocks.other && in.other > 5);
+    assert_true(out.other == 0 && out.resized == 3 && out.same == old - 3 - in.other);
+    const char *provenance;
+    assert_int_equal(pct_gguf_get_string(all, "percept.provenance", &provenance, &error), PERCEPT_OK);
+    assert_non_null(strstr(provenance, "; started from " FINISHED));
+    for (int i = 0; i < 5; i++) pct_gguf_close((pct_gguf **[]){&raw, &mean, &all, &without, &averaged}[i]);
+}
+
+/* Checkpoints leave out what stands still: on resuming it comes from the file of the warm start again. */
+static void a_warm_start_is_resumed(void **state) {
+    (void)state;
+    percept_error error;
+    struct run *runs[] = {grown("we", FINISHED), grown("wf", FINISHED)};
+    for (size_t i = 0; i < PCT_COUNT(runs); i++) {
+        run_set(runs[i], "schedule.steps=4");
+        run_set(runs[i], "optimiser.rate=1e-3");
+        run_set(runs[i], "optimiser.freeze=vision");
+        run_set(runs[i], "run.log_every=1");
+    }
+    assert_int_equal(run_go(runs[0], false, 0, 0, &error), PERCEPT_OK);
+    assert_int_equal(run_go(runs[1], false, 2, 0, &error), PERCEPT_ERROR_INTERRUPTED);
+    assert_int_equal(run_go(runs[1], true, 0, 0, &error), PERCEPT_OK);
+    run_assert_same_files("we", "wf", "checkpoint-0000000004.gguf");
+    pct_gguf *saved = run_open("wf", "checkpoint-0000000004.gguf"), *before = run_open("wa", FINISHED);
+    pct_gguf *unbroken = open_result("we"), *resumed = open_result("wf");
+    assert_int_equal(compare(resumed, unbroken, "", true).same, pct_gguf_tensor_count(unbroken));
+    const struct origins tower = compare(resumed, before, "v.", true), rest = compare(resumed, before, "v.", false);
+    assert_true(tower.same > 4 && tower.other == 0 && tower.resized == 3);
+    assert_int_equal(compare(resumed, saved, "v.", true).fresh, tower.same + tower.resized);
+    assert_true(rest.other > 10);
+    for (int i = 0; i < 4; i++) pct_gguf_close((pct_gguf **[]){&saved, &before, &unbroken, &resumed}[i]);
+    free(runs[0]);
+    free(runs[1]);
+}
+
+/* The tokenizer of run "wa", and one tensor: of no weights where its name is one of the model's. */
+static void write_stray(const char *file, const char *tensor, enum pct_gguf_type type, int64_t elements) {
+    char path[300];
+    void *zeros = calloc((size_t)elements, 4);
+    pct_tokenizer *tokenizer = NULL;
+    pct_gguf_writer *writer = NULL;
+    pct_gguf *from = run_open("wa", FINISHED);
+    snprintf(path, sizeof path, "%s/wa/%s", run_folder, file);
+    assert_int_equal(pct_tokenizer_load(&tokenizer, from, NULL), PERCEPT_OK);
+    assert_int_equal(pct_gguf_writer_create(&writer, NULL), PERCEPT_OK);
+    pct_gguf_set_string(writer, "general.architecture", "percept-checkpoint");
+    assert_int_equal(pct_tokenizer_save(tokenizer, writer, NULL), PERCEPT_OK);
+    pct_gguf_writer_declare(writer, tensor, type, 1, &elements);
+    assert_int_equal(pct_gguf_writer_begin(writer, path, NULL), PERCEPT_OK);
+    assert_int_equal(pct_gguf_writer_data(writer, zeros, (size_t)elements * 4, NULL), PERCEPT_OK);
+    assert_int_equal(pct_gguf_writer_end(writer, NULL), PERCEPT_OK);
+    pct_gguf_writer_destroy(&writer);
+    pct_tokenizer_destroy(&tokenizer);
+    pct_gguf_close(&from);
+    free(zeros);
+}
+
+static void warm_starts_are_refused(void **state) {
+    (void)state;
+    write_stray("stray.gguf", "stray", PCT_GGUF_TYPE_F32, 4);
+    write_stray("whole.gguf", "output_norm.weight", PCT_GGUF_TYPE_I32, 32);
+    static const struct {
+        const char *warm, *setting; /* a file of run "wa", another key */
+        percept_status status;
+        const char *says;
+    } cases[] = {
+        {FINISHED, "run.from=model.gguf", PERCEPT_ERROR_INPUT, "run.warm: beside run.from"},
+        {NULL, "run.fresh=vision", PERCEPT_ERROR_INPUT, "run.fresh: without run.warm"},
+        {FINISHED, "run.fresh=language,vizion", PERCEPT_ERROR_INPUT, "run.fresh: 'vizion'"},
+        {"stray.gguf", NULL, PERCEPT_ERROR_INPUT, "run.warm: "},
+        {"whole.gguf", NULL, PERCEPT_ERROR_MODEL, "whole.gguf: tensor output_norm.weight has type"},
+        {"config.yaml", NULL, PERCEPT_ERROR_MODEL, "config.yaml: "},
+        {"gone.gguf", NULL, PERCEPT_ERROR_INPUT, "gone.gguf: cannot be opened"},
+    };
+    percept_error error;
+    for (size_t i = 0; i < PCT_COUNT(cases); i++) {
+        struct run *run = run_tiny("wg", 2);
+        if (cases[i].warm) run_set(run, "run.warm=%s/wa/%s", run_folder, cases[i].warm);
+        if (cases[i].setting) run_set(run, "%s", cases[i].setting);
+        assert_int_equal(run_go(run, false, 0, 0, &error), cases[i].status);
+        if (!strstr(error.message, cases[i].says)) fail_msg("'%s', not '%s'", error.message, cases[i].says);
+        free(run);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frozen_parts_stay),
         cmocka_unit_test(lora_fine_tunes_a_finished_model),
         cmocka_unit_test(lora_resumes_and_is_refused),
+        cmocka_unit_test(a_grown_structure_starts_warm), /* makes run "wa" for the two after it */
+        cmocka_unit_test(a_warm_start_is_resumed),
+        cmocka_unit_test(warm_starts_are_refused),
     };
     return cmocka_run_group_tests(tests, run_group_open, run_group_close);
 }
