@@ -269,6 +269,8 @@ class Nano(nn.Module):
         self.c = c
         self.tower = Tower(c)
         self.connector = mlp([c.width, c.width, c.width], lambda: nn.GELU(approximate="tanh"))
+        self.cell_position = nn.Parameter(torch.randn(1, (c.side // 16) ** 2, c.width) * 0.02)
+        self.ground_scale, self.ground_map = nn.Parameter(torch.tensor(20.0)), nn.Linear(c.width, c.width, bias=False)
         self.fine_merge, self.fine_stem = nn.Linear(c.width, c.mask_width), nn.Linear(c.stem_width, c.mask_width)
         self.embedding = nn.Embedding(c.vocabulary, c.width)
         nn.init.normal_(self.embedding.weight, std=0.02)
@@ -293,9 +295,12 @@ class Nano(nn.Module):
         text = self.embedding(batch["ids"])
         rows = text.flatten(0, 1).clone()
         half = len(batch["object_rows"]) // 2
-        rows[batch["object_rows"][:half]] = self.box_encoder(batch["boxes"][:half]).to(rows.dtype)
-        rows[batch["object_rows"][half:]] = self.mask_encoder(batch["mask_in"][half:]).to(rows.dtype)
-        x = torch.cat([cells.float(), rows.view_as(text)], 1)
+        placed = torch.cat([cells[:, :1].float(), cells[:, 1:].float() + self.cell_position], 1)
+        # What lies under the regions, through the map. percept's batch of random words has next to no marks that look.
+        under = self.ground_map((batch["under"] @ placed.flatten(0, 1)))
+        rows[batch["object_rows"][:half]] = (self.box_encoder(batch["boxes"][:half]) + under[:half]).to(rows.dtype)
+        rows[batch["object_rows"][half:]] = (self.mask_encoder(batch["mask_in"][half:]) + under[half:]).to(rows.dtype)
+        x = torch.cat([placed, rows.view_as(text)], 1)
         for layer in self.layers:
             x = layer(x, batch["table"], batch["mask"])
         states = self.norm(x[:, cells.shape[1]:]).flatten(0, 1)
@@ -358,11 +363,15 @@ def make_batch(c, generator):
     object_rows = (torch.arange(b)[:, None] * text + row[None]).flatten()
     answer = [p * text + q * c.tokens + begin - 1 + a for p in range(b) for q in range(c.questions) for a in range(c.answer)]
     corner = torch.rand(objects, 2, generator=generator) * 0.5
+    picture = torch.arange(b).repeat_interleave(c.objects)
+    grid = c.side // 16
+    covered = torch.cat([torch.zeros(objects, 1), squares(corner, grid).flatten(1)], 1)
+    under = torch.zeros(objects, b, cells).index_put_((torch.arange(objects), picture), covered / covered.sum(1, keepdim=True))
     return {
         "pixels": torch.randn(b, 3, c.side, c.side, generator=generator).contiguous(memory_format=torch.channels_last),
         "ids": torch.randint(0, c.vocabulary, (b, text), generator=generator),
         "mask": seen, "table": (angle.cos(), angle.sin()), "object_rows": object_rows,
-        "picture": torch.arange(b).repeat_interleave(c.objects), "wanted": torch.tensor(answer),
+        "picture": picture, "under": under.flatten(1), "wanted": torch.tensor(answer),
         "targets": torch.randint(0, c.vocabulary, (len(answer),), generator=generator),
         "boxes": torch.cat([corner, corner + 0.3], 1),
         "masks": squares(corner, c.side // 4), "mask_in": squares(corner, 64)[:, None],

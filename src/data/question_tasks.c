@@ -156,6 +156,16 @@ static void answer_count(struct draft *draft, int number) {
     set_target(draft, phrase_number(number));
 }
 
+/* Points at each before it says how many, and speaks of many whatever the number: it is easily read off what was
+ * pointed at, and hardly off the picture at once. The objects are in draft->out. */
+static void answer_counted(struct draft *draft, const char *what) {
+    char *at = draft->answer, *end = draft->answer + sizeof draft->answer;
+    at += snprintf(at, (size_t)(end - at), "Counting <p>%s</p>", what);
+    for (int i = 0; i < draft->out_count; i++) at += snprintf(at, (size_t)(end - at), "<obj>");
+    snprintf(at, (size_t)(end - at), ": %s.", phrase_number(draft->out_count));
+    set_target(draft, phrase_number(draft->out_count));
+}
+
 static bool draft_count(const struct facts *facts, struct draft *draft) {
     float way = pct_random_float(facts->random);
     if (way < 0.1f) {
@@ -168,15 +178,18 @@ static bool draft_count(const struct facts *facts, struct draft *draft) {
     }
     if (way < 0.22f && facts->all_clear && !(facts->background && facts->background->shows_count)) {
         phrase_question(facts, PHRASES_COUNT_ALL, &(struct fields){0}, draft->question);
-        answer_count(draft, facts->count);
+        for (int k = 0; k < facts->count; k++) add_out(draft, k);
+        sort_by_x(facts, draft->out, draft->out_count);
+        answer_counted(draft, "all things");
         return true;
     }
     int object = fact_pick_object(facts);
     if (object < 0 || !facts->clear[object] || fact_name(facts, object)->number != PCT_NUMBER_ONE) return false;
     if (facts->same[object] == 1 && chance(facts, 0.6f)) return false; /* else "one" is always a good guess */
-    struct fields fields = {.plural = fact_name(facts, object)->plural};
-    phrase_question(facts, PHRASES_COUNT, &fields, draft->question);
-    answer_count(draft, facts->same[object]);
+    const struct scene_name *name = fact_name(facts, object);
+    phrase_question(facts, PHRASES_COUNT, &(struct fields){.plural = name->plural}, draft->question);
+    draft->out_count = (uint8_t)all_of_name(facts, object, draft->out);
+    answer_counted(draft, name->plural);
     return true;
 }
 

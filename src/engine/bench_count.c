@@ -77,7 +77,7 @@ static void add_attention(pct_bench_work *work, const grids *g, const pct_model_
     double tower = 4.0 * c->vision.width * c->vision.layers, rows = g->cells + 1;
     work->encode += tower * square(rows);
     if (c->vision.fine == PCT_FINE_SECOND) work->encode += tower * square(g->fine + 1);
-    work->row_attention = 4.0 * c->language.width * (c->language.layers + 2 * c->language.grounding);
+    work->row_attention = 4.0 * c->language.width * c->language.layers;
     work->encode += work->row_attention * square(rows) * (c->language.prefix == PCT_PREFIX_CAUSAL ? 0.5 : 1.0);
     /* queries look at the grid and, when there are several, the grid at them; half the width inside */
     double both = c->heads.mask_queries > 1 ? 2.0 : 1.0;
@@ -90,7 +90,6 @@ pct_bench_work pct_bench_count(pct_model *model) {
     const pct_parameters *set = pct_model_get_parameters(model);
     grids g = make_grids(c);
     pct_bench_work work = {0};
-    double text = 0, text_stored = 0; /* of what rows of words alone meet */
     for (size_t i = 0; i < set->count; i++) {
         const pct_parameter *parameter = set->list[i];
         const pct_tensor *tensor = &parameter->tensor;
@@ -111,10 +110,6 @@ pct_bench_work pct_bench_count(pct_model *model) {
             work.row += once;
             work.row_stored += stored;
             work.row_bytes += bytes;
-        } else if (begins(parameter->name, "percept.grounding.map")) {
-            text += once;
-            text_stored += stored;
-            work.row_bytes += bytes;
         } else if (seen > 0) {
             work.encode += once * seen;
             work.encode_stored += stored * seen;
@@ -127,8 +122,6 @@ pct_bench_work pct_bench_count(pct_model *model) {
     }
     work.encode += work.row * (g.cells + 1);
     work.encode_stored += work.row_stored * (g.cells + 1);
-    work.row += text;
-    work.row_stored += text_stored;
     add_attention(&work, &g, c);
     return work;
 }

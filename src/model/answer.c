@@ -16,7 +16,6 @@ typedef struct runner {
     bool done;
     pct_sampler sampler;
     int32_t last;   /* the token chosen last */
-    int32_t read;   /* the token read last */
     int32_t region; /* its region in the reply, or -1 */
 } runner;
 
@@ -103,6 +102,21 @@ static bool pass_reserve(pct_tape *tape, pass *p, int32_t prompts, int32_t rows)
     return !pct_tape_failed(tape);
 }
 
+/* The marks among the pass's rows of prompt k: a question's own rows, or the token of its reply that was chosen last.
+ */
+static int32_t find_looks(const pct_model *model, const pass *p, int32_t k, const runner *r, int32_t row,
+                          pct_look *looks) {
+    const bool asked = r->reply->count == 0;
+    const int32_t *ids = asked ? p->ids + row : r->reply->ids;
+    int32_t count = 0, begin = asked ? 0 : r->reply->count - 1;
+    for (int32_t i = 0; i < p->counts[k]; i++) {
+        if (!pct_model_look(model, ids, begin + i, &looks[count])) continue;
+        looks[count].picture = 0;
+        looks[count++].row = row + i;
+    }
+    return count;
+}
+
 static pct_tensor *run_pass(answering *a, const pass *p) {
     pct_state *state = a->state;
     pct_tape *tape = &state->tape;
@@ -110,18 +124,15 @@ static pct_tensor *run_pass(answering *a, const pass *p) {
     int32_t *last = pct_tape_ints(tape, p->prompts);
     pct_span *spans = pct_tape_array(tape, p->prompts, sizeof *spans);
     pct_span *ends = pct_tape_array(tape, p->prompts, sizeof *ends);
-    int32_t *before = pct_tape_ints(tape, p->rows);
-    pct_span *looks = pct_tape_array(tape, p->prompts, sizeof *looks);
+    pct_look *looks = pct_tape_array(tape, p->rows, sizeof *looks);
     if (pct_tape_failed(tape)) return NULL;
-    int32_t row = 0;
+    int32_t row = 0, look_count = 0;
     for (int32_t k = 0; k < p->prompts; k++) {
         runner *r = &a->runners[p->who[k]];
         for (int32_t i = 0; i < p->counts[k]; i++) {
             positions[row + i] = pct_model_position(state->model, state->prefix, state->prefix + r->used + i);
             places[row + i] = (int32_t)(r->begin + r->used + i);
-            before[row + i] = r->used + i == 0 ? p->ids[row] : i == 0 ? r->read : p->ids[row + i - 1];
         }
-        r->read = p->ids[row + p->counts[k] - 1];
         r->used += p->counts[k];
         spans[k] = (pct_span){.q_begin = row, .q_count = p->counts[k], .causal = 1};
         spans[k].shared_count = (int32_t)state->prefix;
@@ -130,19 +141,18 @@ static pct_tensor *run_pass(answering *a, const pass *p) {
         ends[k] = spans[k];
         ends[k].q_begin = k;
         ends[k].q_count = 1;
-        looks[k] = (pct_span){.q_begin = row, .q_count = p->counts[k], .shared_count = (int32_t)state->prefix};
+        look_count += find_looks(state->model, p, k, r, row, looks + look_count);
         row += p->counts[k];
         last[k] = row - 1;
     }
     const pct_model_text text = {.ids = p->ids,
-                                 .before = before,
                                  .count = p->rows,
                                  .regions = p->regions,
                                  .region_rows = p->region_rows,
                                  .region_count = p->region_count,
                                  .ground = state->seen && state->ground.keys ? &state->ground : NULL,
                                  .looks = looks,
-                                 .look_count = p->prompts};
+                                 .look_count = look_count};
     pct_language_input input = {
         .x = pct_model_embed(tape, state->model, &text),
         .positions = positions,

@@ -124,6 +124,12 @@ pct_model *pct_model_new(const pct_model_config *config, const pct_tokenizer *to
     model->config = *config;
     model->bos = tokenizer ? pct_tokenizer_bos(tokenizer) : -1;
     model->object = tokenizer ? pct_tokenizer_special(tokenizer, "<obj>") : -1;
+    model->marks = (pct_model_marks){.begin = -1, .end = -1, .user = -1, .assistant = -1};
+    if (tokenizer)
+        model->marks = (pct_model_marks){.begin = pct_tokenizer_special(tokenizer, "<p>"),
+                                         .end = pct_tokenizer_special(tokenizer, "</p>"),
+                                         .user = pct_tokenizer_special(tokenizer, "<user>"),
+                                         .assistant = pct_tokenizer_special(tokenizer, "<assistant>")};
     pct_parameters_init(&model->parameters);
     return model;
 }

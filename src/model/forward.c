@@ -126,17 +126,23 @@ static pct_tensor *encode(pct_tape *tape, const pct_model *model, enum pct_regio
     return text->ground ? look_under(tape, model, text, chosen, codes) : codes;
 }
 
+bool pct_model_look(const pct_model *model, const int32_t *ids, int32_t at, pct_look *look) {
+    const pct_model_marks *m = &model->marks;
+    const bool asks = m->assistant >= 0 && ids[at] == m->assistant, ends = m->end >= 0 && ids[at] == m->end;
+    if (!asks && !ends) return false;
+    int32_t from = at;
+    while (from > 0 && ids[from - 1] != (asks ? m->user : m->begin)) from--;
+    if (from == 0 || from == at) return false; /* no mark that begins it, or nothing between the two */
+    look->ids = ids + from;
+    look->count = at - from;
+    return true;
+}
+
 pct_tensor *pct_model_embed(pct_tape *tape, const pct_model *model, const pct_model_text *text) {
     pct_tensor *x = pct_op_gather_rows(tape, &model->language.embedding->tensor, text->ids, text->count);
-    if (text->ground) {
-        const pct_grounding_text looking = {
-            .ids = text->ids,
-            .words = x,
-            .before = pct_op_gather_rows(tape, &model->language.embedding->tensor, text->before, text->count),
-            .looks = text->looks,
-            .look_count = text->look_count};
-        x = pct_grounding_words(tape, &model->grounding, text->ground, &looking);
-    }
+    if (text->ground)
+        x = pct_grounding_phrases(tape, &model->grounding, text->ground, &model->language.embedding->tensor, x,
+                                  text->looks, text->look_count);
     for (int source = PCT_REGION_BOX; source <= PCT_REGION_MASK && text->region_count > 0; source++) {
         int32_t *places = pct_tape_ints(tape, text->region_count);
         int64_t found;

@@ -99,32 +99,35 @@ static bool lay_out(pct_tape *tape, const pct_model *model, const pct_batch *bat
     return true;
 }
 
+/* The marks of all segments about pictures. */
+static int64_t find_looks(const pct_model *model, const pct_batch *batch, pct_look *looks) {
+    int64_t count = 0;
+    for (int32_t s = 0; s < batch->segment_count; s++) {
+        const pct_batch_segment *segment = &batch->segments[s];
+        for (int32_t i = 0; i < segment->count && segment->picture >= 0; i++) {
+            if (!pct_model_look(model, batch->ids + segment->row, i, &looks[count])) continue;
+            looks[count].row = segment->row + i;
+            looks[count++].picture = segment->picture;
+        }
+    }
+    return count;
+}
+
 static pct_tensor *text_rows(pct_tape *tape, const pct_model *model, const pct_batch *batch, const pct_sight *sight) {
     int64_t count = batch->object_count;
     pct_region_in *regions = pct_tape_array(tape, count, sizeof *regions);
     int32_t *rows = pct_tape_ints(tape, count);
-    pct_span *looks = pct_tape_array(tape, batch->segment_count, sizeof *looks);
-    int32_t *before = pct_tape_ints(tape, batch->rows);
-    pct_model_text text = {.ids = batch->ids, .before = before, .count = batch->rows, .regions = regions};
-    text.region_rows = rows;
+    pct_look *looks = pct_tape_array(tape, batch->rows, sizeof *looks);
+    pct_model_text text = {.ids = batch->ids, .count = batch->rows, .regions = regions, .region_rows = rows};
     text.ground = sight->ground.keys ? &sight->ground : NULL;
     text.looks = looks;
+    if (text.ground && looks) text.look_count = find_looks(model, batch, looks);
     for (int64_t i = 0; regions && rows && i < count; i++) {
         const pct_batch_object *object = &batch->objects[i];
         regions[i] = (pct_region_in){.source = object->source, .picture = object->picture, .mask = object->mask_in};
         memcpy(regions[i].box, object->box, sizeof object->box);
         rows[i] = object->row;
         text.region_count++;
-    }
-    for (int32_t s = 0; looks && before && s < batch->segment_count; s++) {
-        const pct_batch_segment *segment = &batch->segments[s];
-        for (int32_t i = 0; i < segment->count; i++)
-            before[segment->row + i] = batch->ids[segment->row + (i > 0 ? i - 1 : 0)];
-        if (segment->picture < 0) continue;
-        looks[text.look_count++] = (pct_span){.q_begin = segment->row,
-                                              .q_count = segment->count,
-                                              .shared_begin = (int32_t)(segment->picture * sight->ground.rows),
-                                              .shared_count = (int32_t)sight->ground.rows};
     }
     return pct_model_embed(tape, model, &text);
 }

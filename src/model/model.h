@@ -28,7 +28,7 @@ percept_status pct_model_open_memory(pct_model **model, const char *name, const 
  * file has already are added to its weights first. INPUT where no layer's name ends like one of the targets. */
 percept_status pct_model_open_adapted(pct_model **model, const char *path, const pct_model_lora *lora, uint64_t seed,
                                       percept_error *error);
-/* For a fresh model with grounding: tokens of no name begin with nothing to look for (heads/grounding.h). */
+/* For a fresh model with grounding: the tokens that are in names (heads/grounding.h). */
 void pct_model_begin_names(pct_model *model, const int32_t *ids, int64_t count);
 /* A warm start: what the file (a model's or a checkpoint's) has under the name and with the number of elements of one
  * of the model's tensors, and is wanted, replaces that tensor's numbers; *taken counts them. For a trainable model.

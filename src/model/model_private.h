@@ -15,11 +15,17 @@
 
 #include <string.h>
 
+/* Ids of the marks around phrases and questions; -1: none. */
+typedef struct pct_model_marks {
+    int32_t begin, end, user, assistant; /* <p> </p> <user> <assistant> */
+} pct_model_marks;
+
 struct pct_model {
     pct_model_config config;
     pct_parameters parameters;
     pct_tokenizer *tokenizer; /* owned; NULL only in tests of the structure */
     int32_t bos, object;      /* ids, -1: none */
+    pct_model_marks marks;
 
     pct_tower tower;
     pct_connector_layers connector;
@@ -70,15 +76,18 @@ pct_sight pct_model_see_cells(pct_tape *tape, const pct_model *model, pct_tensor
 
 /* Text on its way to the language model. */
 typedef struct pct_model_text {
-    const int32_t *ids, *before; /* before: of each row, the id in front of it; its own where there is none */
+    const int32_t *ids;
     int64_t count;
     const pct_region_in *regions;
     const int32_t *region_rows; /* the rows of <obj> that they replace */
     int64_t region_count;
     const pct_ground *ground; /* of the pictures that the text is about; NULL: of none */
-    const pct_span *looks;    /* which rows look at which picture's cells: q rows and shared rows */
+    const pct_look *looks;    /* of the marks in it */
     int64_t look_count;
 } pct_model_text;
+/* Whether the token at ids[at] is a mark that looks (heads/grounding.h), and at what it asks for: what stands before it
+ * from <p> or <user> on. Fills ids and count alone. */
+bool pct_model_look(const pct_model *model, const int32_t *ids, int32_t at, pct_look *look);
 /* Embeddings of the ids, rows of <obj> replaced by their regions' encodings; both with what they find in the picture.
  */
 pct_tensor *pct_model_embed(pct_tape *tape, const pct_model *model, const pct_model_text *text);

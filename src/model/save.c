@@ -8,7 +8,7 @@
 
 static bool stays_plain(const pct_tensor *tensor, const char *name) {
     return tensor->rank == 1 || tensor->dim[0] == 1 || !strcmp(name, "v.position_embd.weight") ||
-           !strcmp(name, "percept.cell_position") || !strcmp(name, "percept.grounding.rest");
+           !strcmp(name, "percept.cell_position") || !strcmp(name, "percept.grounding.names");
 }
 
 /* Rows as they lie in the file: a convolution's kernel for one output is one row. */

@@ -97,7 +97,7 @@ percept_status pct_state_encode(pct_state *state, const pct_real *pixels, percep
         pct_mask_keys *k = &state->keys;
         if (!keep(state, &k->grid) || !keep(state, &k->place) || !keep(state, &k->k) || !keep(state, &k->v) ||
             !keep(state, &k->q) || !keep(state, &k->skip) || !keep(state, &state->ground.keys) ||
-            !keep(state, &state->ground.values) || !keep(state, &state->ground.padded))
+            !keep(state, &state->ground.values))
             status = pct_fail_memory(error, "features of a picture");
     }
     pct_tape_clear(tape);

@@ -1,4 +1,5 @@
-/* What words and regions find in a picture before the language model reads them, against sums worked out one by one. */
+/* What phrases and regions find in a picture before the language model reads them, against sums worked out one by one.
+ */
 #include "batch_random.h"
 #include "model/model_private.h"
 #include "tiny_model.h"
@@ -19,8 +20,8 @@ typedef struct fixture {
     pct_tape tape;
     pct_model *model;
     pct_model_config config;
-    pct_ground ground; /* of two pictures */
-    pct_tensor *cells, *prefix;
+    pct_ground ground;                  /* of two pictures */
+    pct_tensor *cells, *prefix, *table; /* table: embeddings */
     int64_t width;
 } fixture;
 
@@ -40,6 +41,7 @@ static int open_fixture(void **state) {
     f->width = f->config.language.width;
     f->cells = waves(f, 2 * ROWS, 0.7);
     f->prefix = waves(f, 2 * ROWS, 0.3);
+    f->table = waves(f, 20, 0.9);
     f->ground = pct_grounding_prepare(&f->tape, f->cells, f->prefix, 2);
     *state = f;
     return 0;
@@ -64,13 +66,16 @@ static double cosine(const pct_real *a, const pct_real *b, int64_t n) {
     return ab / sqrt(aa * bb);
 }
 
-/* Means of the picture's rows, weighted by the softmax of the scaled cosines with the query; the first row's logit is
- * the token's own. */
-static void find(const fixture *f, const pct_real *query, double rest, int picture, double *found) {
+/* Means of the picture's rows, weighted by the softmax of the scaled cosines with the mean of the tokens; the first
+ * row's cosine is 0. */
+static void find(const fixture *f, const int32_t *ids, int count, int picture, double *found) {
     double weight[ROWS], sum = 0, scale = (double)pct_tensor_data(&f->model->grounding.scale->tensor)[0];
+    pct_real query[64] = {0};
+    for (int t = 0; t < count; t++)
+        for (int64_t i = 0; i < f->width; i++) query[i] += pct_tensor_data(f->table)[ids[t] * f->width + i];
     for (int r = 0; r < ROWS; r++) {
         const pct_real *cell = pct_tensor_data(f->cells) + (picture * ROWS + r) * f->width;
-        weight[r] = exp(r > 0 ? scale * cosine(query, cell, f->width) : rest);
+        weight[r] = exp(r > 0 ? scale * cosine(query, cell, f->width) : 0);
         sum += weight[r];
     }
     for (int64_t i = 0; i < f->width; i++) {
@@ -80,68 +85,59 @@ static void find(const fixture *f, const pct_real *query, double rest, int pictu
     }
 }
 
-/* start + factor times the map of both halves of what was found */
-static double mapped(const fixture *f, double start, double factor, const double *first, const double *second,
-                     int64_t out) {
-    const pct_real *w = pct_tensor_data(&f->model->grounding.map.weight->tensor) + out * 2 * f->width;
-    double sum = 0;
-    for (int64_t i = 0; i < f->width; i++) sum += (double)w[i] * first[i] + (double)w[f->width + i] * second[i];
-    return start + factor * sum;
+/* start + the map of what was found */
+static double mapped(const fixture *f, double start, const double *found, int64_t out) {
+    const pct_real *w = pct_tensor_data(&f->model->grounding.map.weight->tensor) + out * f->width;
+    for (int64_t i = 0; i < f->width; i++) start += (double)w[i] * found[i];
+    return start;
 }
 
-static void words_find_cells(void **state) {
+/* Marks alone change, by what their names find; function words do not ask, unless there is nothing else. */
+static void marks_find_cells(void **state) {
     fixture *f = *state;
-    const int32_t ids[] = {7, 3, 5, 2, 9}, named[] = {3, 9};
-    pct_grounding_text text = {.ids = ids, .words = waves(f, 5, 1.1), .before = waves(f, 5, 1.7)};
-    /* Rows 0, 1 look at the second picture, row 4 at the first; 2 and 3 are talk without one. */
-    const pct_span looks[] = {{.q_begin = 0, .q_count = 2, .shared_begin = ROWS, .shared_count = ROWS},
-                              {.q_begin = 4, .q_count = 1, .shared_begin = 0, .shared_count = ROWS}};
-    const int picture[] = {1, 1, -1, -1, 0};
-    text.looks = looks;
-    text.look_count = 2;
+    const int32_t ids[] = {7, 3, 9, 5, 2}, named[] = {3, 9};
+    pct_tensor *words = waves(f, 5, 1.1);
+    const pct_look looks[] = {{.ids = ids, .count = 3, .row = 1, .picture = 1},  /* tokens 3 and 9 */
+                              {.ids = ids, .count = 1, .row = 4, .picture = 0}}; /* 7 for want of a name */
     pct_model_begin_names(f->model, named, 2);
-    pct_tensor_data(&f->model->grounding.rest->tensor)[7] = 2;
-    pct_tensor *y = pct_grounding_words(&f->tape, &f->model->grounding, &f->ground, &text);
+    pct_tensor *y = pct_grounding_phrases(&f->tape, &f->model->grounding, &f->ground, f->table, words, looks, 2);
     assert_int_equal(pct_tape_status(&f->tape, NULL), PERCEPT_OK);
-    for (int row = 0; row < 5; row++) {
-        double single[64], both[64];
-        pct_real pair[64];
-        const double rest = ids[row] == 7 ? 2 : 0;
-        const pct_real *word = pct_tensor_data(text.words) + row * f->width;
-        for (int64_t i = 0; i < f->width; i++) pair[i] = word[i] + pct_tensor_data(text.before)[row * f->width + i];
-        if (picture[row] >= 0) find(f, word, rest, picture[row], single);
-        if (picture[row] >= 0) find(f, pair, rest, picture[row], both);
+    double first[64], second[64];
+    find(f, ids + 1, 2, 1, first);
+    find(f, ids, 1, 0, second);
+    for (int row = 0; row < 5; row++)
         for (int64_t i = 0; i < f->width; i++) {
-            const double factor = (double)pct_tensor_data(&f->model->grounding.found->tensor)[0];
-            double wanted = (double)word[i];
-            if (picture[row] >= 0) wanted = mapped(f, wanted, factor, single, both, i);
+            double wanted = (double)pct_tensor_data(words)[row * f->width + i];
+            if (row == 1) wanted = mapped(f, wanted, first, i);
+            if (row == 4) wanted = mapped(f, wanted, second, i);
             assert_float_equal(pct_tensor_data(y)[row * f->width + i], wanted, 1e-4);
         }
-    }
 }
 
-/* Tokens of no name find next to nothing. */
-static void other_tokens_rest(void **state) {
+/* <user> a b <assistant> c <p> d e </p> */
+static void marks_are_found(void **state) {
     fixture *f = *state;
-    const int32_t name = 3;
-    pct_model_begin_names(f->model, &name, 1);
-    const pct_real *rest = pct_tensor_data(&f->model->grounding.rest->tensor);
-    for (int32_t id = 0; id < f->config.language.vocabulary; id++)
-        assert_true(id == name ? rest[id] == 0 : rest[id] > 10);
+    f->model->marks = (pct_model_marks){.begin = 1, .end = 2, .user = 3, .assistant = 4};
+    const int32_t ids[] = {3, 10, 11, 4, 12, 1, 13, 14, 2}, bare[] = {10, 2, 3, 4};
+    pct_look look;
+    for (int32_t at = 0; at < 9; at++) assert_int_equal(pct_model_look(f->model, ids, at, &look), at == 3 || at == 8);
+    assert_true(look.ids == ids + 6 && look.count == 2);
+    assert_true(pct_model_look(f->model, ids, 3, &look) && look.ids == ids + 1 && look.count == 2);
+    assert_false(pct_model_look(f->model, bare, 1, &look)); /* nothing begins it */
+    assert_false(pct_model_look(f->model, bare, 3, &look)); /* nothing in it */
+    f->model->marks = (pct_model_marks){-1, -1, -1, -1};
+    assert_false(pct_model_look(f->model, ids, 8, &look));
 }
 
 /* The embedding of one <obj> row whose region is given, less what it is when there is no ground: the map of the mean of
  * the cells that are expected, the four cells' bits in `cells`. */
 static void check_under(fixture *f, pct_region_in region, unsigned cells) {
     const int32_t id = 0, row = 0;
-    pct_model_text text = {.ids = &id, .before = &id, .count = 1, .regions = &region};
+    pct_model_text text = {.ids = &id, .count = 1, .regions = &region};
     text.region_rows = &row;
     text.region_count = 1;
     pct_tensor *without = pct_model_embed(&f->tape, f->model, &text);
-    const pct_span look = {.q_count = 1, .shared_begin = region.picture * ROWS, .shared_count = ROWS};
     text.ground = &f->ground;
-    text.looks = &look;
-    text.look_count = 1;
     pct_tensor *with = pct_model_embed(&f->tape, f->model, &text);
     double mean[64] = {0}, count = 0;
     for (int c = 0; c < 4; c++) {
@@ -152,8 +148,7 @@ static void check_under(fixture *f, pct_region_in region, unsigned cells) {
     }
     for (int64_t i = 0; i < f->width; i++) mean[i] /= count;
     for (int64_t i = 0; i < f->width; i++)
-        assert_float_equal(pct_tensor_data(with)[i], mapped(f, (double)pct_tensor_data(without)[i], 1, mean, mean, i),
-                           1e-4);
+        assert_float_equal(pct_tensor_data(with)[i], mapped(f, (double)pct_tensor_data(without)[i], mean, i), 1e-4);
 }
 
 static void regions_find_what_they_cover(void **state) {
@@ -176,8 +171,8 @@ static void regions_find_what_they_cover(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(words_find_cells, open_fixture, close_fixture),
-        cmocka_unit_test_setup_teardown(other_tokens_rest, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(marks_find_cells, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(marks_are_found, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(regions_find_what_they_cover, open_fixture, close_fixture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
