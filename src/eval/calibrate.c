@@ -138,19 +138,22 @@ void pct_calibrate_trade(const pct_calibration *calibration, const pct_eval_regi
     };
 }
 
+/* How far a threshold is from what an answer should do at least: 90 % of the absent things show nothing, 95 % of the
+ * present ones something. In whole half-percents, so that noise does not decide. */
+static int shortfall(const pct_trade *trade) {
+    double missing = fmax(0, 0.9 - trade->absent_acc) + fmax(0, 0.95 - trade->present_recall); /* fmax skips nan */
+    return (int)lround(200 * missing);
+}
+
 float pct_calibrate_threshold(const pct_calibration *calibration, const pct_eval_region *regions,
                               const pct_eval_question *questions, int64_t question_count) {
     pct_trade best = {.f1 = -1};
-    bool kept_floors = false;
     for (int i = 0; i < 20; i++) {
         pct_trade trade;
         pct_calibrate_trade(calibration, regions, questions, question_count, (float)i * 0.05f, &trade);
-        bool floors = !(trade.absent_acc < 0.9) && !(trade.present_recall < 0.95); /* nan: nothing to keep */
-        if (isnan(trade.f1) || floors < kept_floors) continue;
-        if (floors > kept_floors || trade.f1 > best.f1) {
-            best = trade;
-            kept_floors = floors;
-        }
+        if (isnan(trade.f1)) continue;
+        const int further = best.f1 < 0 ? -1 : shortfall(&trade) - shortfall(&best);
+        if (further < 0 || (further == 0 && trade.f1 > best.f1)) best = trade;
     }
     return best.f1 < 0 ? 0 : best.threshold;
 }

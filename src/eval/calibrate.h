@@ -51,8 +51,8 @@ typedef struct pct_trade {
 } pct_trade;
 void pct_calibrate_trade(const pct_calibration *calibration, const pct_eval_region *regions,
                          const pct_eval_question *questions, int64_t question_count, float threshold, pct_trade *trade);
-/* Of 0, 0.05, ... 0.95 the threshold with the best F1 among those that keep absent_acc >= 0.9 and present_recall >=
- * 0.95; where none does, the best F1 of all. The lowest of equals. */
+/* Of 0, 0.05, ... 0.95 the threshold that keeps absent_acc >= 0.9 and present_recall >= 0.95 or misses them by least,
+ * and of those the one with the best F1. The lowest of equals. */
 float pct_calibrate_threshold(const pct_calibration *calibration, const pct_eval_region *regions,
                               const pct_eval_question *questions, int64_t question_count);
 

@@ -278,6 +278,13 @@ percept_status pct_model_open_adapted(pct_model **model, const char *path, const
     return open_path(model, path, &(struct opening){.trainable = true, .lora = lora, .seed = seed}, error);
 }
 
+/* As a checkpoint has it, with all dimensions, or as a model file, with one row an output. */
+static bool fits(const pct_gguf_tensor *tensor, const pct_tensor *wanted) {
+    const int64_t count = pct_tensor_count(wanted), rows = wanted->rank > 1 ? wanted->dim[0] : 1;
+    if (tensor->elements != count) return false;
+    return tensor->ne[0] == wanted->dim[wanted->rank - 1] || tensor->ne[0] == count / rows;
+}
+
 percept_status pct_model_take(pct_model *model, const pct_gguf *file, bool (*wanted)(void *context, const char *name),
                               void *context, int64_t *taken, percept_error *error) {
     reader r = {.file = file};
@@ -287,8 +294,7 @@ percept_status pct_model_take(pct_model *model, const pct_gguf *file, bool (*wan
         pct_parameter *parameter = model->parameters.list[i];
         const pct_gguf_tensor *tensor = pct_gguf_find(file, parameter->name);
         pct_dtype type;
-        if (!tensor || tensor->elements != pct_tensor_count(&parameter->tensor)) continue;
-        if (!wanted(context, parameter->name)) continue;
+        if (!tensor || !fits(tensor, &parameter->tensor) || !wanted(context, parameter->name)) continue;
         PCT_TRY(check_type(file, tensor, &type, error));
         read_plain(&r, tensor, type, pct_tensor_data(&parameter->tensor));
         parameter->version++;

@@ -80,11 +80,20 @@ static bool is_kept(void *context, const char *name) {
 
 percept_status pct_trainer_warm_start(pct_trainer *trainer, const pct_gguf *file, percept_error *error) {
     int64_t taken;
+    int32_t rank;
     PCT_TRY(check_fresh(trainer, error));
+    PCT_TRY(pct_gguf_get_i32_or(file, "percept.lora.rank", 0, INT32_MAX, 0, &rank, error));
+    if (rank > 0) {
+        return pct_fail(error, PERCEPT_ERROR_INPUT,
+                        "run.warm: %s keeps LoRA apart from its weights; fine-tune from it with run.from, whose result "
+                        "has them together",
+                        pct_gguf_path(file));
+    }
     PCT_TRY(pct_model_take(trainer->model, file, is_kept, &trainer->config.run.fresh, &taken, error));
     if (!taken) {
         return pct_fail(error, PERCEPT_ERROR_INPUT,
-                        "run.warm: %s has no tensor of this structure; give a percept model or a checkpoint",
+                        "run.warm: nothing of %s is taken: it has no tensor of this structure, or run.fresh names them "
+                        "all; give a percept model or a checkpoint",
                         pct_gguf_path(file));
     }
     pct_log_write(trainer->options->log, PCT_LOG_INFO, "run.warm: %lld of %zu tensors are %s's; the others begin anew",

@@ -71,9 +71,13 @@ static percept_status make_model(pct_trainer *trainer, const pct_gguf *checkpoin
     fill_request(trainer);
     pct_tokenizer *tokenizer = NULL;
     pct_gguf *warm = NULL;
-    if (config->run.warm[0]) PCT_TRY(pct_gguf_open(&warm, config->run.warm, error));
-    percept_status status = checkpoint || warm ? pct_tokenizer_load(&tokenizer, checkpoint ? checkpoint : warm, error)
-                                               : pct_trainer_tokenizer(trainer, &tokenizer, error);
+    percept_status status = config->run.warm[0] ? pct_gguf_open(&warm, config->run.warm, error) : PERCEPT_OK;
+    if (status != PERCEPT_OK) {
+        pct_error_prefix(error, "run.warm");
+        return status;
+    }
+    status = checkpoint || warm ? pct_tokenizer_load(&tokenizer, checkpoint ? checkpoint : warm, error)
+                                : pct_trainer_tokenizer(trainer, &tokenizer, error);
     if (status == PERCEPT_OK) {
         config->model.language.vocabulary = pct_tokenizer_size(tokenizer);
         status = pct_model_create(&trainer->model, &config->model, tokenizer, (uint64_t)config->run.seed, error);

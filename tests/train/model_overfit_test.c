@@ -23,12 +23,15 @@ typedef struct optimiser_memory {
 
 static void optimise(pct_compute *compute, pct_parameters *set, optimiser_memory *moments, int step) {
     double rate = 3e-3 * fmin(1, step / 20.0) * (1 - 0.9 * step / STEPS), squares = 0;
-    for (size_t i = 0; i < set->count; i++)
-        squares += compute->kernels.sum_squares(set->list[i]->tensor.grad, pct_tensor_count(&set->list[i]->tensor));
+    for (size_t i = 0; i < set->count; i++) {
+        const pct_parameter *p = set->list[i];
+        if (p->trainable) squares += compute->kernels.sum_squares(p->tensor.grad, pct_tensor_count(&p->tensor));
+    }
     double scale = fmin(1, 1 / (sqrt(squares) + 1e-6));
     for (size_t i = 0; i < set->count; i++) {
         pct_parameter *p = set->list[i];
         int64_t count = pct_tensor_count(&p->tensor);
+        if (!p->trainable) continue;
         if (!moments[i].m) {
             moments[i].m = calloc((size_t)count, sizeof(pct_real));
             moments[i].v = calloc((size_t)count, sizeof(pct_real));

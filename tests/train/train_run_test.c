@@ -87,6 +87,7 @@ static void compare_moments(const char *out, const pct_parameters *set) {
     for (size_t p = 0; p < set->count; p++) {
         pct_muon_matrix matrix;
         const int64_t count = pct_tensor_count(&set->list[p]->tensor);
+        if (!set->list[p]->trainable) continue;
         if (pct_muon_takes(set->list[p], &matrix)) {
             assert_scaled(m[1] + at, m[0] + at, 0.95 * 0.95, count);
             assert_scaled(m[2] + at, m[0] + at, 0, count);
