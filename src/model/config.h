@@ -61,7 +61,7 @@ typedef struct pct_model_config {
         int32_t tied; /* 1: the output matrix is the embedding */
         enum pct_prefix prefix;
         enum pct_cell_positions cell_positions;
-        int32_t grounding; /* 1: words and regions begin with what they find among the cells (heads/grounding.h) */
+        int32_t grounding; /* 1: phrases and regions begin with what they find among the cells (heads/grounding.h) */
         enum pct_language_init init; /* read by pct_model_create alone, in no file; 0 in a model's own config */
     } language;
     struct {

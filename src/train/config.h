@@ -38,7 +38,7 @@
     I(language, mlp, 16, 16384, "512", "hidden width of its gated MLPs")                                               \
     I(language, context, 64, 32768, "1024", "longest picture, question and answer in tokens")                          \
     I(language, tied, 0, 1, "1", "1: the output matrix is the embedding")                                              \
-    I(language, grounding, 0, 1, "1", "1: words and regions begin with what they find among the cells")                \
+    I(language, grounding, 0, 1, "1", "1: phrases and regions begin with what they find among the cells")              \
     K(language, connector, enum pct_connector, connectors, "mlp", "between tower and language model")                  \
     K(language, prefix, enum pct_prefix, prefixes, "full", "how image tokens see each other")                          \
     K(language, cell_positions, enum pct_cell_positions, cell_positions, "learned",                                    \
