@@ -97,7 +97,7 @@ struct job {
     pct_fill_part *parts;
     pct_real *pixels;
     int32_t *owners;
-    pct_real *presence, *weights;
+    pct_real *cell_boxes, *presence, *weights;
 };
 
 static void pack_samples(void *context, int64_t begin, int64_t end, int worker) {
@@ -130,7 +130,8 @@ static void pack_dense(void *context, int64_t begin, int64_t end, int worker) {
         pct_arena_mark mark = pct_arena_save(arena);
         uint16_t *counts = pct_arena_take(arena, cells * ((size_t)sample->object_count + 1) * sizeof *counts);
         if (counts) {
-            pct_fill_owners(names, &job->parts[i].fit, sample, grid, job->owners + (size_t)i * cells, counts);
+            pct_fill_owners(names, &job->parts[i].fit, sample, grid, job->owners + (size_t)i * cells,
+                            job->cell_boxes + (size_t)i * cells * 4, counts);
             pct_fill_presence(names, sample, job->presence + (size_t)i * list, job->weights + (size_t)i * list);
         } else {
             job->parts[i].status = pct_fail_memory(&job->parts[i].error, "batch");
@@ -231,9 +232,11 @@ static percept_status place_names(struct job *job, int32_t count, pct_arena *are
     int32_t *ids = pct_arena_take(arena, tokens * sizeof *ids);
     int32_t *offsets = pct_arena_take(arena, (list + 1) * sizeof *offsets);
     job->owners = pct_arena_take(arena, (size_t)count * grid * grid * sizeof *job->owners);
+    job->cell_boxes = pct_arena_take(arena, (size_t)count * grid * grid * 4 * sizeof *job->cell_boxes);
     job->presence = pct_arena_take(arena, (size_t)count * list * sizeof *job->presence);
     job->weights = pct_arena_take(arena, (size_t)count * list * sizeof *job->weights);
-    if (!ids || !offsets || !job->owners || !job->presence || !job->weights) return pct_fail_memory(error, "batch");
+    if (!ids || !offsets || !job->owners || !job->cell_boxes || !job->presence || !job->weights)
+        return pct_fail_memory(error, "batch");
     offsets[0] = 0;
     for (size_t i = 0; i < list; i++) {
         int32_t from = names->offset[names->chosen[i]], length = names->offset[names->chosen[i] + 1] - from;
@@ -245,6 +248,7 @@ static percept_status place_names(struct job *job, int32_t count, pct_arena *are
     batch->name_ids = ids;
     batch->name_offsets = offsets;
     batch->owners = job->owners;
+    batch->cell_boxes = job->cell_boxes;
     batch->presence = job->presence;
     batch->presence_weights = job->weights;
     return first_failure(job->parts, job->samples, count, error);

@@ -67,9 +67,10 @@ void pct_fill_names_choose(pct_fill_names *names, const pct_sample *samples, int
 }
 
 void pct_fill_owners(const pct_fill_names *names, const pct_fit *fit, const pct_sample *sample, int32_t grid,
-                     int32_t *owners, uint16_t *counts) {
+                     int32_t *owners, pct_real *boxes, uint16_t *counts) {
     int32_t kinds = sample->object_count + 1;
     memset(counts, 0, (size_t)grid * (size_t)grid * (size_t)kinds * sizeof *counts);
+    memset(boxes, 0, (size_t)grid * (size_t)grid * 4 * sizeof *boxes);
     for (int y = 0; y < sample->image.height; y++) {
         int64_t row = (int64_t)(y + fit->top) * grid / fit->canvas_height;
         const uint8_t *line = sample->owner + (size_t)y * (size_t)sample->image.width;
@@ -90,6 +91,10 @@ void pct_fill_owners(const pct_fill_names *names, const pct_fit *fit, const pct_
             owners[cell] = -1;
         } else {
             owners[cell] = best == 0 ? names->chosen_count : names->place[sample->objects[best - 1].name];
+            if (best == 0) continue;
+            const pct_box box = pct_fit_box_to_model(fit, sample->objects[best - 1].box);
+            const pct_real sides[4] = {box.x0, box.y0, box.x1, box.y1};
+            memcpy(boxes + 4 * cell, sides, sizeof sides);
         }
     }
 }

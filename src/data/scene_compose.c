@@ -10,6 +10,7 @@
 #define SOLID_ALPHA  128    /* an object covers a pixel from half its alpha on */
 #define MIN_SHARE    0.0022 /* of the picture: 80 pixels of 192 x 192 */
 #define MIN_VISIBLE  0.5f   /* of the object */
+#define RESTYLED     0.3f   /* of the objects of training scenes */
 #define MIN_CONTRAST 20     /* mean difference to what it was drawn over, in levels of the most different channel */
 
 const char *pct_split_text(enum pct_split split) {
@@ -33,6 +34,7 @@ struct composing {
     pct_arena *arena;
     pct_sample *sample;
     percept_error *error;
+    bool restyle;
     pct_layer layer, shadow; /* buffers are the arena's and large enough, so rendering never asks for more */
     int32_t covered[SCENE_MAX_OBJECTS];
     int64_t contrast[SCENE_MAX_OBJECTS]; /* summed over covered pixels */
@@ -71,6 +73,32 @@ static void tint_layer(pct_layer *layer, pct_random *random) {
     }
 }
 
+/* As another artist might have drawn or another camera seen it: other colourfulness, tones by channel, few levels. For
+ * training alone, so that things are known by their shapes in styles that were never seen, too. */
+static void restyle_layer(pct_layer *layer, pct_random *random) {
+    unsigned char tone[3][256];
+    const float saturation = pct_random_between(random, 0, 1.6f), light = pct_random_between(random, -0.6f, 0.6f);
+    const int levels = pct_random_float(random) < 0.3f ? 3 + (int)pct_random_below(random, 4) : 256;
+    for (int c = 0; c < 3; c++) {
+        const float gamma = expf(light + pct_random_between(random, -0.3f, 0.3f));
+        for (int v = 0; v < 256; v++) {
+            const float share = powf((float)v / 255, gamma), steps = (float)(levels - 1);
+            tone[c][v] = (unsigned char)lrintf(255 * (levels < 256 ? rintf(share * steps) / steps : share));
+        }
+    }
+    size_t pixels = (size_t)layer->width * (size_t)layer->height;
+    for (size_t i = 0; i < pixels; i++) {
+        unsigned char *p = layer->rgba + i * 4; /* premultiplied */
+        if (p[3] == 0) continue;
+        const float whole = 255 / (float)p[3];
+        const float grey = (0.299f * (float)p[0] + 0.587f * (float)p[1] + 0.114f * (float)p[2]) * whole;
+        for (int c = 0; c < 3; c++) {
+            const float v = grey + saturation * ((float)p[c] * whole - grey);
+            p[c] = (unsigned char)(tone[c][v <= 0 ? 0 : v >= 255 ? 255 : (int)v] * p[3] / 255);
+        }
+    }
+}
+
 static int difference(const unsigned char *a, const unsigned char *b) {
     int most = 0;
     for (int c = 0; c < 3; c++) most = abs(a[c] - b[c]) > most ? abs(a[c] - b[c]) : most;
@@ -100,6 +128,7 @@ static percept_status draw(struct composing *in, const struct placed *placed, in
     pct_affine map = pct_affine_make(cutout->sprite->width, cutout->sprite->height, placed->centre_x, placed->centre_y,
                                      placed->scale, placed->rotation, placed->shear, placed->flip);
     PCT_TRY(pct_sprite_render(cutout->sprite, &map, canvas->width, canvas->height, &in->layer, in->error));
+    if (in->restyle && pct_random_float(&in->random) < RESTYLED) restyle_layer(&in->layer, &in->random);
     if (!in->request->plain && pct_random_float(&in->random) < 0.6f) tint_layer(&in->layer, &in->random);
     if (shadows) {
         float size = (placed->box.x1 - placed->box.x0 + placed->box.y1 - placed->box.y0) / 2;
@@ -234,6 +263,7 @@ percept_status pct_scene_compose(const pct_scene_source *source, enum pct_split 
     PCT_TRY(check_request(request, error));
     *sample = (pct_sample){.index = index, .split = pct_split_text(split)};
     struct composing in = {.source = source, .request = request, .arena = arena, .sample = sample, .error = error};
+    in.restyle = split == PCT_SPLIT_TRAINING && !request->plain;
     pct_random_init(&in.random, seed, SCENE_STREAM + (uint64_t)split, index);
     return compose(&in, split);
 }

@@ -17,6 +17,7 @@ typedef struct runner {
     pct_sampler sampler;
     int32_t last;   /* the token chosen last */
     int32_t region; /* its region in the reply, or -1 */
+    pct_real *view; /* (width): what the last region it has read shows; NULL: the model does not copy */
 } runner;
 
 typedef struct answering {
@@ -75,6 +76,9 @@ static percept_status prepare(answering *a, const pct_prompt *prompts, pct_reply
         r->reply->ids = pct_arena_take(arena, (size_t)r->limit * sizeof *r->reply->ids);
         r->reply->regions = pct_arena_take(arena, (size_t)r->limit * sizeof *r->reply->regions);
         if (!r->reply->ids || !r->reply->regions) return pct_fail_memory(error, "answers");
+        if (!state->model->config.language.copying) continue;
+        r->view = pct_arena_take_zeroed(arena, (size_t)state->model->config.language.width, sizeof *r->view);
+        if (!r->view) return pct_fail_memory(error, "answers");
     }
     a->cache_used = begin;
     return pct_cache_reserve(&state->cache, &state->model->language.options, begin, state->prefix, error);
@@ -117,6 +121,30 @@ static int32_t find_looks(const pct_model *model, const pass *p, int32_t k, cons
     return count;
 }
 
+/* The views of the pass's regions to the prompts that read them: the last counts. */
+static void keep_views(answering *a, const pass *p, pct_tensor *views) {
+    const int64_t width = pct_tensor_width(views);
+    int32_t row = 0, region = 0;
+    if (pct_tape_failed(&a->state->tape)) return;
+    for (int32_t k = 0; k < p->prompts; k++) {
+        for (row += p->counts[k]; region < p->region_count && p->region_rows[region] < row; region++)
+            memcpy(a->runners[p->who[k]].view, pct_tensor_data(views) + region * width,
+                   (size_t)width * sizeof(pct_real));
+    }
+}
+
+/* The states with what their last regions show: what words are read from. */
+static pct_tensor *copy_words(const answering *a, const pass *p, pct_tensor *states) {
+    pct_tape *tape = &a->state->tape;
+    if (!a->state->model->config.language.copying || pct_tape_failed(tape)) return states;
+    const int64_t width = pct_tensor_width(states);
+    pct_tensor *views = pct_tape_tensor(tape, PCT_REAL, 2, (int64_t[]){p->prompts, width});
+    if (pct_tape_failed(tape)) return states;
+    for (int32_t k = 0; k < p->prompts; k++)
+        memcpy(pct_tensor_data(views) + k * width, a->runners[p->who[k]].view, (size_t)width * sizeof(pct_real));
+    return pct_copy_apply(tape, &a->state->model->copy, states, views);
+}
+
 static pct_tensor *run_pass(answering *a, const pass *p) {
     pct_state *state = a->state;
     pct_tape *tape = &state->tape;
@@ -153,6 +181,8 @@ static pct_tensor *run_pass(answering *a, const pass *p) {
                                  .ground = state->seen && state->ground.keys ? &state->ground : NULL,
                                  .looks = looks,
                                  .look_count = look_count};
+    pct_tensor *views = pct_model_views(tape, state->model, &text);
+    if (views) keep_views(a, p, views);
     pct_language_input input = {
         .x = pct_model_embed(tape, state->model, &text),
         .positions = positions,
@@ -375,7 +405,7 @@ static percept_status generate(answering *a, percept_error *error) {
     for (pct_tensor *states = read_prompts(a, &p);; states = read_chosen(a, &p)) {
         PCT_TRY(pct_tape_status(tape, error));
         if (!states) return PERCEPT_OK;
-        pct_tensor *logits = pct_language_logits(tape, &state->model->language, states);
+        pct_tensor *logits = pct_language_logits(tape, &state->model->language, copy_words(a, &p, states));
         PCT_TRY(pct_tape_status(tape, error));
         for (int32_t k = 0; k < p.prompts; k++)
             choose(a, &a->runners[p.who[k]], pct_tensor_data(logits) + k * pct_tensor_width(logits));

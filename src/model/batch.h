@@ -48,6 +48,7 @@ typedef struct pct_batch {
     const int32_t *name_ids;          /* tokens of all names, one after the other */
     const int32_t *name_offsets;      /* (name_count+1) */
     const int32_t *owners;            /* (pictures, grid, grid): index into names, name_count = background, -1 unsure */
+    const pct_real *cell_boxes;       /* (pictures, grid, grid, 4): the owner's box in 0..1; zeros: no object's cell */
     const pct_real *presence;         /* (pictures, name_count): 1 present, 0 absent */
     const pct_real *presence_weights; /* same shape: 0 where it is not certain */
 } pct_batch;

@@ -71,6 +71,7 @@ static void build_heads(pct_model *model, pct_builder *builder) {
                           c->heads.box_width);
     if (c->heads.quality) pct_quality_build(&model->quality, builder, width, c->heads.mask_width, c->heads.mask_width);
     if (c->heads.naming) pct_naming_build(&model->naming, builder, width);
+    if (c->heads.cell_box) pct_cell_box_build(&model->cell_box, builder, width);
     if (c->heads.presence) pct_presence_build(&model->presence, builder, c->vision.width, width);
 }
 
@@ -114,6 +115,7 @@ void pct_model_build(pct_model *model, pct_builder *builder) {
     builder->lora.rank = 0;
     if (c->language.grounding)
         pct_grounding_build(&model->grounding, builder, c->language.vocabulary, c->language.width);
+    if (c->language.copying) pct_copy_build(&model->copy, builder, c->language.width);
     build_heads(model, builder);
     builder->lora.rank = rank;
 }

@@ -37,6 +37,7 @@ void pct_model_config_default(pct_model_config *c) {
     c->language.prefix = PCT_PREFIX_FULL;
     c->language.cell_positions = PCT_CELLS_LEARNED;
     c->language.grounding = 1;
+    c->language.copying = 1;
     c->language.init = PCT_LANGUAGE_MIMETIC;
     c->heads.box = PCT_BOX_MOMENTS;
     c->heads.box_width = 256;
@@ -52,6 +53,7 @@ void pct_model_config_default(pct_model_config *c) {
     c->heads.quality = 1;
     c->heads.presence = 1;
     c->heads.naming = 1;
+    c->heads.cell_box = 1;
     c->lora.rank = 0;
     c->lora.alpha = 64;
     c->lora.dropout = 0.1f;
@@ -103,6 +105,7 @@ static percept_status check_limits(const pct_model_config *c, percept_error *err
         {"language.prefix", (int32_t)c->language.prefix, 0, 1},
         {"language.cell_positions", (int32_t)c->language.cell_positions, 0, 1},
         {"language.grounding", c->language.grounding, 0, 1},
+        {"language.copying", c->language.copying, 0, 1},
         {"language.init", (int32_t)c->language.init, 0, 1},
         {"heads.box", (int32_t)c->heads.box, 0, 1},
         {"heads.box_width", c->heads.box_width, 8, 4096},
@@ -118,6 +121,7 @@ static percept_status check_limits(const pct_model_config *c, percept_error *err
         {"heads.quality", c->heads.quality, 0, 1},
         {"heads.presence", c->heads.presence, 0, 1},
         {"heads.naming", c->heads.naming, 0, 1},
+        {"heads.cell_box", c->heads.cell_box, 0, 1},
         {"lora.rank", c->lora.rank, 0, 256},
     };
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
@@ -200,6 +204,8 @@ percept_status pct_model_config_check(const pct_model_config *c, percept_error *
     if (c->language.width / c->language.heads % 2)
         return pct_fail(error, PERCEPT_ERROR_INPUT, "language.heads: a head of width %d cannot be rotated in pairs",
                         c->language.width / c->language.heads);
+    if (c->language.copying && !c->language.grounding)
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "language.copying: 1 needs language.grounding: 1");
     int32_t prefix = 1 + pct_model_config_grid(c) * pct_model_config_grid(c);
     if (c->language.context <= prefix)
         return pct_fail(error, PERCEPT_ERROR_INPUT,

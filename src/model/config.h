@@ -62,6 +62,7 @@ typedef struct pct_model_config {
         enum pct_prefix prefix;
         enum pct_cell_positions cell_positions;
         int32_t grounding; /* 1: phrases and regions begin with what they find among the cells (heads/grounding.h) */
+        int32_t copying;   /* 1: words are copied from what the last region shows (heads/copy.h); wants grounding */
         enum pct_language_init init; /* read by pct_model_create alone, in no file; 0 in a model's own config */
     } language;
     struct {
@@ -76,6 +77,7 @@ typedef struct pct_model_config {
         int32_t quality;  /* 1: a head that predicts the region's quality */
         int32_t presence; /* 1: which names are in the picture, from the class token */
         int32_t naming;   /* 1: every patch names its owner */
+        int32_t cell_box; /* 1: every patch says where its owner's box is (heads/cell_box.h) */
     } heads;
     pct_model_lora lora; /* of the language model */
 } pct_model_config;

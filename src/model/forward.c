@@ -82,23 +82,43 @@ static int32_t cells_of_mask(const pct_real *mask, int64_t side, int64_t grid, i
     return count;
 }
 
+/* Ground's rows under regions: those of the i-th are index[offset[i]..offset[i+1]). */
+typedef struct covered {
+    int32_t *index, *offset;
+} covered;
+
+/* Of the chosen regions; of all where `chosen` is NULL. False when memory is out. */
+static bool cover(pct_tape *tape, const pct_model *model, const pct_model_text *text, const int32_t *chosen,
+                  int64_t count, covered *under) {
+    const int64_t grid = pct_model_config_grid(&model->config), side = model->config.heads.mask_encoder_side;
+    under->index = pct_tape_ints(tape, count * grid * grid);
+    under->offset = pct_tape_ints(tape, count + 1);
+    if (!under->index || !under->offset) return false;
+    under->offset[0] = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const pct_region_in *region = &text->regions[chosen ? chosen[i] : i];
+        int32_t *cells = under->index + under->offset[i];
+        const int32_t found = region->source == PCT_REGION_BOX ? cells_of_box(region->box, grid, cells)
+                                                               : cells_of_mask(region->mask, side, grid, cells);
+        for (int32_t c = 0; c < found; c++) cells[c] += (int32_t)(region->picture * text->ground->rows + 1);
+        under->offset[i + 1] = under->offset[i] + found;
+    }
+    return true;
+}
+
 /* The codes of the chosen regions with what lies under them. */
 static pct_tensor *look_under(pct_tape *tape, const pct_model *model, const pct_model_text *text, const int32_t *chosen,
                               pct_tensor *codes) {
-    const int64_t grid = pct_model_config_grid(&model->config), side = model->config.heads.mask_encoder_side;
-    const int64_t count = pct_tensor_rows(codes);
-    int32_t *index = pct_tape_ints(tape, count * grid * grid), *offset = pct_tape_ints(tape, count + 1);
-    if (!index || !offset) return codes;
-    offset[0] = 0;
-    for (int64_t i = 0; i < count; i++) {
-        const pct_region_in *region = &text->regions[chosen[i]];
-        int32_t *cells = index + offset[i];
-        const int32_t covered = region->source == PCT_REGION_BOX ? cells_of_box(region->box, grid, cells)
-                                                                 : cells_of_mask(region->mask, side, grid, cells);
-        for (int32_t c = 0; c < covered; c++) cells[c] += (int32_t)(region->picture * text->ground->rows + 1);
-        offset[i + 1] = offset[i] + covered;
-    }
-    return pct_grounding_regions(tape, &model->grounding, text->ground, codes, index, offset);
+    covered under;
+    if (!cover(tape, model, text, chosen, pct_tensor_rows(codes), &under)) return codes;
+    return pct_grounding_regions(tape, &model->grounding, text->ground, codes, under.index, under.offset);
+}
+
+pct_tensor *pct_model_views(pct_tape *tape, const pct_model *model, const pct_model_text *text) {
+    covered under;
+    if (!model->config.language.copying || !text->ground || text->region_count == 0) return NULL;
+    if (!cover(tape, model, text, NULL, text->region_count, &under)) return NULL;
+    return pct_op_mean_rows(tape, text->ground->keys, under.index, under.offset, text->region_count);
 }
 
 /* The regions of one source, encoded; their rows go to rows_out. NULL when there are none. */

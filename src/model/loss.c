@@ -13,6 +13,7 @@ void pct_loss_weights_default(pct_loss_weights *weights) {
         .quality = 0.2f,
         .presence = 0.2f,
         .naming = 0.5f,
+        .cell_box = 0.5f,
         .background = 0.2f,
     };
 }
@@ -113,7 +114,8 @@ static int64_t find_looks(const pct_model *model, const pct_batch *batch, pct_lo
     return count;
 }
 
-static pct_tensor *text_rows(pct_tape *tape, const pct_model *model, const pct_batch *batch, const pct_sight *sight) {
+/* The batch's text with its marks and regions; what memory does not hold is left out, and the tape fails. */
+static pct_model_text text_of(pct_tape *tape, const pct_model *model, const pct_batch *batch, const pct_sight *sight) {
     int64_t count = batch->object_count;
     pct_region_in *regions = pct_tape_array(tape, count, sizeof *regions);
     int32_t *rows = pct_tape_ints(tape, count);
@@ -129,12 +131,37 @@ static pct_tensor *text_rows(pct_tape *tape, const pct_model *model, const pct_b
         rows[i] = object->row;
         text.region_count++;
     }
-    return pct_model_embed(tape, model, &text);
+    return text;
+}
+
+/* The last region that each wanted row has read, in its own segment; 1 more than its number, 0: none. */
+static int32_t *last_regions(pct_tape *tape, const pct_batch *batch, const layout *l) {
+    int32_t *last = pct_tape_ints(tape, l->wanted_count), object = 0;
+    for (int32_t s = 0; last && s < batch->segment_count; s++) {
+        const pct_batch_segment *segment = &batch->segments[s];
+        int32_t seen = 0;
+        for (int32_t row = segment->row; row < segment->row + segment->count; row++) {
+            if (object < batch->object_count && batch->objects[object].row == row) seen = ++object;
+            if (l->index[row] >= 0) last[l->index[row]] = seen;
+        }
+    }
+    return last;
+}
+
+/* The states with what their last regions show: what words are read from. */
+static pct_tensor *copy_words(pct_tape *tape, const pct_model *model, const pct_batch *batch, const layout *l,
+                              const pct_model_text *text, pct_tensor *states) {
+    pct_tensor *views = pct_model_views(tape, model, text);
+    int32_t *last = views ? last_regions(tape, batch, l) : NULL;
+    if (!last) return states;
+    pct_tensor *none = pct_tape_zeros(tape, 2, (int64_t[]){1, pct_tensor_width(views)});
+    views = pct_op_concat_rows(tape, (pct_tensor *[]){none, views}, 2);
+    return pct_copy_apply(tape, &model->copy, states, pct_op_gather_rows(tape, views, last, l->wanted_count));
 }
 
 /* ---- the parts of the loss -------------------------------------------------------------------------------------- */
 
-#define MAX_PARTS 8
+#define MAX_PARTS 9
 typedef struct parts {
     pct_tensor *loss[MAX_PARTS];
     pct_real weight[MAX_PARTS];
@@ -273,6 +300,33 @@ static void name_part(pct_tape *tape, const pct_model *model, const pct_batch *b
     }
 }
 
+/* Every cell that an object owns says where the object is. Both losses of boxes, L1 twice as heavy. */
+static void cell_box_part(pct_tape *tape, const pct_model *model, const pct_batch *batch, const pct_sight *sight,
+                          const pct_loss_weights *weights, parts *p, pct_losses *losses) {
+    const int64_t rows = pct_model_prefix_rows(model), grid = pct_model_config_grid(&model->config);
+    const int64_t cells = batch->pictures * grid * grid;
+    if (!model->config.heads.cell_box || !batch->cell_boxes || cells == 0) return;
+    int32_t *index = pct_tape_ints(tape, cells), count = 0;
+    pct_real *targets = pct_tape_array(tape, cells * 4, sizeof *targets);
+    pct_real *middles = pct_tape_array(tape, cells * 2, sizeof *middles);
+    if (!index || !targets || !middles) return;
+    for (int64_t i = 0; i < cells; i++) {
+        const pct_real *box = batch->cell_boxes + 4 * i;
+        const int64_t cell = i % (grid * grid);
+        if (box[2] <= box[0]) continue;
+        index[count] = (int32_t)(i / (grid * grid) * rows + cell + 1);
+        memcpy(targets + 4 * count, box, 4 * sizeof *box);
+        middles[2 * count] = ((pct_real)(cell % grid) + (pct_real)0.5) / (pct_real)grid;
+        middles[2 * count++ + 1] = ((pct_real)(cell / grid) + (pct_real)0.5) / (pct_real)grid;
+    }
+    if (count == 0) return;
+    pct_tensor *boxes =
+        pct_cell_box_apply(tape, &model->cell_box, pct_op_gather_rows(tape, sight->cells, index, count), middles);
+    pct_tensor *loss[] = {pct_op_l1(tape, boxes, targets, NULL), pct_op_giou(tape, boxes, targets, NULL)};
+    pct_tensor *both = pct_op_weighted_sum(tape, loss, (pct_real[]){2, 1}, 2);
+    losses->cell_box = add_part(p, tape, both, weights->cell_box);
+}
+
 /* False when all that counts is what the tower alone can learn (a first stage of training): the language model and the
  * heads, most of a step's work, are then left out. */
 static bool answers_count(const pct_loss_weights *w) {
@@ -282,7 +336,8 @@ static bool answers_count(const pct_loss_weights *w) {
 /* The language model over prefixes and words, and what is decoded from its states. */
 static void answer_part(pct_tape *tape, const pct_model *model, const pct_batch *batch, const layout *l,
                         const pct_sight *sight, const pct_loss_weights *weights, parts *p, pct_losses *losses) {
-    pct_tensor *x = text_rows(tape, model, batch, sight);
+    const pct_model_text text = text_of(tape, model, batch, sight);
+    pct_tensor *x = pct_model_embed(tape, model, &text);
     if (sight->prefix) x = pct_op_concat_rows(tape, (pct_tensor *[]){sight->prefix, x}, 2);
     pct_language_input input = {
         .x = x,
@@ -296,7 +351,8 @@ static void answer_part(pct_tape *tape, const pct_model *model, const pct_batch 
     };
     pct_tensor *states = pct_language_states(tape, &model->language, &input);
     if (!states) return;
-    language_part(tape, model, batch, l, states, weights, p, losses);
+    pct_tensor *said = copy_words(tape, model, batch, l, &text, states);
+    language_part(tape, model, batch, l, said, weights, p, losses);
     region_part(tape, model, batch, l, sight, states, weights, p, losses);
 }
 
@@ -319,6 +375,7 @@ pct_tensor *pct_model_loss(pct_model *model, pct_tape *tape, const pct_batch *ba
     }
     if (answers_count(weights)) answer_part(tape, model, batch, &l, &sight, weights, &p, losses);
     name_part(tape, model, batch, &sight, weights, &p, losses);
+    cell_box_part(tape, model, batch, &sight, weights, &p, losses);
     if (p.count == 0 || pct_tape_failed(tape)) return none;
     pct_tensor *total = pct_op_weighted_sum(tape, p.loss, p.weight, p.count);
     if (!pct_tape_failed(tape)) losses->total = (double)pct_tensor_data(total)[0];

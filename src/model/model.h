@@ -71,13 +71,13 @@ percept_status pct_model_save_merged(const pct_model *model, const char *path, p
 /* ---- training and scoring ------------------------------------------------------------------------------------- */
 
 typedef struct pct_loss_weights {
-    float language, box_l1, box_giou, mask_bce, mask_dice, quality, presence, naming, smoothing;
+    float language, box_l1, box_giou, mask_bce, mask_dice, quality, presence, naming, cell_box, smoothing;
     float background; /* of a cell without an object in the naming loss; an object's cell counts 1 */
 } pct_loss_weights;
 void pct_loss_weights_default(pct_loss_weights *weights);
 
 typedef struct pct_losses {
-    double total, language, box_l1, box_giou, mask_bce, mask_dice, quality, presence, naming;
+    double total, language, box_l1, box_giou, mask_bce, mask_dice, quality, presence, naming, cell_box;
     double token_accuracy;    /* of the supervised tokens */
     double naming_accuracy;   /* of the cells that an object owns: whose name among all of the batch is the right one */
     double mask_iou, box_iou; /* means over supervised objects, teacher-forced */

@@ -3,6 +3,8 @@
 #define PCT_MODEL_MODEL_PRIVATE_H
 
 #include "heads/box.h"
+#include "heads/cell_box.h"
+#include "heads/copy.h"
 #include "heads/grounding.h"
 #include "heads/losses.h"
 #include "heads/mask_decoder.h"
@@ -33,12 +35,14 @@ struct pct_model {
     pct_fine_layers fine;
     pct_language language;
     pct_grounding grounding;
+    pct_copy copy;
     pct_box_encoder box_encoder;
     pct_box_decoder box_decoder;
     pct_mask_encoder mask_encoder;
     pct_mask_decoder mask_decoder;
     pct_quality_head quality;
     pct_naming_head naming;
+    pct_cell_box_head cell_box;
     pct_presence_head presence;
 
     pct_model_card card; /* strings owned */
@@ -91,6 +95,10 @@ bool pct_model_look(const pct_model *model, const int32_t *ids, int32_t at, pct_
 /* Embeddings of the ids, rows of <obj> replaced by their regions' encodings; both with what they find in the picture.
  */
 pct_tensor *pct_model_embed(pct_tape *tape, const pct_model *model, const pct_model_text *text);
+
+/* What every region of the text shows, in order: the mean of its cells, each of length 1 -> (region_count, width).
+ * NULL: without copying, without a picture, without regions. */
+pct_tensor *pct_model_views(pct_tape *tape, const pct_model *model, const pct_model_text *text);
 
 /* A region of each state. box and logits (and quality, when the model has that head) are what the heads say. */
 typedef struct pct_regions {

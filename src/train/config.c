@@ -63,6 +63,8 @@ static const pct_config_field fields[] = {
     PCT_CONFIG_NUMBER("losses.quality", C, losses.quality, 0, 100, "0.2", "of the predicted quality"),
     PCT_CONFIG_NUMBER("losses.presence", C, losses.presence, 0, 100, "0.2", "which names are in the picture"),
     PCT_CONFIG_NUMBER("losses.naming", C, losses.naming, 0, 100, "0.5", "every patch names its owner"),
+    PCT_CONFIG_NUMBER("losses.cell_box", C, losses.cell_box, 0, 100, "0.5",
+                      "every patch says where its owner's box is"),
     PCT_CONFIG_NUMBER("losses.background", C, losses.background, 0, 10, "0.2", "weight of a patch without owner"),
     PCT_CONFIG_NUMBER("losses.smoothing", C, losses.smoothing, 0, 0.5, "0", "label smoothing of the tokens"),
 

@@ -39,6 +39,7 @@
     I(language, context, 64, 32768, "1024", "longest picture, question and answer in tokens")                          \
     I(language, tied, 0, 1, "1", "1: the output matrix is the embedding")                                              \
     I(language, grounding, 0, 1, "1", "1: phrases and regions begin with what they find among the cells")              \
+    I(language, copying, 0, 1, "1", "1: words are copied from what the last region shows; wants grounding")            \
     K(language, connector, enum pct_connector, connectors, "mlp", "between tower and language model")                  \
     K(language, prefix, enum pct_prefix, prefixes, "full", "how image tokens see each other")                          \
     K(language, cell_positions, enum pct_cell_positions, cell_positions, "learned",                                    \
@@ -59,6 +60,7 @@
     I(heads, quality, 0, 1, "1", "1: a head predicts each region's quality")                                           \
     I(heads, presence, 0, 1, "1", "1: a head says which names are in the picture")                                     \
     I(heads, naming, 0, 1, "1", "1: every patch names its owner")                                                      \
+    I(heads, cell_box, 0, 1, "1", "1: every patch says where its owner's box is")                                      \
     K(heads, box, enum pct_box_head, boxes, "moments", "what the box head sees beside the hidden state")
 #define PCT_TRAIN_LORA(I, K) I(lora, rank, 0, 256, "0", "rank of LoRA; 0: none")
 #define PCT_TRAIN_MODEL(I, K)                                                                                          \

@@ -8,10 +8,10 @@
 #define TERM(field, of_objects)                                                                                        \
     { #field, offsetof(pct_losses, field), of_objects }
 const pct_loss_term pct_loss_terms[PCT_LOSS_TERMS] = {
-    TERM(total, false),   TERM(language, false),       TERM(box_l1, true),           TERM(box_giou, true),
-    TERM(mask_bce, true), TERM(mask_dice, true),       TERM(quality, true),          TERM(presence, false),
-    TERM(naming, false),  TERM(token_accuracy, false), TERM(naming_accuracy, false), TERM(mask_iou, true),
-    TERM(box_iou, true),
+    TERM(total, false),   TERM(language, false), TERM(box_l1, true),          TERM(box_giou, true),
+    TERM(mask_bce, true), TERM(mask_dice, true), TERM(quality, true),         TERM(presence, false),
+    TERM(naming, false),  TERM(cell_box, false), TERM(token_accuracy, false), TERM(naming_accuracy, false),
+    TERM(mask_iou, true), TERM(box_iou, true),
 };
 #undef TERM
 

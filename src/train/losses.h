@@ -11,7 +11,7 @@ typedef struct pct_loss_term {
     bool of_objects;  /* its mean is over the batches that supervise an object; the others have nothing to say */
 } pct_loss_term;
 
-enum { PCT_LOSS_TERMS = 13 };
+enum { PCT_LOSS_TERMS = 14 };
 extern const pct_loss_term pct_loss_terms[PCT_LOSS_TERMS]; /* in the order of the lines */
 
 double pct_loss_value(const pct_losses *losses, const pct_loss_term *term);

@@ -35,6 +35,12 @@ static void add_names(pct_arena *arena, const pct_model_config *config, pct_rand
     int32_t grid = pct_model_config_grid(config), cells = batch->pictures * grid * grid;
     int32_t *owners = pct_arena_take(arena, (size_t)cells * sizeof *owners);
     for (int32_t i = 0; i < cells; i++) owners[i] = (int32_t)pct_random_below(random, (uint32_t)names + 2) - 1;
+    pct_real *boxes = pct_arena_take_zeroed(arena, (size_t)cells * 4, sizeof *boxes);
+    for (int32_t i = 0; i < cells; i++) {
+        if (owners[i] < 0 || owners[i] == names) continue;
+        for (int k = 0; k < 4; k++)
+            boxes[4 * i + k] = (pct_real)pct_random_between(random, k < 2 ? 0 : 0.6f, k < 2 ? 0.4f : 1);
+    }
     int32_t count = batch->pictures * names;
     pct_real *presence = pct_arena_take(arena, (size_t)count * sizeof *presence);
     pct_real *weights = pct_arena_take(arena, (size_t)count * sizeof *weights);
@@ -46,6 +52,7 @@ static void add_names(pct_arena *arena, const pct_model_config *config, pct_rand
     batch->name_ids = ids;
     batch->name_offsets = offsets;
     batch->owners = owners;
+    batch->cell_boxes = boxes;
     batch->presence = presence;
     batch->presence_weights = weights;
 }

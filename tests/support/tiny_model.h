@@ -52,10 +52,12 @@ static inline pct_model_config tiny_config(enum tiny_kind kind) {
         c.language.prefix = PCT_PREFIX_CAUSAL;
         c.language.cell_positions = PCT_CELLS_ROTARY;
         c.language.grounding = 0;
+        c.language.copying = 0;
         c.heads.mask_stride = 8;
         c.heads.quality = 0;
         c.heads.presence = 0;
         c.heads.naming = 0;
+        c.heads.cell_box = 0;
     }
     return c;
 }

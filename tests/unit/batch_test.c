@@ -229,6 +229,14 @@ static void patches_have_owners_and_names_are_present(void **state) {
                                          none, none, none, cat,  none, none, none, none};
     for (int32_t p = 0; p < 3; p++) {
         for (int c = 0; c < GRID * GRID; c++) assert_int_equal(batch.owners[p * GRID * GRID + c], wanted[c]);
+        for (int c = 0; c < GRID * GRID; c++) { /* the objects' boxes where there is one */
+            const pct_real *box = batch.cell_boxes + (p * GRID * GRID + c) * 4;
+            const pct_box from = wanted[c] == none ? (pct_box){0} : f->sample.objects[wanted[c] == cat].box;
+            assert_float_equal(box[0], from.x0 / SIDE, 1e-6);
+            assert_float_equal(box[1], from.y0 / SIDE, 1e-6);
+            assert_float_equal(box[2], from.x1 / SIDE, 1e-6);
+            assert_float_equal(box[3], from.y1 / SIDE, 1e-6);
+        }
         const pct_real *presence = batch.presence + p * 5, *weights = batch.presence_weights + p * 5;
         assert_true(presence[ant] == 1 && presence[cat] == 1 && presence[elk] == 0 && presence[dog] == 0);
         assert_true(weights[ant] == 1 && weights[cat] == 1 && weights[elk] == 1);

@@ -159,6 +159,7 @@ static pct_model_config plain_config(void) {
     c.language.prefix = PCT_PREFIX_CAUSAL;
     c.language.cell_positions = PCT_CELLS_ROTARY;
     c.language.grounding = 0;
+    c.language.copying = 0;
     c.language.tied = 0;
     c.vision.stem = PCT_STEM_PATCH;
     c.vision.fine = PCT_FINE_SECOND;
@@ -181,17 +182,20 @@ static void greedy(void **unused) {
     pct_reply together[PROMPTS], alone;
     int32_t ids[PROMPTS][40], counts[PROMPTS];
     double likelihood[PROMPTS];
+    int32_t replied = 0; /* a random model may end an answer at once, but not all of them */
     pct_answer_options options = {.max_tokens = 24, .masks = true};
     open_fixture(&f, toy_config());
     assert_int_equal(pct_state_answer(f.state, f.prompts, PROMPTS, &options, together, &error), PERCEPT_OK);
     for (int i = 0; i < PROMPTS; i++) {
-        assert_true(together[i].count > 0 && together[i].count <= 24);
+        assert_true(together[i].count <= 24);
+        replied += together[i].count > 0;
         counts[i] = together[i].count;
         memcpy(ids[i], together[i].ids, (size_t)counts[i] * sizeof(int32_t));
         likelihood[i] = together[i].log_probability;
-        if (together[i].finish != PCT_FINISH_UNPARSABLE)
+        if (together[i].count > 0 && together[i].finish != PCT_FINISH_UNPARSABLE)
             assert_float_equal(teach(&f, &f.prompts[i], &together[i]).token_accuracy, 1, 0);
     }
+    assert_true(replied > 0);
     for (int i = 0; i < PROMPTS; i++) {
         assert_int_equal(pct_state_answer(f.state, &f.prompts[i], 1, &options, &alone, &error), PERCEPT_OK);
         assert_int_equal(alone.count, counts[i]);

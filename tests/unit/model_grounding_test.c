@@ -169,11 +169,63 @@ static void regions_find_what_they_cover(void **state) {
     free(mask);
 }
 
+/* A region's view: the mean of its cells, each of length 1. */
+static void regions_show_their_cells(void **state) {
+    fixture *f = *state;
+    const pct_region_in regions[] = {{.source = PCT_REGION_BOX, .picture = 1, .box = {0, 0, 0.5f, 1}},
+                                     {.source = PCT_REGION_BOX, .box = {0.5f, 0, 1, 0.5f}}};
+    const int cells[2][2] = {{ROWS + 1, ROWS + 3}, {2, 2}};
+    pct_model_text text = {.regions = regions, .region_count = 2, .ground = &f->ground};
+    pct_tensor *views = pct_model_views(&f->tape, f->model, &text);
+    assert_int_equal(pct_tensor_rows(views), 2);
+    for (int r = 0; r < 2; r++)
+        for (int64_t i = 0; i < f->width; i++) {
+            double wanted = 0;
+            for (int c = 0; c < 2; c++) {
+                const pct_real *cell = pct_tensor_data(f->cells) + cells[r][c] * f->width;
+                double squares = 0;
+                for (int64_t k = 0; k < f->width; k++) squares += (double)cell[k] * (double)cell[k];
+                wanted += (double)cell[i] / sqrt(squares) / 2;
+            }
+            assert_float_equal(pct_tensor_data(views)[r * f->width + i], wanted, 1e-5);
+        }
+    text.region_count = 0;
+    assert_null(pct_model_views(&f->tape, f->model, &text));
+    text.region_count = 2;
+    text.ground = NULL;
+    assert_null(pct_model_views(&f->tape, f->model, &text));
+}
+
+/* s + scale (1 + W s) seen, channel by channel. */
+static void words_are_copied(void **state) {
+    fixture *f = *state;
+    const int64_t width = f->width;
+    pct_tensor *states = waves(f, 2, 0.4), *seen = waves(f, 2, 1.3);
+    pct_real *gate = pct_tensor_data(&f->model->copy.gate.weight->tensor);
+    for (int64_t i = 0; i < width; i++) pct_tensor_data(seen)[i] = 0; /* the first has read no region */
+    for (int64_t i = 0; i < width * width; i++) {
+        assert_true(gate[i] == 0); /* a fresh one is open */
+        gate[i] = (pct_real)(0.1 * cos((double)i));
+    }
+    f->model->copy.gate.weight->version++;
+    const double scale = (double)pct_tensor_data(&f->model->copy.scale->tensor)[0];
+    pct_tensor *y = pct_copy_apply(&f->tape, &f->model->copy, states, seen);
+    for (int64_t i = 0; i < 2 * width; i++) {
+        const pct_real *s = pct_tensor_data(states) + i / width * width;
+        double open = 1;
+        for (int64_t k = 0; k < width; k++) open += (double)gate[i % width * width + k] * (double)s[k];
+        const double wanted = (double)s[i % width] + scale * open * (double)pct_tensor_data(seen)[i];
+        assert_float_equal(pct_tensor_data(y)[i], wanted, 1e-4);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(marks_find_cells, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(marks_are_found, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(regions_find_what_they_cover, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(regions_show_their_cells, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(words_are_copied, open_fixture, close_fixture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

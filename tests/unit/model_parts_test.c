@@ -73,6 +73,30 @@ static void logits_of_shares(void **state) {
     close_bench(&b);
 }
 
+/* A cell's middle and, for weights of 0, the logistic of the bias as the distance to each side. */
+static void boxes_of_cells(void **state) {
+    bench b;
+    pct_parameters set;
+    pct_cell_box_head head;
+    open_bench(&b);
+    pct_parameters_init(&set);
+    pct_builder builder = {.set = &set, .seed = 1, .trainable = true};
+    pct_cell_box_build(&head, &builder, 3);
+    assert_int_equal(builder.status, PERCEPT_OK);
+    const float bias[4] = {0, -1, -2, 1}, weight[12] = {0, 0, 1}; /* the left side looks at the third channel */
+    const float rows[6] = {4, 5, 0, 1, 2, 3}, middles[4] = {0.25f, 0.5f, 0.75f, 0.125f};
+    memcpy(pct_tensor_data(&head.map.weight->tensor), weight, sizeof weight);
+    memcpy(pct_tensor_data(&head.map.bias->tensor), bias, sizeof bias);
+    pct_tensor *x = pct_tape_input(&b.tape, PCT_REAL, 2, (int64_t[]){2, 3}, rows);
+    const pct_real *y = pct_tensor_data(pct_cell_box_apply(&b.tape, &head, x, middles));
+    const double far[4] = {0.5, 0.2689414, 0.1192029, 0.7310586};
+    const double wanted[8] = {0.25 - far[0],    0.5 - far[1],   0.25 + far[2], 0.5 + far[3],
+                              0.75 - 0.9525741, 0.125 - far[1], 0.75 + far[2], 0.125 + far[3]};
+    for (int i = 0; i < 8; i++) assert_float_equal(y[i], wanted[i], 1e-5);
+    pct_parameters_free(&set);
+    close_bench(&b);
+}
+
 /* LoRA starts as nothing, then adds alpha/rank B A x; the base below it does not learn. */
 static void low_rank(void **state) {
     bench b;
@@ -321,10 +345,10 @@ static void first_stage(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(patch_kernel), cmocka_unit_test(position_table), cmocka_unit_test(logits_of_shares),
-        cmocka_unit_test(low_rank),     cmocka_unit_test(first_weights),  cmocka_unit_test(sampling),
-        cmocka_unit_test(overlaps),     cmocka_unit_test(objects_apart),  cmocka_unit_test(first_stage),
-        cmocka_unit_test(cells_placed), cmocka_unit_test(mimetic_start),
+        cmocka_unit_test(patch_kernel),   cmocka_unit_test(position_table), cmocka_unit_test(logits_of_shares),
+        cmocka_unit_test(boxes_of_cells), cmocka_unit_test(low_rank),       cmocka_unit_test(first_weights),
+        cmocka_unit_test(sampling),       cmocka_unit_test(overlaps),       cmocka_unit_test(objects_apart),
+        cmocka_unit_test(first_stage),    cmocka_unit_test(cells_placed),   cmocka_unit_test(mimetic_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
