@@ -76,6 +76,26 @@ void pct_op_flow_columns(pct_tape *tape, pct_tensor *to, const pct_real *g, int6
     if (job.to) pct_parallel_for(tape->compute->pool, width, grain, flow_columns, &job);
 }
 
+void pct_op_norm_back(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_tensor *beta, pct_op_norm_flow *flow,
+                      pct_parallel_body *rows, void *job) {
+    const int64_t width = pct_tensor_width(x);
+    const int workers = pct_pool_threads(tape->compute->pool);
+    const size_t bytes = pct_op_bytes(pct_tensor_count(x)), partial_bytes = pct_op_bytes(2 * width * workers);
+    *flow = (pct_op_norm_flow){.fresh = true};
+    flow->dx = x->needs_grad ? pct_tape_grad_fresh(tape, x, &flow->fresh) : pct_tape_take(tape, bytes);
+    if (gamma->needs_grad || (beta && beta->needs_grad)) {
+        flow->partial = pct_tape_take(tape, partial_bytes);
+        if (flow->partial) memset(flow->partial, 0, partial_bytes);
+    }
+    if (pct_tape_failed(tape)) return;
+    pct_parallel_for(tape->compute->pool, pct_tensor_rows(x), pct_op_grain(width), rows, job);
+    if (!x->needs_grad) pct_tape_give(tape, flow->dx, bytes);
+    if (!flow->partial) return;
+    pct_op_flow_partials(tape, gamma, flow->partial, 2 * width, workers, width);
+    pct_op_flow_partials(tape, beta, flow->partial + width, 2 * width, workers, width);
+    pct_tape_give(tape, flow->partial, partial_bytes);
+}
+
 void pct_op_keep(const pct_node *node, pct_tensor *x) {
     pct_tensor *root = x->base ? x->base : x;
     if (node) root->keeps++;

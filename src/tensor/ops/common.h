@@ -40,6 +40,17 @@ void pct_op_flow_columns(pct_tape *tape, pct_tensor *to, const pct_real *g, int6
 void pct_op_flow_partials(pct_tape *tape, pct_tensor *to, const pct_real *partial, int64_t stride, int workers,
                           int64_t width);
 
+/* The way back of a norm over rows: where dx goes, and the workers' sums of dgamma and dbeta. */
+typedef struct pct_op_norm_flow {
+    pct_real *dx;
+    pct_real *partial; /* [worker][2][width]; NULL when gamma and beta are frozen */
+    bool fresh;        /* dx holds nothing yet */
+} pct_op_norm_flow;
+/* Fills the flow, which lies in `job`, runs `rows` over x's rows with the job, and adds the workers' sums to the
+ * gradients of gamma and beta (NULL: none) in their order, so that the result depends on the thread count alone. */
+void pct_op_norm_back(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_tensor *beta, pct_op_norm_flow *flow,
+                      pct_parallel_body *rows, void *job);
+
 /* The node, when there is one, will read x's data on the way back: pct_tape_done() leaves it. */
 void pct_op_keep(const pct_node *node, pct_tensor *x);
 /* The same for the form that products read: the twin of BF16 products, the data else. */

@@ -6,17 +6,17 @@
  *   rms_norm    rstd = 1/sqrt(mean(x^2)+eps), y = x*rstd*gamma
  *               dx = rstd*(g - x*rstd^2*mean(g*x)); dgamma = sum dy*x*rstd
  *
- * Statistics a row are kept; x is used, not copied. A worker sums its rows' dgamma and dbeta apart; the workers' sums
- * are added in their order, so the result depends on the thread count alone. */
+ * Statistics a row are kept; x is used, not copied. */
 #include "tensor/ops/common.h"
 
 #include <string.h>
 
 typedef struct job {
     const pct_kernels *kernels;
-    bool rms, fresh;
-    pct_real *y, *mean, *rstd, *partial; /* partial: [worker][2][width]; NULL when gamma and beta are frozen */
-    uint16_t *half;                      /* instead of y, forward */
+    bool rms;
+    pct_real *y, *mean, *rstd;
+    uint16_t *half; /* instead of y */
+    pct_op_norm_flow flow;
     const pct_real *x, *dy, *gamma, *beta;
     int64_t width;
     pct_real epsilon;
@@ -50,17 +50,17 @@ static void norm_part(void *context, int64_t begin, int64_t end, int worker) {
 /* Some rows at a time, so that a fresh gradient can be zeroed while it is in the cache. */
 static void norm_back_part(void *context, int64_t begin, int64_t end, int worker) {
     const job *j = context;
-    pct_real *dgamma = j->partial ? j->partial + 2 * j->width * worker : NULL;
+    pct_real *dgamma = j->flow.partial ? j->flow.partial + 2 * j->width * worker : NULL;
     pct_real *dbeta = dgamma ? dgamma + j->width : NULL;
     int64_t step = pct_max_i64(1, PCT_BLOCK / j->width);
     for (int64_t row = begin; row < end; row += step) {
         int64_t rows = pct_min_i64(step, end - row), at = row * j->width;
-        if (j->fresh) memset(j->y + at, 0, pct_op_bytes(rows * j->width));
+        pct_real *dx = j->flow.dx + at;
+        if (j->flow.fresh) memset(dx, 0, pct_op_bytes(rows * j->width));
         if (j->rms) {
-            j->kernels->rms_norm_back(j->y + at, dgamma, j->dy + at, j->x + at, j->gamma, j->rstd + row, rows,
-                                      j->width);
+            j->kernels->rms_norm_back(dx, dgamma, j->dy + at, j->x + at, j->gamma, j->rstd + row, rows, j->width);
         } else {
-            j->kernels->layer_norm_back(j->y + at, dgamma, dbeta, j->dy + at, j->x + at, j->gamma, j->mean + row,
+            j->kernels->layer_norm_back(dx, dgamma, dbeta, j->dy + at, j->x + at, j->gamma, j->mean + row,
                                         j->rstd + row, rows, j->width);
         }
     }
@@ -69,22 +69,8 @@ static void norm_back_part(void *context, int64_t begin, int64_t end, int worker
 static void norm_back(pct_tape *tape, pct_node *node) {
     pct_tensor *x = node->input[0], *gamma = node->input[1], *beta = node->inputs == 3 ? node->input[2] : NULL;
     job j = *(const job *)node->saved;
-    int workers = pct_pool_threads(tape->compute->pool);
-    size_t x_bytes = pct_op_bytes(pct_tensor_count(x)), partial_bytes = pct_op_bytes(2 * j.width * workers);
     j.dy = node->output->grad;
-    j.fresh = true;
-    j.y = x->needs_grad ? pct_tape_grad_fresh(tape, x, &j.fresh) : pct_tape_take(tape, x_bytes);
-    if (gamma->needs_grad || (beta && beta->needs_grad)) {
-        j.partial = pct_tape_take(tape, partial_bytes);
-        if (j.partial) memset(j.partial, 0, partial_bytes);
-    }
-    if (pct_tape_failed(tape)) return;
-    pct_parallel_for(tape->compute->pool, pct_tensor_rows(x), pct_op_grain(j.width), norm_back_part, &j);
-    if (!x->needs_grad) pct_tape_give(tape, j.y, x_bytes);
-    if (!j.partial) return;
-    pct_op_flow_partials(tape, gamma, j.partial, 2 * j.width, workers, j.width);
-    pct_op_flow_partials(tape, beta, j.partial + j.width, 2 * j.width, workers, j.width);
-    pct_tape_give(tape, j.partial, partial_bytes);
+    pct_op_norm_back(tape, x, gamma, beta, &j.flow, norm_back_part, &j);
 }
 
 static pct_tensor *norm(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_tensor *beta, pct_real epsilon, bool rms,

@@ -9,12 +9,12 @@
 typedef struct job {
     const pct_kernels *kernels;
     enum pct_activation f;
-    pct_real *y, *partial; /* y: forward the output, back dx; partial: [worker][2][width], NULL when nobody asks */
+    pct_real *y;
     uint16_t *half;
+    pct_op_norm_flow flow;
     const pct_real *x, *dy, *gamma, *beta, *start;
     int64_t width;
     pct_real epsilon;
-    bool fresh;
 } job;
 
 #define STATISTICS PCT_OP_HALF /* rows of a block at most: of width 1 */
@@ -38,7 +38,7 @@ static void back_part(void *context, int64_t begin, int64_t end, int worker) {
     const job *j = context;
     int64_t step = PCT_OP_HALF / j->width;
     pct_real block[PCT_OP_HALF], slope[PCT_OP_HALF], mean[STATISTICS], rstd[STATISTICS];
-    pct_real *dgamma = j->partial ? j->partial + 2 * j->width * worker : NULL;
+    pct_real *dgamma = j->flow.partial ? j->flow.partial + 2 * j->width * worker : NULL;
     for (int64_t row = begin; row < end; row += step) {
         int64_t rows = pct_min_i64(step, end - row), count = rows * j->width, at = row * j->width;
         j->kernels->layer_norm(block, mean, rstd, j->x + at, j->gamma, j->beta, rows, j->width, j->epsilon);
@@ -48,33 +48,18 @@ static void back_part(void *context, int64_t begin, int64_t end, int worker) {
             j->kernels->activate_back[j->f](slope, dn, block, count);
             dn = slope;
         }
-        if (j->fresh) memset(j->y + at, 0, pct_op_bytes(count));
-        j->kernels->layer_norm_back(j->y + at, dgamma, dgamma ? dgamma + j->width : NULL, dn, j->x + at, j->gamma, mean,
-                                    rstd, rows, j->width);
+        if (j->flow.fresh) memset(j->flow.dx + at, 0, pct_op_bytes(count));
+        j->kernels->layer_norm_back(j->flow.dx + at, dgamma, dgamma ? dgamma + j->width : NULL, dn, j->x + at, j->gamma,
+                                    mean, rstd, rows, j->width);
     }
 }
 
 static void norm_activate_back(pct_tape *tape, pct_node *node) {
     pct_tensor *x = node->input[0], *gamma = node->input[1], *beta = node->input[2], *start = node->input[3];
     job j = *(const job *)node->saved;
-    int workers = pct_pool_threads(tape->compute->pool);
-    size_t x_bytes = pct_op_bytes(pct_tensor_count(x)), partial_bytes = pct_op_bytes(2 * j.width * workers);
     j.dy = node->output->grad;
     j.x = x->data;
-    j.fresh = true;
-    j.y = x->needs_grad ? pct_tape_grad_fresh(tape, x, &j.fresh) : pct_tape_take(tape, x_bytes);
-    if (gamma->needs_grad || (beta && beta->needs_grad)) {
-        j.partial = pct_tape_take(tape, partial_bytes);
-        if (j.partial) memset(j.partial, 0, partial_bytes);
-    }
-    if (pct_tape_failed(tape)) return;
-    pct_parallel_for(tape->compute->pool, pct_tensor_rows(x), pct_op_grain(j.width), back_part, &j);
-    if (!x->needs_grad) pct_tape_give(tape, j.y, x_bytes);
-    if (j.partial) {
-        pct_op_flow_partials(tape, gamma, j.partial, 2 * j.width, workers, j.width);
-        pct_op_flow_partials(tape, beta, j.partial + j.width, 2 * j.width, workers, j.width);
-        pct_tape_give(tape, j.partial, partial_bytes);
-    }
+    pct_op_norm_back(tape, x, gamma, beta, &j.flow, back_part, &j);
     if (start) pct_op_pass(tape, node, start);
 }
 
