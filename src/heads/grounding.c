@@ -42,6 +42,31 @@ static int32_t choose_tokens(const pct_grounding *grounding, const pct_look *loo
     return count ? count : look->count;
 }
 
+/* Ground with copies of their pictures' rows for the looks that leave some out, one look after the other. */
+static pct_ground leave_out(pct_tape *tape, const pct_ground *ground, const pct_look *looks, int64_t count) {
+    int64_t copies = 0, rows = ground->rows, used = 0;
+    for (int64_t i = 0; i < count; i++) copies += looks[i].gone_count > 0;
+    int32_t *index = copies ? pct_tape_ints(tape, copies * rows) : NULL;
+    if (!index) return *ground;
+    for (int64_t i = 0; i < count; i++) {
+        const pct_look *look = &looks[i];
+        if (look->gone_count == 0) continue;
+        const int32_t first = (int32_t)(look->picture * rows);
+        int32_t next = 0;
+        for (int32_t r = 0; r < rows; r++) {
+            while (next < look->gone_count && look->gone[next] < r) next++;
+            const bool gone = next < look->gone_count && look->gone[next] == r;
+            index[used++] = gone ? first : first + r;
+        }
+    }
+    pct_ground both = {.rows = rows};
+    pct_tensor *keys = pct_op_gather_rows(tape, ground->keys, index, used);
+    pct_tensor *values = pct_op_gather_rows(tape, ground->values, index, used);
+    both.keys = pct_op_concat_rows(tape, (pct_tensor *[]){ground->keys, keys}, 2);
+    both.values = pct_op_concat_rows(tape, (pct_tensor *[]){ground->values, values}, 2);
+    return both;
+}
+
 pct_tensor *pct_grounding_phrases(pct_tape *tape, const pct_grounding *grounding, const pct_ground *ground,
                                   pct_tensor *embedding, pct_tensor *words, const pct_look *looks, int64_t count) {
     int64_t tokens = 0;
@@ -52,18 +77,21 @@ pct_tensor *pct_grounding_phrases(pct_tape *tape, const pct_grounding *grounding
     pct_span *spans = pct_tape_array(tape, count, sizeof *spans);
     if (pct_tape_failed(tape)) return words;
     offset[0] = 0;
+    int64_t copied = pct_tensor_rows(ground->keys);
+    const pct_ground all = leave_out(tape, ground, looks, count);
     for (int64_t i = 0; i < count; i++) {
         rows[i] = looks[i].row;
         offset[i + 1] = offset[i] + choose_tokens(grounding, &looks[i], ids + offset[i]);
         spans[i] = (pct_span){.q_begin = (int32_t)i, .q_count = 1, .shared_count = (int32_t)ground->rows};
-        spans[i].shared_begin = (int32_t)(looks[i].picture * ground->rows);
+        spans[i].shared_begin = (int32_t)(looks[i].gone_count > 0 ? copied : looks[i].picture * ground->rows);
+        if (looks[i].gone_count > 0) copied += ground->rows;
     }
     pct_tensor *spoken = pct_op_gather_rows(tape, embedding, ids, offset[count]);
     for (int32_t i = 0; i < offset[count]; i++) order[i] = i;
     pct_tensor *q = pct_op_unit_rows(tape, pct_op_mean_rows(tape, spoken, order, offset, count), EPSILON);
     q = pct_op_scale(tape, q, (pct_real)sqrt((double)pct_tensor_width(words))); /* by whose root attention divides */
     q = pct_op_scale_by(tape, q, &grounding->scale->tensor);
-    pct_tensor *found = pct_op_attention(tape, q, ground->keys, ground->values, 1, 1, spans, count);
+    pct_tensor *found = pct_op_attention(tape, q, all.keys, all.values, 1, 1, spans, count);
     found =
         pct_op_add(tape, pct_op_gather_rows(tape, words, rows, count), pct_linear_apply(tape, &grounding->map, found));
     return pct_op_replace_rows(tape, words, found, rows, count);

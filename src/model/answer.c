@@ -106,17 +106,31 @@ static bool pass_reserve(pct_tape *tape, pass *p, int32_t prompts, int32_t rows)
     return !pct_tape_failed(tape);
 }
 
-/* The marks among the pass's rows of prompt k: a question's own rows, or the token of its reply that was chosen last.
- */
-static int32_t find_looks(const pct_model *model, const pass *p, int32_t k, const runner *r, int32_t row,
-                          pct_look *looks) {
+/* The last `count` regions of the runner's reply, as regions that are read. */
+static const pct_region_in *last_replied(pct_tape *tape, const runner *r, int32_t count) {
+    pct_region_in *regions = pct_tape_array(tape, count, sizeof *regions);
+    for (int32_t i = 0; regions && i < count; i++) {
+        regions[i] = (pct_region_in){.source = PCT_REGION_BOX};
+        memcpy(regions[i].box, r->reply->regions[r->reply->region_count - count + i].box, sizeof regions[i].box);
+    }
+    return regions;
+}
+
+/* The rows that look among the pass's rows of prompt k: a question's own, or the token of its reply chosen last. */
+static int32_t find_looks(pct_tape *tape, const pct_model *model, const pass *p, int32_t k, const runner *r,
+                          int32_t row, pct_look *looks) {
     const bool asked = r->reply->count == 0;
     const int32_t *ids = asked ? p->ids + row : r->reply->ids;
-    int32_t count = 0, begin = asked ? 0 : r->reply->count - 1;
+    int32_t count = 0, begin = asked ? 0 : r->reply->count - 1, in_phrase, read = 0;
     for (int32_t i = 0; i < p->counts[k]; i++) {
-        if (!pct_model_look(model, ids, begin + i, &looks[count])) continue;
-        looks[count].picture = 0;
-        looks[count++].row = row + i;
+        read += asked && ids[i] == model->object;
+        looks[count] = (pct_look){.row = row + i};
+        if (!pct_model_look(model, ids, begin + i, &looks[count], &in_phrase)) continue;
+        const pct_region_in *regions = !in_phrase ? NULL
+                                       : asked    ? r->prompt->regions + read - in_phrase
+                                                  : last_replied(tape, r, in_phrase);
+        if (regions) pct_model_leave_out(tape, model, regions, in_phrase, &looks[count]);
+        count++;
     }
     return count;
 }
@@ -169,7 +183,7 @@ static pct_tensor *run_pass(answering *a, const pass *p) {
         ends[k] = spans[k];
         ends[k].q_begin = k;
         ends[k].q_count = 1;
-        look_count += find_looks(state->model, p, k, r, row, looks + look_count);
+        look_count += find_looks(tape, state->model, p, k, r, row, looks + look_count);
         row += p->counts[k];
         last[k] = row - 1;
     }

@@ -36,7 +36,7 @@ void pct_model_config_default(pct_model_config *c) {
     c->language.tied = 1;
     c->language.prefix = PCT_PREFIX_FULL;
     c->language.cell_positions = PCT_CELLS_LEARNED;
-    c->language.grounding = 1;
+    c->language.grounding = PCT_GROUNDING_REST;
     c->language.copying = 1;
     c->language.init = PCT_LANGUAGE_MIMETIC;
     c->heads.box = PCT_BOX_MOMENTS;
@@ -104,7 +104,7 @@ static percept_status check_limits(const pct_model_config *c, percept_error *err
         {"language.tied", c->language.tied, 0, 1},
         {"language.prefix", (int32_t)c->language.prefix, 0, 1},
         {"language.cell_positions", (int32_t)c->language.cell_positions, 0, 1},
-        {"language.grounding", c->language.grounding, 0, 1},
+        {"language.grounding", c->language.grounding, 0, PCT_GROUNDING_REST},
         {"language.copying", c->language.copying, 0, 1},
         {"language.init", (int32_t)c->language.init, 0, 1},
         {"heads.box", (int32_t)c->heads.box, 0, 1},

@@ -21,6 +21,7 @@ enum pct_prefix { PCT_PREFIX_FULL, PCT_PREFIX_CAUSAL };
  * learned: all cells stand at one, so that no angle lies between a word and one cell more than another, and a learned
  * table is added to them. */
 enum pct_cell_positions { PCT_CELLS_ROTARY, PCT_CELLS_LEARNED };
+enum { PCT_GROUNDING_REST = 2 }; /* language.grounding: the highest */
 /* How a fresh language model starts. mimetic: queries that already look for what is like them, learned places of cells
  * that already tell rows and columns. */
 enum pct_language_init { PCT_LANGUAGE_PLAIN, PCT_LANGUAGE_MIMETIC };
@@ -61,7 +62,8 @@ typedef struct pct_model_config {
         int32_t tied; /* 1: the output matrix is the embedding */
         enum pct_prefix prefix;
         enum pct_cell_positions cell_positions;
-        int32_t grounding; /* 1: phrases and regions begin with what they find among the cells (heads/grounding.h) */
+        int32_t grounding; /* 1: phrases and regions begin with what they find among the cells (heads/grounding.h);
+                            * PCT_GROUNDING_REST: the regions of a phrase also with what else it finds */
         int32_t copying;   /* 1: words are copied from what the last region shows (heads/copy.h); wants grounding */
         enum pct_language_init init; /* read by pct_model_create alone, in no file; 0 in a model's own config */
     } language;

@@ -82,6 +82,12 @@ static int32_t cells_of_mask(const pct_real *mask, int64_t side, int64_t grid, i
     return count;
 }
 
+static int32_t cells_of_region(const pct_model *model, const pct_region_in *region, int32_t *cells) {
+    const int64_t grid = pct_model_config_grid(&model->config), side = model->config.heads.mask_encoder_side;
+    return region->source == PCT_REGION_BOX ? cells_of_box(region->box, grid, cells)
+                                            : cells_of_mask(region->mask, side, grid, cells);
+}
+
 /* Ground's rows under regions: those of the i-th are index[offset[i]..offset[i+1]). */
 typedef struct covered {
     int32_t *index, *offset;
@@ -90,7 +96,7 @@ typedef struct covered {
 /* Of the chosen regions; of all where `chosen` is NULL. False when memory is out. */
 static bool cover(pct_tape *tape, const pct_model *model, const pct_model_text *text, const int32_t *chosen,
                   int64_t count, covered *under) {
-    const int64_t grid = pct_model_config_grid(&model->config), side = model->config.heads.mask_encoder_side;
+    const int64_t grid = pct_model_config_grid(&model->config);
     under->index = pct_tape_ints(tape, count * grid * grid);
     under->offset = pct_tape_ints(tape, count + 1);
     if (!under->index || !under->offset) return false;
@@ -98,8 +104,7 @@ static bool cover(pct_tape *tape, const pct_model *model, const pct_model_text *
     for (int64_t i = 0; i < count; i++) {
         const pct_region_in *region = &text->regions[chosen ? chosen[i] : i];
         int32_t *cells = under->index + under->offset[i];
-        const int32_t found = region->source == PCT_REGION_BOX ? cells_of_box(region->box, grid, cells)
-                                                               : cells_of_mask(region->mask, side, grid, cells);
+        const int32_t found = cells_of_region(model, region, cells);
         for (int32_t c = 0; c < found; c++) cells[c] += (int32_t)(region->picture * text->ground->rows + 1);
         under->offset[i + 1] = under->offset[i] + found;
     }
@@ -146,8 +151,13 @@ static pct_tensor *encode(pct_tape *tape, const pct_model *model, enum pct_regio
     return text->ground ? look_under(tape, model, text, chosen, codes) : codes;
 }
 
-bool pct_model_look(const pct_model *model, const int32_t *ids, int32_t at, pct_look *look) {
+bool pct_model_look(const pct_model *model, const int32_t *ids, int32_t at, pct_look *look, int32_t *regions) {
     const pct_model_marks *m = &model->marks;
+    *regions = 0;
+    if (model->config.language.grounding == PCT_GROUNDING_REST && model->object >= 0) {
+        for (; at > 0 && ids[at] == model->object; at--) ++*regions;
+        if (*regions > 0 && ids[at] != m->end) return false;
+    }
     const bool asks = m->assistant >= 0 && ids[at] == m->assistant, ends = m->end >= 0 && ids[at] == m->end;
     if (!asks && !ends) return false;
     int32_t from = at;
@@ -158,11 +168,25 @@ bool pct_model_look(const pct_model *model, const int32_t *ids, int32_t at, pct_
     return true;
 }
 
+void pct_model_leave_out(pct_tape *tape, const pct_model *model, const pct_region_in *regions, int32_t count,
+                         pct_look *look) {
+    const int64_t grid = pct_model_config_grid(&model->config);
+    int32_t *cells = pct_tape_ints(tape, grid * grid), *gone = pct_tape_ints(tape, grid * grid);
+    bool *taken = pct_tape_array(tape, grid * grid, sizeof *taken);
+    if (!cells || !gone || !taken) return;
+    memset(taken, 0, (size_t)(grid * grid) * sizeof *taken);
+    for (int32_t i = 0; i < count; i++) {
+        const int32_t found = cells_of_region(model, &regions[i], cells);
+        for (int32_t c = 0; c < found; c++) taken[cells[c]] = true;
+    }
+    look->gone = gone;
+    look->gone_count = 0;
+    for (int32_t c = 0; c < grid * grid; c++)
+        if (taken[c]) gone[look->gone_count++] = c + 1;
+}
+
 pct_tensor *pct_model_embed(pct_tape *tape, const pct_model *model, const pct_model_text *text) {
     pct_tensor *x = pct_op_gather_rows(tape, &model->language.embedding->tensor, text->ids, text->count);
-    if (text->ground)
-        x = pct_grounding_phrases(tape, &model->grounding, text->ground, &model->language.embedding->tensor, x,
-                                  text->looks, text->look_count);
     for (int source = PCT_REGION_BOX; source <= PCT_REGION_MASK && text->region_count > 0; source++) {
         int32_t *places = pct_tape_ints(tape, text->region_count);
         int64_t found;
@@ -170,6 +194,9 @@ pct_tensor *pct_model_embed(pct_tape *tape, const pct_model *model, const pct_mo
         pct_tensor *codes = encode(tape, model, source, text, places, &found);
         if (codes) x = pct_op_replace_rows(tape, x, codes, places, found);
     }
+    if (text->ground)
+        x = pct_grounding_phrases(tape, &model->grounding, text->ground, &model->language.embedding->tensor, x,
+                                  text->looks, text->look_count);
     return x;
 }
 

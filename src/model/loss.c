@@ -100,15 +100,23 @@ static bool lay_out(pct_tape *tape, const pct_model *model, const pct_batch *bat
     return true;
 }
 
-/* The marks of all segments about pictures. */
-static int64_t find_looks(const pct_model *model, const pct_batch *batch, pct_look *looks) {
+/* The rows that look, of all segments about pictures. regions: of the batch's objects. */
+static int64_t find_looks(pct_tape *tape, const pct_model *model, const pct_batch *batch, const pct_region_in *regions,
+                          pct_look *looks) {
     int64_t count = 0;
+    int32_t object = 0, in_phrase;
     for (int32_t s = 0; s < batch->segment_count; s++) {
         const pct_batch_segment *segment = &batch->segments[s];
-        for (int32_t i = 0; i < segment->count && segment->picture >= 0; i++) {
-            if (!pct_model_look(model, batch->ids + segment->row, i, &looks[count])) continue;
-            looks[count].row = segment->row + i;
-            looks[count++].picture = segment->picture;
+        for (int32_t i = 0; i < segment->count; i++) {
+            const int32_t row = segment->row + i;
+            pct_look *look = &looks[count];
+            if (object < batch->object_count && batch->objects[object].row == row) object++;
+            *look = (pct_look){.row = row, .picture = segment->picture};
+            if (segment->picture < 0 || !pct_model_look(model, batch->ids + segment->row, i, look, &in_phrase))
+                continue;
+            if (in_phrase > 0 && in_phrase <= object)
+                pct_model_leave_out(tape, model, regions + object - in_phrase, in_phrase, look);
+            count++;
         }
     }
     return count;
@@ -123,7 +131,6 @@ static pct_model_text text_of(pct_tape *tape, const pct_model *model, const pct_
     pct_model_text text = {.ids = batch->ids, .count = batch->rows, .regions = regions, .region_rows = rows};
     text.ground = sight->ground.keys ? &sight->ground : NULL;
     text.looks = looks;
-    if (text.ground && looks) text.look_count = find_looks(model, batch, looks);
     for (int64_t i = 0; regions && rows && i < count; i++) {
         const pct_batch_object *object = &batch->objects[i];
         regions[i] = (pct_region_in){.source = object->source, .picture = object->picture, .mask = object->mask_in};
@@ -131,6 +138,7 @@ static pct_model_text text_of(pct_tape *tape, const pct_model *model, const pct_
         rows[i] = object->row;
         text.region_count++;
     }
+    if (text.ground && looks && regions) text.look_count = find_looks(tape, model, batch, regions, looks);
     return text;
 }
 

@@ -89,9 +89,13 @@ typedef struct pct_model_text {
     const pct_look *looks;    /* of the marks in it */
     int64_t look_count;
 } pct_model_text;
-/* Whether the token at ids[at] is a mark that looks (heads/grounding.h), and at what it asks for: what stands before it
- * from <p> or <user> on. Fills ids and count alone. */
-bool pct_model_look(const pct_model *model, const int32_t *ids, int32_t at, pct_look *look);
+/* Whether the token at ids[at] looks (heads/grounding.h), and for what: a mark for what stands before it from <p> or
+ * <user> on; an <obj> of a phrase for that phrase, and *regions is how many of its regions there are up to this one
+ * (0: a mark). Fills ids and count alone. */
+bool pct_model_look(const pct_model *model, const int32_t *ids, int32_t at, pct_look *look, int32_t *regions);
+/* The look leaves out what `count` regions of its picture cover. */
+void pct_model_leave_out(pct_tape *tape, const pct_model *model, const pct_region_in *regions, int32_t count,
+                         pct_look *look);
 /* Embeddings of the ids, rows of <obj> replaced by their regions' encodings; both with what they find in the picture.
  */
 pct_tensor *pct_model_embed(pct_tape *tape, const pct_model *model, const pct_model_text *text);

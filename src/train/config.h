@@ -38,7 +38,8 @@
     I(language, mlp, 16, 16384, "512", "hidden width of its gated MLPs")                                               \
     I(language, context, 64, 32768, "1024", "longest picture, question and answer in tokens")                          \
     I(language, tied, 0, 1, "1", "1: the output matrix is the embedding")                                              \
-    I(language, grounding, 0, 1, "1", "1: phrases and regions begin with what they find among the cells")              \
+    I(language, grounding, 0, 2, "2",                                                                                  \
+      "1: phrases and regions begin with what they find among the cells; 2: regions also with what else there is")     \
     I(language, copying, 0, 1, "1", "1: words are copied from what the last region shows; wants grounding")            \
     K(language, connector, enum pct_connector, connectors, "mlp", "between tower and language model")                  \
     K(language, prefix, enum pct_prefix, prefixes, "full", "how image tokens see each other")                          \

@@ -116,9 +116,11 @@ static void check_kind(enum tiny_kind kind) {
     batch_shape shape = {
         .pictures = 2, .segments = 2, .question = 4, .answer = 5, .objects = 1, .given = true, .names = 4};
     s.batch = batch_random(&s.data, &config, &shape, 21);
-    /* Some words of the first question are taken for marks, so that its phrase looks. */
+    /* Some words of the first segment are taken for marks, so that its question, phrase and region look. */
     const int32_t *ids = s.batch.ids + s.batch.segments[0].row;
-    s.model->marks = (pct_model_marks){.begin = -1, .end = -1, .user = ids[0], .assistant = ids[3]};
+    s.model->marks = (pct_model_marks){.begin = ids[2], .end = ids[4], .user = ids[0], .assistant = ids[3]};
+    s.model->object = ids[5];
+    assert_true(s.batch.objects[1].row == 5 && s.batch.objects[1].answer);
     pct_loss_weights_default(&s.weights);
     s.weights.smoothing = 0.1f;
 

@@ -16,11 +16,11 @@ static const thing things[TOY_PICTURES][2] = {
 };
 
 static const char *const texts[TOY_PICTURES][TOY_QUESTIONS][2] = {
-    {{"where is the red box?", "here: <p>red box</p> <obj>"},
-     {"find the blue box", "here: <p>blue box</p> <obj>"},
+    {{"where is the red box?", "here: <p>red box</p><obj>"},
+     {"find the blue box", "here: <p>blue box</p><obj>"},
      {"find the green box", "there is no green box"}},
-    {{"where is the red box?", "here: <p>red box</p> <obj>"},
-     {"find the green box", "here: <p>green box</p> <obj>"},
+    {{"where is the red box?", "here: <p>red box</p><obj>"},
+     {"find the green box", "here: <p>green box</p><obj>"},
      {"find the blue box", "there is no blue box"}},
 };
 /* The thing that a question's answer shows, or -1. */

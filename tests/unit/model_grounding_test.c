@@ -120,13 +120,77 @@ static void marks_are_found(void **state) {
     f->model->marks = (pct_model_marks){.begin = 1, .end = 2, .user = 3, .assistant = 4};
     const int32_t ids[] = {3, 10, 11, 4, 12, 1, 13, 14, 2}, bare[] = {10, 2, 3, 4};
     pct_look look;
-    for (int32_t at = 0; at < 9; at++) assert_int_equal(pct_model_look(f->model, ids, at, &look), at == 3 || at == 8);
-    assert_true(look.ids == ids + 6 && look.count == 2);
-    assert_true(pct_model_look(f->model, ids, 3, &look) && look.ids == ids + 1 && look.count == 2);
-    assert_false(pct_model_look(f->model, bare, 1, &look)); /* nothing begins it */
-    assert_false(pct_model_look(f->model, bare, 3, &look)); /* nothing in it */
+    int32_t regions;
+    for (int32_t at = 0; at < 9; at++)
+        assert_int_equal(pct_model_look(f->model, ids, at, &look, &regions), at == 3 || at == 8);
+    assert_true(look.ids == ids + 6 && look.count == 2 && regions == 0);
+    assert_true(pct_model_look(f->model, ids, 3, &look, &regions) && look.ids == ids + 1 && look.count == 2);
+    assert_false(pct_model_look(f->model, bare, 1, &look, &regions)); /* nothing begins it */
+    assert_false(pct_model_look(f->model, bare, 3, &look, &regions)); /* nothing in it */
     f->model->marks = (pct_model_marks){-1, -1, -1, -1};
-    assert_false(pct_model_look(f->model, ids, 8, &look));
+    assert_false(pct_model_look(f->model, ids, 8, &look, &regions));
+}
+
+/* <user> <obj> <assistant> <p> a b </p> <obj> <obj> c <obj>: the two behind the phrase look for it. */
+static void regions_of_phrases_look_again(void **state) {
+    fixture *f = *state;
+    f->model->marks = (pct_model_marks){.begin = 1, .end = 2, .user = 3, .assistant = 4};
+    f->model->object = 5;
+    const int32_t ids[] = {3, 5, 4, 1, 10, 11, 2, 5, 5, 12, 5};
+    const int32_t wanted[] = {-1, -1, 0, -1, -1, -1, 0, 1, 2, -1, -1};
+    pct_look look;
+    int32_t regions;
+    for (int32_t at = 0; at < 11; at++) {
+        const bool looks = pct_model_look(f->model, ids, at, &look, &regions);
+        assert_int_equal(looks ? regions : -1, wanted[at]);
+        if (looks && at > 2) assert_true(look.ids == ids + 4 && look.count == 2);
+    }
+    f->model->config.language.grounding = 1;
+    assert_false(pct_model_look(f->model, ids, 8, &look, &regions));
+    assert_true(pct_model_look(f->model, ids, 6, &look, &regions));
+}
+
+/* What two regions cover is like nothing: the look finds the same as in a picture where those cells are the row for
+ * nothing. Others' looks stay as they are. */
+static void what_remains_is_found(void **state) {
+    fixture *f = *state;
+    const pct_region_in gone[] = {{.source = PCT_REGION_BOX, .box = {0, 0, 0.5f, 0.5f}},  /* cell 0 */
+                                  {.source = PCT_REGION_BOX, .box = {0.5f, 0.5f, 1, 1}}}; /* cell 3 */
+    const int32_t id = 6;
+    pct_tensor *words = waves(f, 3, 1.1);
+    pct_look looks[] = {{.ids = &id, .count = 1, .row = 0, .picture = 1},
+                        {.ids = &id, .count = 1, .row = 1, .picture = 1},
+                        {.ids = &id, .count = 1, .row = 2, .picture = 0}};
+    pct_model_leave_out(&f->tape, f->model, gone, 2, &looks[0]);
+    pct_model_leave_out(&f->tape, f->model, gone, 1, &looks[2]);
+    assert_true(looks[0].gone_count == 2 && looks[0].gone[0] == 1 && looks[0].gone[1] == 4);
+    pct_tensor *y = pct_grounding_phrases(&f->tape, &f->model->grounding, &f->ground, f->table, words, looks, 3);
+    assert_int_equal(pct_tape_status(&f->tape, NULL), PERCEPT_OK);
+    double whole[64], rest[64];
+    find(f, &id, 1, 1, whole);
+    for (int64_t i = 0; i < f->width; i++)
+        assert_float_equal(pct_tensor_data(y)[f->width + i],
+                           mapped(f, (double)pct_tensor_data(words)[f->width + i], whole, i), 1e-4);
+    for (int look = 0; look < 3; look += 2) {
+        const int picture = looks[look].picture;
+        double weight[ROWS], sum = 0, scale = (double)pct_tensor_data(&f->model->grounding.scale->tensor)[0];
+        for (int r = 0; r < ROWS; r++) {
+            const bool nothing = r == 0 || r == 1 || (look == 0 && r == 4);
+            const pct_real *cell = pct_tensor_data(f->cells) + (picture * ROWS + r) * f->width;
+            weight[r] = exp(nothing ? 0 : scale * cosine(pct_tensor_data(f->table) + id * f->width, cell, f->width));
+            sum += weight[r];
+        }
+        for (int64_t i = 0; i < f->width; i++) {
+            rest[i] = 0;
+            for (int r = 0; r < ROWS; r++) {
+                const int from = r == 1 || (look == 0 && r == 4) ? 0 : r;
+                rest[i] += weight[r] / sum * (double)pct_tensor_data(f->prefix)[(picture * ROWS + from) * f->width + i];
+            }
+        }
+        for (int64_t i = 0; i < f->width; i++)
+            assert_float_equal(pct_tensor_data(y)[look * f->width + i],
+                               mapped(f, (double)pct_tensor_data(words)[look * f->width + i], rest, i), 1e-4);
+    }
 }
 
 /* The embedding of one <obj> row whose region is given, less what it is when there is no ground: the map of the mean of
@@ -224,6 +288,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(marks_find_cells, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(marks_are_found, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(regions_find_what_they_cover, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(regions_of_phrases_look_again, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(what_remains_is_found, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(regions_show_their_cells, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(words_are_copied, open_fixture, close_fixture),
     };
