@@ -271,6 +271,8 @@ class Nano(nn.Module):
         self.connector = mlp([c.width, c.width, c.width], lambda: nn.GELU(approximate="tanh"))
         self.cell_position = nn.Parameter(torch.randn(1, (c.side // 16) ** 2, c.width) * 0.02)
         self.ground_scale, self.ground_map = nn.Parameter(torch.tensor(20.0)), nn.Linear(c.width, c.width, bias=False)
+        self.copy_scale, self.copy_gate = nn.Parameter(torch.tensor(8.0)), nn.Linear(c.width, c.width, bias=False)
+        self.cell_box = nn.Linear(c.width, 4)
         self.fine_merge, self.fine_stem = nn.Linear(c.width, c.mask_width), nn.Linear(c.stem_width, c.mask_width)
         self.embedding = nn.Embedding(c.vocabulary, c.width)
         nn.init.normal_(self.embedding.weight, std=0.02)
@@ -304,7 +306,11 @@ class Nano(nn.Module):
         for layer in self.layers:
             x = layer(x, batch["table"], batch["mask"])
         states = self.norm(x[:, cells.shape[1]:]).flatten(0, 1)
-        logits = states[batch["wanted"]] @ self.embedding.weight.t()
+        views = batch["under"] @ F.normalize(cells.float(), dim=2).flatten(0, 1)
+        views = torch.cat([torch.zeros_like(views[:1]), views])[batch["last"]]
+        said = states[batch["wanted"]]
+        said = said + self.copy_scale * (1 + self.copy_gate(said)) * views
+        logits = said @ self.embedding.weight.t()
         total = F.cross_entropy(logits.float(), batch["targets"])
         states = states[batch["object_rows"] - 1]
         masks, query = self.mask_decoder(states, features, skip, batch["picture"])
@@ -325,6 +331,9 @@ class Nano(nn.Module):
         all_names = torch.cat([names, F.normalize(self.background, dim=1)])
         naming = F.normalize(cells[:, 1:].float(), dim=2) @ all_names.t() * self.scales[0]
         total = total + 0.5 * F.cross_entropy(naming.flatten(0, 1).float(), batch["owners"], weight=batch["owner_weights"])
+        sides = self.cell_box(cells[:, 1:].flatten(0, 1)[batch["owned"]]).float().sigmoid()
+        around = batch["middles"].repeat(1, 2) + sides * torch.tensor([-1.0, -1.0, 1.0, 1.0])
+        total = total + 0.5 * (2 * F.l1_loss(around, batch["owned_boxes"]) + giou_loss(around, batch["owned_boxes"]))
         presence = F.normalize(self.presence(language[:, 0]).float(), dim=1) @ names.t() * self.scales[1] + self.scales[2]
         return total + 0.2 * F.binary_cross_entropy_with_logits(presence.float(), batch["presence"])
 
@@ -367,6 +376,13 @@ def make_batch(c, generator):
     grid = c.side // 16
     covered = torch.cat([torch.zeros(objects, 1), squares(corner, grid).flatten(1)], 1)
     under = torch.zeros(objects, b, cells).index_put_((torch.arange(objects), picture), covered / covered.sum(1, keepdim=True))
+    owners = torch.randint(0, c.names + 1, (b * (cells - 1),), generator=generator)
+    owned = (owners < c.names).nonzero()[:, 0]
+    middles = torch.stack([owned % (cells - 1) % grid, owned % (cells - 1) // grid], 1).add(0.5) / grid
+    # The last object that each answer row has read, 1 more than its number.
+    rows = torch.tensor(answer)[:, None]
+    read = (object_rows[None] <= rows) & (object_rows[None] // c.tokens == rows // c.tokens)
+    last = torch.where(read, torch.arange(1, objects + 1)[None], 0).amax(1)
     return {
         "pixels": torch.randn(b, 3, c.side, c.side, generator=generator).contiguous(memory_format=torch.channels_last),
         "ids": torch.randint(0, c.vocabulary, (b, text), generator=generator),
@@ -377,7 +393,9 @@ def make_batch(c, generator):
         "masks": squares(corner, c.side // 4), "mask_in": squares(corner, 64)[:, None],
         "name_ids": torch.randint(0, c.vocabulary, (2 * c.names,), generator=generator),
         "name_offsets": torch.arange(0, 2 * c.names, 2),
-        "owners": torch.randint(0, c.names + 1, (b * (cells - 1),), generator=generator),
+        "owners": owners, "owned": owned, "middles": middles, "last": last,
+        "owned_boxes": torch.cat([middles * torch.rand(len(owned), 2, generator=generator),
+                                  1 - (1 - middles) * torch.rand(len(owned), 2, generator=generator)], 1),
         "owner_weights": torch.tensor([1.0] * c.names + [0.2]),
         "presence": torch.randint(0, 2, (b, c.names), generator=generator).float(),
     }

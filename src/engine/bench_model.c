@@ -145,11 +145,16 @@ static bool add_names(pct_arena *arena, const pct_model_config *config, pct_rand
     int32_t *owners = pct_arena_take(arena, (size_t)cells * sizeof *owners);
     pct_real *presence = pct_arena_take(arena, (size_t)all * sizeof *presence);
     pct_real *weights = pct_arena_take(arena, (size_t)all * sizeof *weights);
-    if (!ids || !offsets || !owners || !presence || !weights) return false;
+    pct_real *boxes = pct_arena_take_zeroed(arena, (size_t)cells * 4, sizeof *boxes);
+    if (!ids || !offsets || !owners || !presence || !weights || !boxes) return false;
     for (int32_t i = 0; i < 2 * names; i++)
         ids[i] = (int32_t)pct_random_below(random, (uint32_t)config->language.vocabulary);
     for (int32_t i = 0; i <= names; i++) offsets[i] = 2 * i;
-    for (int32_t i = 0; i < cells; i++) owners[i] = (int32_t)pct_random_below(random, names + 1);
+    for (int32_t i = 0; i < cells; i++) {
+        owners[i] = (int32_t)pct_random_below(random, names + 1);
+        for (int k = 0; k < 4 && owners[i] < (int32_t)names; k++)
+            boxes[4 * i + k] = (pct_real)pct_random_between(random, k < 2 ? 0 : 0.6f, k < 2 ? 0.4f : 1);
+    }
     for (int32_t i = 0; i < all; i++) {
         presence[i] = (pct_real)pct_random_below(random, 2);
         weights[i] = 1;
@@ -158,6 +163,7 @@ static bool add_names(pct_arena *arena, const pct_model_config *config, pct_rand
     batch->name_ids = ids;
     batch->name_offsets = offsets;
     batch->owners = owners;
+    batch->cell_boxes = boxes;
     batch->presence = presence;
     batch->presence_weights = weights;
     return true;
