@@ -162,6 +162,18 @@ static percept_status check_parts(const pct_bpe_parts *parts, percept_error *err
     return PERCEPT_OK;
 }
 
+static percept_status list_words(pct_tokenizer *tokenizer, percept_error *error) {
+    if (!tokenizer->splitter->whole) return PERCEPT_OK;
+    tokenizer->words.seed = pct_hash_bytes(tokenizer->blob, tokenizer->offsets[tokenizer->size]);
+    for (int32_t i = 0; i < tokenizer->size; i++) {
+        size_t length;
+        const char *text = pct_tokenizer_text(tokenizer, i, &length);
+        if (!ordinary(tokenizer, i) || length == 0) continue;
+        if (pct_text_table_put(&tokenizer->words, text, length, i) < 0) return pct_fail_memory(error, "vocabulary");
+    }
+    return PERCEPT_OK;
+}
+
 percept_status pct_bpe_build(pct_tokenizer **out, const pct_bpe_parts *parts, percept_error *error) {
     *out = NULL;
     PCT_TRY(check_parts(parts, error));
@@ -176,6 +188,7 @@ percept_status pct_bpe_build(pct_tokenizer **out, const pct_bpe_parts *parts, pe
     if (status == PERCEPT_OK) status = sort_added(tokenizer, error);
     if (status == PERCEPT_OK) status = copy_merges(tokenizer, parts, error);
     if (status == PERCEPT_OK) status = pct_bpe_splitter_create(&tokenizer->splitter, parts->pattern, error);
+    if (status == PERCEPT_OK) status = list_words(tokenizer, error);
     if (status == PERCEPT_OK)
         *out = tokenizer;
     else
@@ -188,6 +201,7 @@ void pct_tokenizer_destroy(pct_tokenizer **handle) {
     if (!tokenizer) return;
     pct_bpe_splitter_destroy(&tokenizer->splitter);
     pct_pair_table_free(&tokenizer->ranks);
+    pct_text_table_free(&tokenizer->words);
     free(tokenizer->blob);
     free(tokenizer->offsets);
     free(tokenizer->kinds);

@@ -83,6 +83,10 @@ struct encoder {
 
 static percept_status encode_word(const struct encoder *encoder, const char *word, size_t length) {
     const pct_tokenizer *tokenizer = encoder->tokenizer;
+    if (tokenizer->words.count) {
+        const int32_t id = pct_text_table_find(&tokenizer->words, word, length);
+        if (id >= 0) return pct_ids_add(encoder->ids, id, encoder->error);
+    }
     PCT_TRY(reserve(encoder->own, length, encoder->error));
     struct bpe_symbol *symbols = encoder->own->symbols;
     int32_t count = 0;

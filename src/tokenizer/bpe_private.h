@@ -12,6 +12,7 @@
 
 struct pct_bpe_splitter {
     const char *name; /* static */
+    bool whole;       /* words in the vocabulary are one token */
     pcre2_code *code;
     pcre2_match_context *limits;
 };
@@ -25,7 +26,8 @@ struct pct_tokenizer {
     pct_bpe_merge *merges;
     int32_t merge_count;
     pct_pair_table ranks;
-    int32_t *added; /* control, unknown and user tokens with a text, sorted by text */
+    pct_text_table words; /* ordinary tokens, where the splitter is `whole`; else empty */
+    int32_t *added;       /* control, unknown and user tokens with a text, sorted by text */
     int32_t added_count;
     bool starts[256]; /* bytes with which any of them begins */
     pct_bpe_splitter *splitter;

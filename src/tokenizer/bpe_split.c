@@ -15,13 +15,24 @@
 #define SPACE "[" WS "]"
 #define SOLID "[^" WS "]"
 
+#define LLAMA3(digits)                                                                                                 \
+    "'(?:[sS]|[tT]|[rR][eE]|[vV][eE]|[mM]|[lL][lL]|[dD])|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits "| ?[^" WS             \
+    "\\p{L}\\p{N}]+[\\r\\n]*|" SPACE "*[\\r\\n]+|" SPACE "+(?!" SOLID ")|" SPACE "+"
+
+/* Names as in tokenizer.ggml.pre. whole: a word that is in the vocabulary is that token, whatever the merges say. */
 static const struct {
     const char *name, *pattern;
+    bool whole;
 } patterns[] = {
     {"percept", "'(?:[sdmt]|ll|ve|re)(?![\\p{L}\\p{M}])| ?[\\p{L}\\p{M}]++| ?\\p{N}| ?[^" WS
                 "\\p{L}\\p{M}\\p{N}]++|" SPACE "+(?!" SOLID ")|" SPACE "++"},
     {"gpt-2",
      "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^" WS "\\p{L}\\p{N}]+|" SPACE "+(?!" SOLID ")|" SPACE "+"},
+    /* SmolLM and SmolLM2: every digit is cut out first, then as GPT-2 in what lies between. */
+    {"smollm",
+     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+|\\p{N}| ?[^" WS "\\p{L}\\p{N}]+|" SPACE "+(?![^" WS "\\p{N}])|" SPACE "+"},
+    {"qwen2", LLAMA3("\\p{N}")},
+    {"llama-bpe", LLAMA3("\\p{N}{1,3}"), .whole = true},
 };
 
 const char *pct_bpe_pattern(const char *name) {
@@ -36,14 +47,15 @@ percept_status pct_bpe_splitter_create(pct_bpe_splitter **out, const char *name,
     size_t index = 0;
     while (index < PCT_COUNT(patterns) && strcmp(patterns[index].name, name) != 0) index++;
     if (index == PCT_COUNT(patterns)) {
-        return pct_fail(error, PERCEPT_ERROR_MODEL, "split pattern '%.80s' is not known; known are percept, gpt-2",
-                        name);
+        return pct_fail(error, PERCEPT_ERROR_MODEL,
+                        "split pattern '%.80s' is not known; known are percept, gpt-2, smollm, qwen2, llama-bpe", name);
     }
     pct_bpe_splitter *splitter = calloc(1, sizeof *splitter);
     if (!splitter) return pct_fail_memory(error, "split pattern");
     int code;
     PCRE2_SIZE offset;
     splitter->name = patterns[index].name;
+    splitter->whole = patterns[index].whole;
     splitter->limits = pcre2_match_context_create(NULL);
     splitter->code = pcre2_compile((PCRE2_SPTR)patterns[index].pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP,
                                    &code, &offset, NULL);

@@ -278,11 +278,42 @@ static void patterns_split_as_documented(void **state) {
            "e\xcc\x81t\xc3\xa9| |\xc2\xa0|x|"); /* marks; U+00A0 is white space */
     splits("percept", "a\xff\xfe b", "a|\xff\xfe| b|");
     splits("gpt-2", "The cat's 12  cups!", "The| cat|'s| 12| | cups|!|");
+    splits("smollm", "The cat's 12  3b  c\n", "The| cat|'s| |1|2|  |3|b| | c|\n|");
+    splits("qwen2", "I'LL take 12 \n\n  it!\n", "I|'LL| take| |1|2| \n\n| | it|!\n|");
+    splits("qwen2", "(see) _x", "(see|)| _|x|");
+    splits("llama-bpe", "12345 x  ", "123|45| x|  |");
     percept_error error = {0};
     pct_bpe_splitter *splitter;
     assert_int_equal(pct_bpe_splitter_create(&splitter, "no-such", &error), PERCEPT_ERROR_MODEL);
     assert_non_null(strstr(error.message, "no-such"));
     assert_null(splitter);
+}
+
+/* "abc" is in the vocabulary, but no merge leads to it: LLaMA-3's files say that it is one token all the same. */
+static void whole_words(void **state) {
+    const pct_bpe_token tokens[] = {{"a", 1, PCT_TOKEN_NORMAL},
+                                    {"b", 1, PCT_TOKEN_NORMAL},
+                                    {"c", 1, PCT_TOKEN_NORMAL},
+                                    {"ab", 2, PCT_TOKEN_NORMAL},
+                                    {"abc", 3, PCT_TOKEN_NORMAL}};
+    const pct_bpe_merge merge = {0, 1, 3};
+    pct_bpe_parts parts = {.tokens = tokens, .token_count = 5, .merges = &merge, .merge_count = 1};
+    parts.bos = parts.eos = parts.pad = parts.unknown = -1;
+    (void)state;
+    for (int whole = 0; whole < 2; whole++) {
+        pct_tokenizer *tokenizer;
+        pct_token_scratch scratch = {0};
+        pct_ids ids = {0};
+        percept_error error = {0};
+        parts.pattern = whole ? "llama-bpe" : "qwen2";
+        assert_int_equal(pct_bpe_build(&tokenizer, &parts, &error), PERCEPT_OK);
+        assert_int_equal(pct_tokenizer_encode(tokenizer, &scratch, "abc", 3, 0, &ids, &error), PERCEPT_OK);
+        assert_int_equal(ids.count, whole ? 1 : 2);
+        assert_int_equal(ids.data[0], whole ? 4 : 3);
+        pct_ids_free(&ids);
+        pct_token_scratch_free(&scratch);
+        pct_tokenizer_destroy(&tokenizer);
+    }
 }
 
 static void streaming_gives_whole_characters(void **state) {
@@ -609,6 +640,7 @@ int main(void) {
         cmocka_unit_test(no_allocation_when_there_is_room),
         cmocka_unit_test(special_tokens_only_when_asked),
         cmocka_unit_test(patterns_split_as_documented),
+        cmocka_unit_test(whole_words),
         cmocka_unit_test(streaming_gives_whole_characters),
         cmocka_unit_test(training_is_deterministic),
         cmocka_unit_test(training_equals_naive),
