@@ -163,14 +163,51 @@ static percept_status check_parts(const pct_bpe_parts *parts, percept_error *err
 }
 
 static percept_status list_words(pct_tokenizer *tokenizer, percept_error *error) {
-    if (!tokenizer->splitter->whole) return PERCEPT_OK;
+    if (tokenizer->splitter && !tokenizer->splitter->whole) return PERCEPT_OK;
     tokenizer->words.seed = pct_hash_bytes(tokenizer->blob, tokenizer->offsets[tokenizer->size]);
     for (int32_t i = 0; i < tokenizer->size; i++) {
         size_t length;
         const char *text = pct_tokenizer_text(tokenizer, i, &length);
-        if (!ordinary(tokenizer, i) || length == 0) continue;
+        if (!ordinary(tokenizer, i) || length == 0 || tokenizer->kinds[i] == PCT_TOKEN_BYTE) continue;
         if (pct_text_table_put(&tokenizer->words, text, length, i) < 0) return pct_fail_memory(error, "vocabulary");
     }
+    return PERCEPT_OK;
+}
+
+/* Ids by falling score, for qsort. */
+struct scored {
+    float score;
+    int32_t id;
+};
+
+static int by_score(const void *a, const void *b) {
+    const struct scored *x = a, *y = b;
+    if (x->score != y->score) return x->score > y->score ? -1 : 1;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* Scores as whole numbers, so that both forms share one heap; bytes' own tokens go before other tokens of one byte. */
+static percept_status order_scores(pct_tokenizer *tokenizer, const pct_bpe_parts *parts, percept_error *error) {
+    const size_t count = (size_t)parts->token_count;
+    struct scored *list = malloc(count * sizeof *list);
+    tokenizer->scores = malloc(count * sizeof *tokenizer->scores);
+    tokenizer->order = malloc(count * sizeof *tokenizer->order);
+    if (!list || !tokenizer->scores || !tokenizer->order) {
+        free(list);
+        return pct_fail_memory(error, "vocabulary");
+    }
+    memcpy(tokenizer->scores, parts->scores, count * sizeof *tokenizer->scores);
+    for (int32_t i = 0; i < parts->token_count; i++) list[i] = (struct scored){parts->scores[i], i};
+    qsort(list, count, sizeof *list, by_score);
+    int32_t rank = 0;
+    for (size_t i = 0; i < count; i++) {
+        rank += i > 0 && list[i].score != list[i - 1].score;
+        tokenizer->order[list[i].id] = rank;
+    }
+    free(list);
+    for (int32_t i = parts->token_count; i-- > 0;)
+        if (parts->tokens[i].kind == PCT_TOKEN_BYTE && parts->tokens[i].length == 1)
+            tokenizer->byte_ids[(unsigned char)parts->tokens[i].text[0]] = i;
     return PERCEPT_OK;
 }
 
@@ -186,8 +223,13 @@ percept_status pct_bpe_build(pct_tokenizer **out, const pct_bpe_parts *parts, pe
     tokenizer->add_bos = parts->add_bos;
     percept_status status = copy_tokens(tokenizer, parts, error);
     if (status == PERCEPT_OK) status = sort_added(tokenizer, error);
-    if (status == PERCEPT_OK) status = copy_merges(tokenizer, parts, error);
-    if (status == PERCEPT_OK) status = pct_bpe_splitter_create(&tokenizer->splitter, parts->pattern, error);
+    if (status == PERCEPT_OK && parts->scores) {
+        tokenizer->space_prefix = parts->space_prefix;
+        status = order_scores(tokenizer, parts, error);
+    } else if (status == PERCEPT_OK) {
+        status = copy_merges(tokenizer, parts, error);
+        if (status == PERCEPT_OK) status = pct_bpe_splitter_create(&tokenizer->splitter, parts->pattern, error);
+    }
     if (status == PERCEPT_OK) status = list_words(tokenizer, error);
     if (status == PERCEPT_OK)
         *out = tokenizer;
@@ -206,6 +248,8 @@ void pct_tokenizer_destroy(pct_tokenizer **handle) {
     free(tokenizer->offsets);
     free(tokenizer->kinds);
     free(tokenizer->merges);
+    free(tokenizer->scores);
+    free(tokenizer->order);
     free(tokenizer->added);
     free(tokenizer);
     *handle = NULL;

@@ -1,8 +1,13 @@
-/* bpe.h: byte-level byte-pair encoding (Sennrich et al. 2016, in the byte form of GPT-2). Not for other layers: they
- * use tokenizer.h.
+/* bpe.h: byte-pair encoding (Sennrich et al. 2016) in its two forms. Not for other layers: they use tokenizer.h.
  *
- * Text is split by a pattern into words; each word starts as its bytes, and the pair of neighbours with the lowest rank
- * is merged until none is left, O(n log n) in the word's length. A vocabulary that comes from a file is checked whole:
+ * Byte-level (GPT-2): text is split by a pattern into words; each word starts as its bytes, and the pair of neighbours
+ * with the lowest rank is merged until none is left, O(n log n) in the word's length.
+ *
+ * SentencePiece (LLaMA): blanks are characters like others, one may be put before the text; it starts as its
+ * characters, and the pair of neighbours whose joined text is the token with the highest score is merged until no
+ * joined text is a token; characters that are no token become their bytes' tokens. As llama.cpp does it.
+ *
+ * A vocabulary that comes from a file is checked whole:
  * token texts are any bytes and any length up to a cap, merges must join two ordinary tokens into an ordinary token. */
 #ifndef PCT_TOKENIZER_BPE_H
 #define PCT_TOKENIZER_BPE_H
@@ -44,6 +49,8 @@ typedef struct pct_bpe_parts {
     const char *pattern;            /* name, see pct_bpe_pattern */
     int32_t bos, eos, pad, unknown; /* -1: none */
     bool add_bos;
+    const float *scores; /* a token each: SentencePiece, without merges and pattern; blanks are ' '. NULL: byte-level */
+    bool space_prefix;   /* SentencePiece: a blank before the text and after special tokens */
 } pct_bpe_parts;
 /* PERCEPT_ERROR_MODEL when the parts do not fit together. */
 percept_status pct_bpe_build(pct_tokenizer **tokenizer, const pct_bpe_parts *parts, percept_error *error);

@@ -1,5 +1,6 @@
-/* bpe_file.c: a byte-level BPE from and to the keys tokenizer.ggml.* of a GGUF file, laid out as llama.cpp has it:
- * ordinary tokens in GPT-2's printable characters, special and added ones as they are, merges as "left right". */
+/* bpe_file.c: a tokenizer from and to the keys tokenizer.ggml.* of a GGUF file, laid out as llama.cpp has it.
+ * Byte-level: ordinary tokens in GPT-2's printable characters, special and added ones as they are, merges as "left
+ * right". SentencePiece is read in spm_file.c and written here. */
 #include "tokenizer/bpe_private.h"
 
 #include "base/arena.h"
@@ -42,18 +43,18 @@ static int64_t to_bytes(const struct loader *loader, const char *text, size_t le
     return count;
 }
 
-static percept_status read_kinds(struct loader *loader, pct_bpe_token *tokens, int64_t count) {
+percept_status pct_token_read_kinds(const pct_gguf *file, pct_bpe_token *tokens, int64_t count, percept_error *error) {
+    const struct loader loader = {.file = file, .error = error};
     pct_gguf_array kinds;
-    PCT_TRY(pct_gguf_get_array_or(loader->file, KEY("token_type"), PCT_GGUF_I32, PCT_BPE_MAX_VOCABULARY, &kinds,
-                                  loader->error));
+    PCT_TRY(pct_gguf_get_array_or(file, KEY("token_type"), PCT_GGUF_I32, PCT_BPE_MAX_VOCABULARY, &kinds, error));
     if (kinds.count && kinds.count != count) {
-        return bad(loader, "key '" KEY("token_type") "' has %lld items for %lld tokens; %s", (long long)kinds.count,
+        return bad(&loader, "key '" KEY("token_type") "' has %lld items for %lld tokens; %s", (long long)kinds.count,
                    (long long)count, PCT_GGUF_MEND);
     }
     for (int64_t i = 0; i < count; i++) {
         int64_t kind = kinds.count ? pct_gguf_array_i64(&kinds, i) : PCT_TOKEN_NORMAL;
         if (kind < PCT_TOKEN_NORMAL || kind > PCT_TOKEN_BYTE) {
-            return bad(loader, "key '" KEY("token_type") "': token %lld has the unknown type %lld; %s", (long long)i,
+            return bad(&loader, "key '" KEY("token_type") "': token %lld has the unknown type %lld; %s", (long long)i,
                        (long long)kind, PCT_GGUF_MEND);
         }
         tokens[i].kind = (enum pct_token_kind)kind;
@@ -113,15 +114,23 @@ static percept_status read_merge(struct loader *loader, pct_gguf_string text, in
                (long long)index, (int)(text.length < 80 ? text.length : 80), text.data, PCT_GGUF_MEND);
 }
 
-static percept_status read_id(struct loader *loader, const char *key, int32_t count, int32_t *out) {
-    return pct_gguf_get_i32_or(loader->file, key, 0, count - 1, -1, out, loader->error);
+percept_status pct_token_read_marks(const pct_gguf *file, pct_bpe_parts *parts, percept_error *error) {
+    const int32_t last = parts->token_count - 1;
+    PCT_TRY(pct_gguf_get_i32_or(file, KEY("bos_token_id"), 0, last, -1, &parts->bos, error));
+    PCT_TRY(pct_gguf_get_i32_or(file, KEY("eos_token_id"), 0, last, -1, &parts->eos, error));
+    PCT_TRY(pct_gguf_get_i32_or(file, KEY("padding_token_id"), 0, last, -1, &parts->pad, error));
+    PCT_TRY(pct_gguf_get_i32_or(file, KEY("unknown_token_id"), 0, last, -1, &parts->unknown, error));
+    return pct_gguf_get_bool_or(file, KEY("add_bos_token"), parts->add_bos, &parts->add_bos, error);
 }
 
 static percept_status load(struct loader *loader, pct_tokenizer **out) {
     const char *model, *pattern;
     PCT_TRY(pct_gguf_get_string(loader->file, KEY("model"), &model, loader->error));
+    if (strcmp(model, "llama") == 0) return pct_spm_load(out, loader->file, loader->error);
     if (strcmp(model, "gpt2") != 0) {
-        return bad(loader, "key '" KEY("model") "': tokenizer '%.80s' is not supported (byte-level BPE, 'gpt2', is)",
+        return bad(loader,
+                   "key '" KEY("model") "': tokenizer '%.80s' is not supported (byte-level BPE, 'gpt2', and "
+                                        "SentencePiece, 'llama', are)",
                    model);
     }
     PCT_TRY(pct_gguf_get_string_or(loader->file, KEY("pre"), "gpt-2", &pattern, loader->error));
@@ -133,7 +142,7 @@ static percept_status load(struct loader *loader, pct_tokenizer **out) {
     pct_bpe_token *tokens = pct_arena_take_zeroed(&loader->arena, (size_t)texts.count, sizeof *tokens);
     pct_bpe_merge *list = pct_arena_take_zeroed(&loader->arena, (size_t)merges.count, sizeof *list);
     if (!tokens || !list) return pct_fail_memory(loader->error, "vocabulary");
-    PCT_TRY(read_kinds(loader, tokens, texts.count));
+    PCT_TRY(pct_token_read_kinds(loader->file, tokens, texts.count, loader->error));
     PCT_TRY(read_tokens(loader, &texts, tokens));
     for (int64_t i = 0; i < merges.count; i++) {
         PCT_TRY(read_merge(loader, pct_gguf_array_string(&merges, i), i, &list[i]));
@@ -143,11 +152,7 @@ static percept_status load(struct loader *loader, pct_tokenizer **out) {
                            .merges = list,
                            .merge_count = (int32_t)merges.count,
                            .pattern = pattern};
-    PCT_TRY(read_id(loader, KEY("bos_token_id"), parts.token_count, &parts.bos));
-    PCT_TRY(read_id(loader, KEY("eos_token_id"), parts.token_count, &parts.eos));
-    PCT_TRY(read_id(loader, KEY("padding_token_id"), parts.token_count, &parts.pad));
-    PCT_TRY(read_id(loader, KEY("unknown_token_id"), parts.token_count, &parts.unknown));
-    PCT_TRY(pct_gguf_get_bool_or(loader->file, KEY("add_bos_token"), false, &parts.add_bos, loader->error));
+    PCT_TRY(pct_token_read_marks(loader->file, &parts, loader->error));
     percept_status status = pct_bpe_build(out, &parts, loader->error);
     if (status == PERCEPT_ERROR_MODEL) pct_error_prefix(loader->error, "%s", pct_gguf_path(loader->file));
     return status;
@@ -170,6 +175,18 @@ static void add_printable(pct_text *out, const char *bytes, size_t length) {
     for (size_t i = 0; i < length; i++) {
         char code[4];
         pct_text_add(out, code, (size_t)pct_utf8_write(pct_bpe_byte_to_code((unsigned char)bytes[i]), code));
+    }
+}
+
+/* As SentencePiece's files have it: U+2581 for a blank, <0x0A> for a byte's token. */
+static void add_piece(pct_text *out, enum pct_token_kind kind, const char *text, size_t length) {
+    if (kind == PCT_TOKEN_BYTE && length == 1) {
+        pct_text_printf(out, "<0x%02X>", (unsigned char)text[0]);
+        return;
+    }
+    for (size_t i = 0; i < length; i++) {
+        const bool blank = text[i] == ' ';
+        pct_text_add(out, blank ? "\xe2\x96\x81" : text + i, blank ? 3 : 1);
     }
 }
 
@@ -206,6 +223,8 @@ static percept_status save_tokens(const pct_tokenizer *tokenizer, pct_gguf_write
         kinds[i] = tokenizer->kinds[i];
         if (pct_token_is_added(tokenizer->kinds[i]))
             pct_text_add(&list->text, text, length);
+        else if (tokenizer->scores)
+            add_piece(&list->text, tokenizer->kinds[i], text, length);
         else
             add_printable(&list->text, text, length);
         finish_item(list, start);
@@ -241,10 +260,15 @@ percept_status pct_tokenizer_save(const pct_tokenizer *tokenizer, pct_gguf_write
     if (!list.items || !kinds) {
         status = pct_fail_memory(error, "vocabulary");
     } else {
-        pct_gguf_set_string(writer, KEY("model"), "gpt2");
-        pct_gguf_set_string(writer, KEY("pre"), tokenizer->splitter->name);
+        pct_gguf_set_string(writer, KEY("model"), tokenizer->scores ? "llama" : "gpt2");
+        pct_gguf_set_string(writer, KEY("pre"), pct_tokenizer_pattern(tokenizer));
         status = save_tokens(tokenizer, writer, &list, kinds, error);
-        if (status == PERCEPT_OK) status = save_merges(tokenizer, writer, &list, error);
+        if (tokenizer->scores) {
+            pct_gguf_set_array(writer, KEY("scores"), PCT_GGUF_F32, tokenizer->size, tokenizer->scores);
+            pct_gguf_set_bool(writer, KEY("add_space_prefix"), tokenizer->space_prefix);
+        } else if (status == PERCEPT_OK) {
+            status = save_merges(tokenizer, writer, &list, error);
+        }
         save_id(writer, KEY("bos_token_id"), tokenizer->bos);
         save_id(writer, KEY("eos_token_id"), tokenizer->eos);
         save_id(writer, KEY("padding_token_id"), tokenizer->pad);

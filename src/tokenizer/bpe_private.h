@@ -26,8 +26,11 @@ struct pct_tokenizer {
     pct_bpe_merge *merges;
     int32_t merge_count;
     pct_pair_table ranks;
-    pct_text_table words; /* ordinary tokens, where the splitter is `whole`; else empty */
-    int32_t *added;       /* control, unknown and user tokens with a text, sorted by text */
+    pct_text_table words; /* ordinary tokens, where the splitter is `whole` or for SentencePiece; else empty */
+    float *scores;        /* SentencePiece's; NULL: byte-level, with a splitter and merges */
+    int32_t *order;       /* of its tokens: 0 for the highest score; equal scores are equal */
+    bool space_prefix;
+    int32_t *added; /* control, unknown and user tokens with a text, sorted by text */
     int32_t added_count;
     bool starts[256]; /* bytes with which any of them begins */
     pct_bpe_splitter *splitter;
@@ -36,13 +39,14 @@ struct pct_tokenizer {
 };
 
 struct bpe_symbol {
-    int32_t id; /* -1: merged into its left neighbour */
+    int32_t id;    /* -1: merged into its left neighbour; SentencePiece: its length, 0 when merged */
+    int32_t begin; /* SentencePiece: in the text */
     int32_t previous, next;
 };
 
 struct bpe_candidate {
     int32_t rank, position; /* of the left symbol */
-    int32_t left, right;    /* the ids it was made for: stale when the symbols are others now */
+    int32_t left, right; /* the ids (SentencePiece: lengths) it was made for: stale when the symbols are others now */
 };
 
 struct pct_bpe_scratch {
@@ -51,11 +55,17 @@ struct pct_bpe_scratch {
     struct bpe_candidate *heap;
     size_t capacity; /* bytes of a word there is room for */
     size_t heap_count;
+    pct_text text; /* SentencePiece: what is encoded, with the blank before it */
 };
 
 static inline bool pct_token_is_added(enum pct_token_kind kind) {
     return kind == PCT_TOKEN_CONTROL || kind == PCT_TOKEN_UNKNOWN || kind == PCT_TOKEN_USER;
 }
+/* Keys that every kind of tokenizer has, checked: the tokens' kinds, and the marks' ids into the parts. */
+percept_status pct_token_read_kinds(const pct_gguf *file, pct_bpe_token *tokens, int64_t count, percept_error *error);
+percept_status pct_token_read_marks(const pct_gguf *file, pct_bpe_parts *parts, percept_error *error);
+/* tokenizer.ggml.model "llama". */
+percept_status pct_spm_load(pct_tokenizer **out, const pct_gguf *file, percept_error *error);
 percept_status pct_bpe_scratch_get(pct_token_scratch *scratch, struct pct_bpe_scratch **out, percept_error *error);
 
 #endif

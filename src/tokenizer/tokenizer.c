@@ -32,6 +32,7 @@ void pct_token_scratch_free(pct_token_scratch *scratch) {
         pcre2_match_data_free(scratch->bpe->match);
         free(scratch->bpe->symbols);
         free(scratch->bpe->heap);
+        pct_text_free(&scratch->bpe->text);
         free(scratch->bpe);
     }
     *scratch = (pct_token_scratch){0};
@@ -42,7 +43,9 @@ int32_t pct_tokenizer_bos(const pct_tokenizer *tokenizer) { return tokenizer->bo
 int32_t pct_tokenizer_eos(const pct_tokenizer *tokenizer) { return tokenizer->eos; }
 int32_t pct_tokenizer_pad(const pct_tokenizer *tokenizer) { return tokenizer->pad; }
 bool pct_tokenizer_adds_bos(const pct_tokenizer *tokenizer) { return tokenizer->add_bos; }
-const char *pct_tokenizer_pattern(const pct_tokenizer *tokenizer) { return tokenizer->splitter->name; }
+const char *pct_tokenizer_pattern(const pct_tokenizer *tokenizer) {
+    return tokenizer->splitter ? tokenizer->splitter->name : "default";
+}
 
 const char *pct_tokenizer_text(const pct_tokenizer *tokenizer, int32_t id, size_t *length) {
     *length = 0;
@@ -72,10 +75,15 @@ int32_t pct_tokenizer_special(const pct_tokenizer *tokenizer, const char *text) 
 
 void pct_tokenizer_decode(const pct_tokenizer *tokenizer, const int32_t *ids, size_t count, bool show_special,
                           pct_text *out) {
+    bool prefixed = tokenizer->space_prefix; /* the blank that encoding puts first */
     for (size_t i = 0; i < count; i++) {
         size_t length;
         const char *text = pct_tokenizer_text(tokenizer, ids[i], &length);
-        if (text && (show_special || !pct_tokenizer_is_special(tokenizer, ids[i]))) pct_text_add(out, text, length);
+        const bool special = pct_tokenizer_is_special(tokenizer, ids[i]);
+        if (!text || (special && !show_special)) continue;
+        const size_t skip = prefixed && !special && length > 0 && text[0] == ' ';
+        pct_text_add(out, text + skip, length - skip);
+        prefixed = prefixed && special;
     }
 }
 

@@ -565,7 +565,7 @@ static void hostile_vocabularies(void **state) {
     bad[n].what;                                                                                                       \
     words[n++] = said
     BAD(model = NULL, "tokenizer.ggml.model' is missing");
-    BAD(model = "llama", "'llama' is not supported");
+    BAD(model = "bert", "'bert' is not supported");
     BAD(pre = "strange", "'strange' is not known");
     BAD(token_count = 0, "has 0 items");
     BAD(kind_count = 3, "3 items for 4 tokens");
