@@ -19,14 +19,14 @@ typedef struct pct_cli_region {
 
 typedef struct pct_cli_settings {
     /* what is asked, and of what */
-    const char *model, *questions;
+    const char *model, *questions, *file;
     pct_cli_region regions[PCT_CLI_MAX_REGIONS];
     size_t region_count;
     /* how */
     int64_t threads, cpu_mask, max_tokens, max_pixels, seed;
     double threshold, time_limit, temperature, top_p;
     /* results */
-    bool json, timings, fail_empty, tensors;
+    bool json, timings, fail_empty, tensors, special;
     const char *overlay, *masks, *out;
     int mask_format, format; /* percept_mask_format; percept_export_format, -1: none */
     /* talk */
@@ -43,6 +43,8 @@ typedef enum pct_cli_option {
     PCT_CLI_QUESTIONS,
     PCT_CLI_BOX,
     PCT_CLI_MASK,
+    PCT_CLI_FILE,
+    PCT_CLI_SPECIAL,
     PCT_CLI_JSON,
     PCT_CLI_TIMINGS,
     PCT_CLI_OVERLAY,

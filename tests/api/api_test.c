@@ -3,6 +3,7 @@
 #include <percept/flat.h>
 #include <percept/jobs.h>
 #include <percept/percept.h>
+#include <percept/tokenizer.h>
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -493,6 +494,40 @@ static void the_flat_form_answers(void **state) {
     free(image);
 }
 
+static void words_go_to_ids_and_back(void **state) {
+    const char words[] = "where is <obj>?\n \xc3\xbc";
+    (void)state;
+    percept_tokenizer *tokenizer = NULL;
+    percept_error error = {0};
+    int32_t *ids;
+    size_t count, length;
+    char *text;
+    if (percept_tokenizer_open(&tokenizer, model_found, &error) != PERCEPT_OK) fail_msg("%s", error.message);
+    for (unsigned flags = 0; flags < 8; flags++) {
+        assert_int_equal(percept_tokenizer_encode(tokenizer, words, sizeof words - 1, flags, &ids, &count, &error), 0);
+        assert_true(count > 3);
+        for (size_t i = 0; i < count; i++) assert_in_range(ids[i], 0, percept_tokenizer_size(tokenizer) - 1);
+        const int special = (flags & PERCEPT_TOKENIZE_SPECIAL) != 0;
+        assert_int_equal(percept_tokenizer_decode(tokenizer, ids, count, special, &text, &length, &error), 0);
+        assert_non_null(strstr(text, "\xc3\xbc"));
+        if (flags <= PERCEPT_TOKENIZE_SPECIAL) assert_string_equal(text, words);
+        assert_int_equal(length, strlen(text));
+        percept_free(text);
+        percept_free(ids);
+    }
+    assert_int_equal(percept_tokenizer_encode(tokenizer, "", 0, 0, &ids, &count, &error), 0);
+    assert_true(ids && count == 0);
+    assert_int_equal(percept_tokenizer_decode(tokenizer, ids, 0, 1, &text, &length, &error), 0);
+    assert_string_equal(text, "");
+    percept_free(text);
+    percept_free(ids);
+    percept_tokenizer_close(&tokenizer);
+    assert_null(tokenizer);
+    assert_int_equal(percept_tokenizer_open(&tokenizer, "/nowhere/a.gguf", &error), PERCEPT_ERROR_INPUT);
+    assert_int_equal(percept_tokenizer_open(&tokenizer, picture, &error), PERCEPT_ERROR_MODEL);
+    assert_null(tokenizer);
+}
+
 int main(int argc, char **argv) {
     if (argc != 4) return 2;
     model_found = argv[1];
@@ -514,6 +549,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(overlays_need_the_pixels),
         cmocka_unit_test(a_card_can_be_read),
         cmocka_unit_test(the_flat_form_answers),
+        cmocka_unit_test(words_go_to_ids_and_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,4 +75,22 @@ says_not others.json missing
 # exports are the same every time
 run 0 ask a.png b.jpg 'where?' $m --format coco -o coco2.json
 same coco.json coco2.json
+# tokenize: a line of ids a text, the same alone and from a file, as text and as JSON
+run 0 tokenize 'where is it?' -m found.gguf
+ids=$(cat out)
+case $ids in [0-9]*) ;; *) fail "no ids: $ids" ;; esac
+printf 'where is it?\n\nwhere is it?' >lines.txt
+run 0 tokenize -f lines.txt -m found.gguf
+checks=$((checks + 1))
+[ "$(cat out)" = "$ids
+
+$ids" ] || fail "lines: $(cat out)"
+run 0 tokenize --json 'where is it?' -m found.gguf
+says out "{\"ids\": [$(echo "$ids" | sed 's/ /, /g')]}"
+run 0 tokenize '<obj>' -m found.gguf
+plain=$(cat out)
+run 0 tokenize --special '<obj>' -m found.gguf
+checks=$((checks + 1))
+[ "$(wc -w <out)" -eq 1 ] && [ "$(cat out)" != "$plain" ] || fail "<obj>: $(cat out), not special $plain"
+
 finish

@@ -12,7 +12,7 @@ run 0 version
 run 0 help
 says out 'describe'
 run 0 --help
-for command in ask find describe chat info eval scenes train bench help version; do
+for command in ask find describe chat info eval scenes tokenize train bench help version; do
   run 0 help $command
   says out "usage: percept $command"
   run 0 $command --help
@@ -20,6 +20,17 @@ for command in ask find describe chat info eval scenes train bench help version;
 done
 run 0 help train
 says out 'schedule.steps'
+run 2 tokenize
+refused 'give one text'
+run 2 tokenize a b $m
+refused 'give one text'
+run 2 tokenize a -f b $m
+refused 'give one text'
+run 3 tokenize a -m missing.gguf
+run 3 tokenize -f missing.txt $m
+refused 'missing.txt'
+run 4 tokenize a -m a.png
+refused 'not a GGUF file'
 # commands of later versions are not there
 run 2 serve
 run 2 teach
