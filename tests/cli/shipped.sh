@@ -25,6 +25,10 @@ stands "what is above the mushroom?" 189 26 303 173
 run 0 ask -m "$model" "$root/examples/pictures/scene-cactus.jpg" "where is the dog?" --json
 says out 'There is no dog here'
 says out '"objects": []'
+run 0 ask -m "$model" "$root/examples/pictures/scene-pineapple.jpg" "how many pineapples are there?"
+says out 'three'
+run 0 ask -m "$model" "$root/examples/pictures/scene-cactus.jpg" "what is this: <obj>?" --box 326,228,440,340
+says out 'It is a pencil'
 run 0 ask -m "$model" "$root/examples/pictures/coffee.jpg" "where is the cup?" --overlay cup.png
 [ -s cup.png ] || fail "no overlay"
 finish
