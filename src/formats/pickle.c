@@ -16,13 +16,13 @@ typedef struct machine {
     pct_cursor at;
     pct_arena *arena;
     percept_error *error;
-    pickle_value **stack;
+    pct_pickle_value **stack;
     int64_t depth, stack_room;
     int64_t *marks;
     int64_t mark_count, mark_room;
-    pickle_value **memo; /* by number; NULL: not set */
+    pct_pickle_value **memo; /* by number; NULL: not set */
     int64_t memo_count, memo_room;
-    pickle_value *block; /* values not used yet: an arena's own alignment would double them */
+    pct_pickle_value *block; /* values not used yet: an arena's own alignment would double them */
     int64_t left;
 } machine;
 
@@ -42,44 +42,44 @@ static bool grow(void **list, int64_t count, int64_t *room, size_t size) {
     return true;
 }
 
-static percept_status push(machine *m, pickle_value *value) {
+static percept_status push(machine *m, pct_pickle_value *value) {
     if (m->depth == MAX_STACK) return bad(m, "a stack too deep");
-    if (!value || !grow((void **)&m->stack, m->depth, &m->stack_room, sizeof(pickle_value *)))
+    if (!value || !grow((void **)&m->stack, m->depth, &m->stack_room, sizeof(pct_pickle_value *)))
         return pct_fail_memory(m->error, "pickle");
     m->stack[m->depth++] = value;
     return PERCEPT_OK;
 }
 
-static pickle_value *make(machine *m, enum pickle_kind kind) {
+static pct_pickle_value *make(machine *m, enum pct_pickle_kind kind) {
     if (m->left == 0) {
         m->block = pct_arena_take_zeroed(m->arena, BLOCK, sizeof *m->block);
         if (!m->block) return NULL;
         m->left = BLOCK;
     }
-    pickle_value *value = &m->block[BLOCK - m->left--];
+    pct_pickle_value *value = &m->block[BLOCK - m->left--];
     value->kind = kind;
     return value;
 }
 
-static percept_status push_kind(machine *m, enum pickle_kind kind) { return push(m, make(m, kind)); }
+static percept_status push_kind(machine *m, enum pct_pickle_kind kind) { return push(m, make(m, kind)); }
 
-static percept_status push_integer(machine *m, enum pickle_kind kind, int64_t integer) {
-    pickle_value *value = make(m, kind);
+static percept_status push_integer(machine *m, enum pct_pickle_kind kind, int64_t integer) {
+    pct_pickle_value *value = make(m, kind);
     if (value) value->integer = integer;
     return push(m, value);
 }
 
-static percept_status push_text(machine *m, enum pickle_kind kind, const unsigned char *bytes, uint64_t length) {
+static percept_status push_text(machine *m, enum pct_pickle_kind kind, const unsigned char *bytes, uint64_t length) {
     if (!bytes) return bad(m, "cut off");
     if (memchr(bytes, 0, (size_t)length)) return bad(m, "a NUL in a string");
-    pickle_value *value = make(m, kind);
+    pct_pickle_value *value = make(m, kind);
     if (value) value->text = pct_arena_text(m->arena, (const char *)bytes, (size_t)length);
     return push(m, value && value->text ? value : NULL);
 }
 
 static percept_status push_string(machine *m, uint64_t length) {
     if (length > pct_cursor_left(&m->at)) return bad(m, "a string longer than the file");
-    return push_text(m, PICKLE_STRING, pct_cursor_take(&m->at, (size_t)length), length);
+    return push_text(m, PCT_PICKLE_STRING, pct_cursor_take(&m->at, (size_t)length), length);
 }
 
 /* Values above the last mark; everything where there is none is an error. */
@@ -89,15 +89,15 @@ static bool floor_of(const machine *m, int64_t *floor) {
 }
 
 /* The top value, taken off; NULL: none above the last mark. */
-static pickle_value *pop(machine *m) {
+static pct_pickle_value *pop(machine *m) {
     int64_t floor;
     return floor_of(m, &floor) && m->depth > floor ? m->stack[--m->depth] : NULL;
 }
 
-static percept_status append(machine *m, pickle_value *to, pickle_value *item) {
+static percept_status append(machine *m, pct_pickle_value *to, pct_pickle_value *item) {
     if (to->count == to->capacity) {
         const int64_t more = to->capacity ? 2 * to->capacity : 4;
-        pickle_value **items = pct_arena_take(m->arena, (size_t)more * sizeof *items);
+        pct_pickle_value **items = pct_arena_take(m->arena, (size_t)more * sizeof *items);
         if (!items) return pct_fail_memory(m->error, "pickle");
         if (to->count) memcpy(items, to->items, (size_t)to->count * sizeof *items);
         to->items = items;
@@ -108,7 +108,7 @@ static percept_status append(machine *m, pickle_value *to, pickle_value *item) {
 }
 
 /* The values above the last mark, which goes too: *items is valid until the next push. */
-static percept_status pop_marked(machine *m, pickle_value ***items, int64_t *count) {
+static percept_status pop_marked(machine *m, pct_pickle_value ***items, int64_t *count) {
     if (m->mark_count == 0) return bad(m, "no mark");
     const int64_t floor = m->marks[--m->mark_count];
     if (floor > m->depth) return bad(m, "a mark above the stack");
@@ -118,8 +118,8 @@ static percept_status pop_marked(machine *m, pickle_value ***items, int64_t *cou
     return PERCEPT_OK;
 }
 
-static percept_status tuple_of(machine *m, pickle_value **items, int64_t count) {
-    pickle_value *tuple = make(m, PICKLE_TUPLE);
+static percept_status tuple_of(machine *m, pct_pickle_value **items, int64_t count) {
+    pct_pickle_value *tuple = make(m, PCT_PICKLE_TUPLE);
     if (!tuple) return pct_fail_memory(m->error, "pickle");
     for (int64_t i = 0; i < count; i++) PCT_TRY(append(m, tuple, items[i]));
     return push(m, tuple);
@@ -133,23 +133,23 @@ static percept_status tuple_of_top(machine *m, int64_t count) {
 }
 
 static percept_status marked_tuple(machine *m) {
-    pickle_value **items = NULL;
+    pct_pickle_value **items = NULL;
     int64_t count = 0;
     PCT_TRY(pop_marked(m, &items, &count));
     return tuple_of(m, items, count);
 }
 
 /* The value on top that takes items; NULL: none of that kind. */
-static pickle_value *taker(machine *m, enum pickle_kind kind) {
+static pct_pickle_value *taker(machine *m, enum pct_pickle_kind kind) {
     int64_t floor;
     if (!floor_of(m, &floor) || m->depth == floor) return NULL;
-    pickle_value *top = m->stack[m->depth - 1];
+    pct_pickle_value *top = m->stack[m->depth - 1];
     return top->kind == kind ? top : NULL;
 }
 
 /* SETITEM(S), APPEND(S): the values above the mark, or the last `count`, go into the container below them. */
-static percept_status put_items(machine *m, enum pickle_kind kind, int64_t count) {
-    pickle_value **items;
+static percept_status put_items(machine *m, enum pct_pickle_kind kind, int64_t count) {
+    pct_pickle_value **items;
     if (count == 0) {
         PCT_TRY(pop_marked(m, &items, &count));
     } else {
@@ -158,9 +158,9 @@ static percept_status put_items(machine *m, enum pickle_kind kind, int64_t count
         m->depth -= count;
         items = m->stack + m->depth;
     }
-    pickle_value *to = taker(m, kind);
+    pct_pickle_value *to = taker(m, kind);
     if (!to) return bad(m, "items for no container");
-    if (kind == PICKLE_DICT && count % 2) return bad(m, "a key without a value");
+    if (kind == PCT_PICKLE_DICT && count % 2) return bad(m, "a key without a value");
     for (int64_t i = 0; i < count; i++) PCT_TRY(append(m, to, items[i]));
     return PERCEPT_OK;
 }
@@ -186,7 +186,7 @@ static percept_status push_global(machine *m, const char *module, const char *na
     if (!allowed(module, name))
         return pct_fail(m->error, PERCEPT_ERROR_MODEL, "it asks for %.100s.%.100s, which percept does not run: %s",
                         module, name, MEND);
-    pickle_value *value = make(m, PICKLE_GLOBAL);
+    pct_pickle_value *value = make(m, PCT_PICKLE_GLOBAL);
     if (value) value->text = pct_arena_text(m->arena, name, strlen(name)); /* unique without its module */
     return push(m, value && value->text ? value : NULL);
 }
@@ -206,39 +206,40 @@ static percept_status read_global(machine *m) {
 }
 
 static percept_status stack_global(machine *m) {
-    const pickle_value *name = pop(m), *module = pop(m);
-    if (!name || !module || name->kind != PICKLE_STRING || module->kind != PICKLE_STRING)
+    const pct_pickle_value *name = pop(m), *module = pop(m);
+    if (!name || !module || name->kind != PCT_PICKLE_STRING || module->kind != PCT_PICKLE_STRING)
         return bad(m, "a global without its names");
     return push_global(m, module->text, name->text);
 }
 
-static bool is_integers(const pickle_value *value) {
-    if (value->kind != PICKLE_TUPLE && value->kind != PICKLE_LIST) return false;
+static bool is_integers(const pct_pickle_value *value) {
+    if (value->kind != PCT_PICKLE_TUPLE && value->kind != PCT_PICKLE_LIST) return false;
     for (int64_t i = 0; i < value->count; i++)
-        if (value->items[i]->kind != PICKLE_INT) return false;
+        if (value->items[i]->kind != PCT_PICKLE_INT) return false;
     return true;
 }
 
 /* _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks[, metadata]) */
-static percept_status rebuild_tensor(machine *m, const pickle_value *with) {
-    if (with->count < 4 || with->items[0]->kind != PICKLE_STORAGE || with->items[1]->kind != PICKLE_INT ||
+static percept_status rebuild_tensor(machine *m, const pct_pickle_value *with) {
+    if (with->count < 4 || with->items[0]->kind != PCT_PICKLE_STORAGE || with->items[1]->kind != PCT_PICKLE_INT ||
         !is_integers(with->items[2]) || !is_integers(with->items[3]))
         return bad(m, "a tensor's parts");
-    pickle_value *tensor = make(m, PICKLE_TENSOR);
+    pct_pickle_value *tensor = make(m, PCT_PICKLE_TENSOR);
     for (int i = 0; tensor && i < 4; i++) PCT_TRY(append(m, tensor, with->items[i]));
     return push(m, tensor);
 }
 
 static percept_status call(machine *m) {
-    const pickle_value *with = pop(m), *function = pop(m);
-    if (!with || !function || with->kind != PICKLE_TUPLE || function->kind != PICKLE_GLOBAL)
+    const pct_pickle_value *with = pop(m), *function = pop(m);
+    if (!with || !function || with->kind != PCT_PICKLE_TUPLE || function->kind != PCT_PICKLE_GLOBAL)
         return bad(m, "a call of no function");
     if (!strcmp(function->text, "_rebuild_tensor_v2")) return rebuild_tensor(m, with);
     if (!strcmp(function->text, "_rebuild_parameter")) {
-        if (with->count < 1 || with->items[0]->kind != PICKLE_TENSOR) return bad(m, "a parameter without its tensor");
+        if (with->count < 1 || with->items[0]->kind != PCT_PICKLE_TENSOR)
+            return bad(m, "a parameter without its tensor");
         return push(m, with->items[0]);
     }
-    if (!strcmp(function->text, "OrderedDict") && with->count == 0) return push_kind(m, PICKLE_DICT);
+    if (!strcmp(function->text, "OrderedDict") && with->count == 0) return push_kind(m, PCT_PICKLE_DICT);
     if (!strcmp(function->text, "Size") && with->count == 1 && is_integers(with->items[0]))
         return push(m, with->items[0]);
     return bad(m, "a call with other values than torch.save writes");
@@ -246,12 +247,12 @@ static percept_status call(machine *m) {
 
 /* ("storage", class, key, device, elements) */
 static percept_status persistent(machine *m) {
-    const pickle_value *id = pop(m);
-    if (!id || id->kind != PICKLE_TUPLE || id->count != 5 || id->items[0]->kind != PICKLE_STRING ||
-        strcmp(id->items[0]->text, "storage") != 0 || id->items[1]->kind != PICKLE_GLOBAL ||
-        id->items[2]->kind != PICKLE_STRING || id->items[4]->kind != PICKLE_INT)
+    const pct_pickle_value *id = pop(m);
+    if (!id || id->kind != PCT_PICKLE_TUPLE || id->count != 5 || id->items[0]->kind != PCT_PICKLE_STRING ||
+        strcmp(id->items[0]->text, "storage") != 0 || id->items[1]->kind != PCT_PICKLE_GLOBAL ||
+        id->items[2]->kind != PCT_PICKLE_STRING || id->items[4]->kind != PCT_PICKLE_INT)
         return bad(m, "an unknown persistent object");
-    pickle_value *storage = make(m, PICKLE_STORAGE);
+    pct_pickle_value *storage = make(m, PCT_PICKLE_STORAGE);
     for (int i = 1; storage && i < 5; i++) PCT_TRY(append(m, storage, id->items[i]));
     return push(m, storage);
 }
@@ -294,7 +295,7 @@ static percept_status push_long(machine *m, uint64_t size) {
     if (!bytes) return bad(m, "a number of more than 8 bytes");
     uint64_t value = size > 0 && bytes[size - 1] & 0x80 ? UINT64_MAX : 0;
     for (uint64_t i = size; i-- > 0;) value = value << 8 | bytes[i];
-    return push_integer(m, PICKLE_INT, (int64_t)value);
+    return push_integer(m, PCT_PICKLE_INT, (int64_t)value);
 }
 
 /* ---- opcodes ---------------------------------------------------------------------------------------------------- */
@@ -311,23 +312,23 @@ static percept_status step(machine *m, int opcode) {
     case '0':
         return pop(m) ? PERCEPT_OK : bad(m, "nothing to drop");
     case 'N':
-        return push_kind(m, PICKLE_NONE);
+        return push_kind(m, PCT_PICKLE_NONE);
     case 0x88: /* NEWTRUE */
     case 0x89: /* NEWFALSE */
-        return push_integer(m, PICKLE_BOOL, opcode == 0x88);
+        return push_integer(m, PCT_PICKLE_BOOL, opcode == 0x88);
     case 'J':
-        return push_integer(m, PICKLE_INT, (int32_t)pct_cursor_u32(&m->at));
+        return push_integer(m, PCT_PICKLE_INT, (int32_t)pct_cursor_u32(&m->at));
     case 'K':
-        return push_integer(m, PICKLE_INT, pct_cursor_u8(&m->at));
+        return push_integer(m, PCT_PICKLE_INT, pct_cursor_u8(&m->at));
     case 'M':
-        return push_integer(m, PICKLE_INT, pct_cursor_u16(&m->at));
+        return push_integer(m, PCT_PICKLE_INT, pct_cursor_u16(&m->at));
     case 0x8a: /* LONG1 */
         return push_long(m, pct_cursor_u8(&m->at));
     case 0x8b: /* LONG4 */
         return push_long(m, pct_cursor_u32(&m->at));
     case 'G': /* BINFLOAT, whose value nobody asks for */
         pct_cursor_u64(&m->at);
-        return push_kind(m, PICKLE_FLOAT);
+        return push_kind(m, PCT_PICKLE_FLOAT);
     case 'U':  /* SHORT_BINSTRING */
     case 0x8c: /* SHORT_BINUNICODE */
         return push_string(m, pct_cursor_u8(&m->at));
@@ -335,7 +336,7 @@ static percept_status step(machine *m, int opcode) {
     case 'X': /* BINUNICODE */
         return push_string(m, pct_cursor_u32(&m->at));
     case ')':
-        return push_kind(m, PICKLE_TUPLE);
+        return push_kind(m, PCT_PICKLE_TUPLE);
     case 't':
         return marked_tuple(m);
     case 0x85: /* TUPLE1, 2, 3 */
@@ -343,17 +344,17 @@ static percept_status step(machine *m, int opcode) {
     case 0x87:
         return tuple_of_top(m, opcode - 0x84);
     case ']':
-        return push_kind(m, PICKLE_LIST);
+        return push_kind(m, PCT_PICKLE_LIST);
     case '}':
-        return push_kind(m, PICKLE_DICT);
+        return push_kind(m, PCT_PICKLE_DICT);
     case 'a':
-        return put_items(m, PICKLE_LIST, 1);
+        return put_items(m, PCT_PICKLE_LIST, 1);
     case 'e':
-        return put_items(m, PICKLE_LIST, 0);
+        return put_items(m, PCT_PICKLE_LIST, 0);
     case 's':
-        return put_items(m, PICKLE_DICT, 2);
+        return put_items(m, PCT_PICKLE_DICT, 2);
     case 'u':
-        return put_items(m, PICKLE_DICT, 0);
+        return put_items(m, PCT_PICKLE_DICT, 0);
     case 'c':
         return read_global(m);
     case 0x93: /* STACK_GLOBAL */
@@ -381,7 +382,7 @@ static percept_status step(machine *m, int opcode) {
     }
 }
 
-static percept_status run(machine *m, pickle_value **out) {
+static percept_status run(machine *m, pct_pickle_value **out) {
     for (;;) {
         const int opcode = pct_cursor_u8(&m->at);
         if (m->at.failed) return bad(m, "cut off");
@@ -394,7 +395,8 @@ static percept_status run(machine *m, pickle_value **out) {
     return PERCEPT_OK;
 }
 
-percept_status pickle_read(const void *data, size_t size, pct_arena *arena, pickle_value **out, percept_error *error) {
+percept_status pct_pickle_read(const void *data, size_t size, pct_arena *arena, pct_pickle_value **out,
+                               percept_error *error) {
     if (size > MAX_SIZE)
         return pct_fail(error, PERCEPT_ERROR_MODEL, "a pickle of %zu bytes; %zu are allowed: %s", size, MAX_SIZE, MEND);
     machine m = {.at = pct_cursor_over(data, size), .arena = arena, .error = error};

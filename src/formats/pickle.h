@@ -8,29 +8,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum pickle_kind {
-    PICKLE_NONE,
-    PICKLE_BOOL,
-    PICKLE_INT,
-    PICKLE_FLOAT,
-    PICKLE_STRING,
-    PICKLE_TUPLE,
-    PICKLE_LIST,
-    PICKLE_DICT,    /* items: key, value, key, value, ... */
-    PICKLE_GLOBAL,  /* text: "module name" */
-    PICKLE_STORAGE, /* items: the persistent id's */
-    PICKLE_TENSOR,  /* items: storage, offset, size, stride */
+enum pct_pickle_kind {
+    PCT_PICKLE_NONE,
+    PCT_PICKLE_BOOL,
+    PCT_PICKLE_INT,
+    PCT_PICKLE_FLOAT,
+    PCT_PICKLE_STRING,
+    PCT_PICKLE_TUPLE,
+    PCT_PICKLE_LIST,
+    PCT_PICKLE_DICT,    /* items: key, value, key, value, ... */
+    PCT_PICKLE_GLOBAL,  /* text: "module name" */
+    PCT_PICKLE_STORAGE, /* items: the persistent id's */
+    PCT_PICKLE_TENSOR,  /* items: storage, offset, size, stride */
 };
 
-typedef struct pickle_value {
-    enum pickle_kind kind;
+typedef struct pct_pickle_value {
+    enum pct_pickle_kind kind;
     int64_t integer;  /* of a bool too */
     const char *text; /* NUL-terminated; strings have no NUL inside */
-    struct pickle_value **items;
+    struct pct_pickle_value **items;
     int64_t count, capacity;
-} pickle_value;
+} pct_pickle_value;
 
 /* The one value of the pickle, in the arena. Lists and dicts may be shared and may hold themselves. */
-percept_status pickle_read(const void *data, size_t size, pct_arena *arena, pickle_value **out, percept_error *error);
+percept_status pct_pickle_read(const void *data, size_t size, pct_arena *arena, pct_pickle_value **out,
+                               percept_error *error);
 
 #endif

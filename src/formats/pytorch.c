@@ -45,7 +45,7 @@ static const struct {
                 {"ShortStorage", PCT_SAFETENSORS_I16},  {"CharStorage", PCT_SAFETENSORS_I8},
                 {"ByteStorage", PCT_SAFETENSORS_U8},    {"BoolStorage", PCT_SAFETENSORS_BOOL}};
 
-static percept_status find_storage(const pct_pytorch *file, const pickle_value *storage, pct_pytorch_tensor *tensor,
+static percept_status find_storage(const pct_pytorch *file, const pct_pickle_value *storage, pct_pytorch_tensor *tensor,
                                    const pct_zip_entry **entry, percept_error *error) {
     bool known = false;
     for (size_t i = 0; i < PCT_COUNT(storages); i++) {
@@ -65,7 +65,7 @@ static percept_status find_storage(const pct_pytorch *file, const pickle_value *
 }
 
 /* Shape and strides, and the last element's place after the first. */
-static bool read_layout(const pickle_value *size, const pickle_value *stride, pct_pytorch_tensor *tensor,
+static bool read_layout(const pct_pickle_value *size, const pct_pickle_value *stride, pct_pytorch_tensor *tensor,
                         int64_t *last) {
     if (size->count != stride->count || size->count > PCT_SAFETENSORS_MAX_DIMS) return false;
     tensor->dims = (int)size->count;
@@ -88,7 +88,8 @@ static bool read_layout(const pickle_value *size, const pickle_value *stride, pc
     return true;
 }
 
-static percept_status add_tensor(pct_pytorch *file, const char *name, const pickle_value *value, percept_error *error) {
+static percept_status add_tensor(pct_pytorch *file, const char *name, const pct_pickle_value *value,
+                                 percept_error *error) {
     pct_pytorch_tensor tensor = {.name = pct_arena_text(&file->arena, name, strlen(name))};
     const int64_t offset = value->items[1]->integer;
     const pct_zip_entry *entry;
@@ -121,17 +122,18 @@ static percept_status add_tensor(pct_pytorch *file, const char *name, const pick
 
 /* ---- all of them ------------------------------------------------------------------------------------------------ */
 
-static percept_status visit(pct_pytorch *file, const pickle_value *value, char *name, size_t length, int depth,
+static percept_status visit(pct_pytorch *file, const pct_pickle_value *value, char *name, size_t length, int depth,
                             percept_error *error);
 
 /* The value under the container's name and a point, which stand in name[0..length). */
-static percept_status visit_item(pct_pytorch *file, const pickle_value *key, int64_t index, const pickle_value *value,
-                                 char *name, size_t length, int depth, percept_error *error) {
+static percept_status visit_item(pct_pytorch *file, const pct_pickle_value *key, int64_t index,
+                                 const pct_pickle_value *value, char *name, size_t length, int depth,
+                                 percept_error *error) {
     const char *point = length > 0 ? "." : "";
     int added = 0;
-    if (!key || key->kind == PICKLE_INT)
+    if (!key || key->kind == PCT_PICKLE_INT)
         added = snprintf(name + length, MAX_NAME - length, "%s%lld", point, (long long)(key ? key->integer : index));
-    else if (key->kind == PICKLE_STRING)
+    else if (key->kind == PCT_PICKLE_STRING)
         added = snprintf(name + length, MAX_NAME - length, "%s%s", point, key->text);
     else
         return PERCEPT_OK; /* a key that makes no name */
@@ -140,19 +142,19 @@ static percept_status visit_item(pct_pytorch *file, const pickle_value *key, int
     return visit(file, value, name, length + (size_t)added, depth + 1, error);
 }
 
-static percept_status visit(pct_pytorch *file, const pickle_value *value, char *name, size_t length, int depth,
+static percept_status visit(pct_pytorch *file, const pct_pickle_value *value, char *name, size_t length, int depth,
                             percept_error *error) {
     if (++file->visits > MAX_VISITS || depth > MAX_DEPTH) return bad(error, "dicts in dicts without end: %s", MEND);
     name[length] = 0;
     switch (value->kind) {
-    case PICKLE_TENSOR:
+    case PCT_PICKLE_TENSOR:
         return add_tensor(file, name, value, error);
-    case PICKLE_DICT:
+    case PCT_PICKLE_DICT:
         for (int64_t i = 0; i + 1 < value->count; i += 2)
             PCT_TRY(visit_item(file, value->items[i], 0, value->items[i + 1], name, length, depth, error));
         return PERCEPT_OK;
-    case PICKLE_LIST:
-    case PICKLE_TUPLE:
+    case PCT_PICKLE_LIST:
+    case PCT_PICKLE_TUPLE:
         for (int64_t i = 0; i < value->count; i++)
             PCT_TRY(visit_item(file, NULL, i, value->items[i], name, length, depth, error));
         return PERCEPT_OK;
@@ -189,8 +191,8 @@ static percept_status read_archive(pct_pytorch *file, const unsigned char *data,
     const pct_zip_entry *byteorder = pct_zip_find(&file->zip, order);
     if (byteorder && (byteorder->size != 6 || memcmp(byteorder->data, "little", 6) != 0))
         return bad(error, "its numbers are not little-endian: save it again on such a machine");
-    pickle_value *value;
-    PCT_TRY(pickle_read(pickle->data, pickle->size, &file->arena, &value, error));
+    pct_pickle_value *value;
+    PCT_TRY(pct_pickle_read(pickle->data, pickle->size, &file->arena, &value, error));
     PCT_TRY(visit(file, value, name, 0, 0, error));
     if (file->count > 0) qsort(file->tensors, (size_t)file->count, sizeof *file->tensors, by_name);
     for (int64_t i = 1; i < file->count; i++)
