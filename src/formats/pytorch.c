@@ -25,15 +25,6 @@ struct pct_pytorch {
     int64_t count, capacity, visits;
 };
 
-static percept_status bad(percept_error *error, const char *format, ...) PCT_PRINTF(2, 3);
-static percept_status bad(percept_error *error, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    pct_fail_v(error, PERCEPT_ERROR_MODEL, format, args);
-    va_end(args);
-    return PERCEPT_ERROR_MODEL;
-}
-
 /* ---- one tensor ------------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -54,13 +45,14 @@ static percept_status find_storage(const pct_pytorch *file, const pct_pickle_val
         known = true;
     }
     if (!known)
-        return bad(error, "tensor '%s': its storage is a '%.64s': %s", tensor->name, storage->items[0]->text, MEND);
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "tensor '%s': its storage is a '%.64s': %s", tensor->name,
+                        storage->items[0]->text, MEND);
     char name[512];
     const int length = snprintf(name, sizeof name, "%sdata/%s", file->prefix, storage->items[1]->text);
     *entry = length < (int)sizeof name ? pct_zip_find(&file->zip, name) : NULL;
     if (!*entry)
-        return bad(error, "tensor '%s': the archive lacks its storage '%.64s': %s", tensor->name,
-                   storage->items[1]->text, MEND);
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "tensor '%s': the archive lacks its storage '%.64s': %s",
+                        tensor->name, storage->items[1]->text, MEND);
     return PERCEPT_OK;
 }
 
@@ -97,18 +89,20 @@ static percept_status add_tensor(pct_pytorch *file, const char *name, const pct_
     if (!tensor.name) return pct_fail_memory(error, "tensor's name");
     PCT_TRY(find_storage(file, value->items[0], &tensor, &entry, error));
     if (!read_layout(value->items[2], value->items[3], &tensor, &last))
-        return bad(error, "tensor '%s': a shape or strides that make no sense, or more than %d dimensions: %s", name,
-                   PCT_SAFETENSORS_MAX_DIMS, MEND);
+        return pct_fail(error, PERCEPT_ERROR_MODEL,
+                        "tensor '%s': a shape or strides that make no sense, or more than %d dimensions: %s", name,
+                        PCT_SAFETENSORS_MAX_DIMS, MEND);
     const size_t each = pct_safetensors_type_size(tensor.type);
     const int64_t held = (int64_t)(entry->size / each);
     if (offset < 0 || offset > held ||
         (tensor.elements > 0 && (__builtin_add_overflow(offset, last, &end) || end >= held)))
-        return bad(
-            error,
+        return pct_fail(
+            error, PERCEPT_ERROR_MODEL,
             "tensor '%s': its elements lie outside its storage of %lld: it is cut off or damaged; fetch it again", name,
             (long long)held);
     tensor.data = entry->data + (size_t)offset * each;
-    if (file->count == MAX_TENSORS) return bad(error, "more than %d tensors: %s", MAX_TENSORS, MEND);
+    if (file->count == MAX_TENSORS)
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "more than %d tensors: %s", MAX_TENSORS, MEND);
     if (file->count == file->capacity) {
         const int64_t capacity = file->capacity ? 2 * file->capacity : 64;
         pct_pytorch_tensor *larger = realloc(file->tensors, (size_t)capacity * sizeof *larger);
@@ -138,13 +132,14 @@ static percept_status visit_item(pct_pytorch *file, const pct_pickle_value *key,
     else
         return PERCEPT_OK; /* a key that makes no name */
     if (added < 0 || (size_t)added >= MAX_NAME - length)
-        return bad(error, "a tensor's name of more than %d bytes: %s", MAX_NAME - 1, MEND);
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "a tensor's name of more than %d bytes: %s", MAX_NAME - 1, MEND);
     return visit(file, value, name, length + (size_t)added, depth + 1, error);
 }
 
 static percept_status visit(pct_pytorch *file, const pct_pickle_value *value, char *name, size_t length, int depth,
                             percept_error *error) {
-    if (++file->visits > MAX_VISITS || depth > MAX_DEPTH) return bad(error, "dicts in dicts without end: %s", MEND);
+    if (++file->visits > MAX_VISITS || depth > MAX_DEPTH)
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "dicts in dicts without end: %s", MEND);
     name[length] = 0;
     switch (value->kind) {
     case PCT_PICKLE_TENSOR:
@@ -183,21 +178,24 @@ static int by_name(const void *a, const void *b) {
 static percept_status read_archive(pct_pytorch *file, const unsigned char *data, size_t size, percept_error *error) {
     char order[300], name[MAX_NAME];
     if (size >= 2 && data[0] == 0x80 && data[1] <= 5)
-        return bad(error, "a checkpoint of PyTorch before 1.6: load it and save it again with torch.save");
+        return pct_fail(error, PERCEPT_ERROR_MODEL,
+                        "a checkpoint of PyTorch before 1.6: load it and save it again with torch.save");
     PCT_TRY(pct_zip_open(&file->zip, data, size, error));
     const pct_zip_entry *pickle = find_pickle(file);
-    if (!pickle) return bad(error, "no data.pkl in the archive: it is no checkpoint of torch.save");
+    if (!pickle)
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "no data.pkl in the archive: it is no checkpoint of torch.save");
     snprintf(order, sizeof order, "%sbyteorder", file->prefix);
     const pct_zip_entry *byteorder = pct_zip_find(&file->zip, order);
     if (byteorder && (byteorder->size != 6 || memcmp(byteorder->data, "little", 6) != 0))
-        return bad(error, "its numbers are not little-endian: save it again on such a machine");
+        return pct_fail(error, PERCEPT_ERROR_MODEL,
+                        "its numbers are not little-endian: save it again on such a machine");
     pct_pickle_value *value;
     PCT_TRY(pct_pickle_read(pickle->data, pickle->size, &file->arena, &value, error));
     PCT_TRY(visit(file, value, name, 0, 0, error));
     if (file->count > 0) qsort(file->tensors, (size_t)file->count, sizeof *file->tensors, by_name);
     for (int64_t i = 1; i < file->count; i++)
         if (!strcmp(file->tensors[i - 1].name, file->tensors[i].name))
-            return bad(error, "tensor '%s' is there twice: %s", file->tensors[i].name, MEND);
+            return pct_fail(error, PERCEPT_ERROR_MODEL, "tensor '%s' is there twice: %s", file->tensors[i].name, MEND);
     return PERCEPT_OK;
 }
 

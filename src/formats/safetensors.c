@@ -49,15 +49,6 @@ struct pct_safetensors {
 const char *pct_safetensors_type_name(enum pct_safetensors_type type) { return types[type].name; }
 size_t pct_safetensors_type_size(enum pct_safetensors_type type) { return types[type].size; }
 
-static percept_status bad(percept_error *error, const char *format, ...) PCT_PRINTF(2, 3);
-static percept_status bad(percept_error *error, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    pct_fail_v(error, PERCEPT_ERROR_MODEL, format, args);
-    va_end(args);
-    return PERCEPT_ERROR_MODEL;
-}
-
 /* ---- one header ------------------------------------------------------------------------------------------------- */
 
 /* A tensor's description as it is read: which keys there were, and its bytes' place after the header. */
@@ -70,8 +61,8 @@ typedef struct described {
 static percept_status keep_text(pct_safetensors *file, const char *text, size_t length, const char *what,
                                 const char **out, percept_error *error) {
     if (length == 0 || length > MAX_NAME || memchr(text, 0, length))
-        return bad(error, "a %s of %zu bytes, or with a NUL in it; 1 to %d are allowed: %s", what, length, MAX_NAME,
-                   MEND);
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "a %s of %zu bytes, or with a NUL in it; 1 to %d are allowed: %s",
+                        what, length, MAX_NAME, MEND);
     *out = pct_arena_text(&file->arena, text, length);
     return *out ? PERCEPT_OK : pct_fail_memory(error, what);
 }
@@ -86,8 +77,9 @@ static percept_status read_type(pct_json_reader *reader, described *d, percept_e
         d->have_type = true;
         return PERCEPT_OK;
     }
-    return bad(error, "tensor '%s': type '%.*s' is not supported; convert it to F32, F16 or BF16", d->tensor.name,
-               (int)(length > 16 ? 16 : length), text);
+    return pct_fail(error, PERCEPT_ERROR_MODEL,
+                    "tensor '%s': type '%.*s' is not supported; convert it to F32, F16 or BF16", d->tensor.name,
+                    (int)(length > 16 ? 16 : length), text);
 }
 
 static percept_status read_shape(pct_json_reader *reader, described *d, percept_error *error) {
@@ -96,7 +88,8 @@ static percept_status read_shape(pct_json_reader *reader, described *d, percept_
     tensor->dims = 0;
     while (pct_json_next_item(reader, error)) {
         if (tensor->dims == PCT_SAFETENSORS_MAX_DIMS)
-            return bad(error, "tensor '%s': more than %d dimensions", tensor->name, PCT_SAFETENSORS_MAX_DIMS);
+            return pct_fail(error, PERCEPT_ERROR_MODEL, "tensor '%s': more than %d dimensions", tensor->name,
+                            PCT_SAFETENSORS_MAX_DIMS);
         PCT_TRY(pct_json_read_i64(reader, 0, INT64_MAX, &tensor->shape[tensor->dims++], error));
     }
     d->have_shape = true;
@@ -109,11 +102,14 @@ static percept_status read_place(pct_json_reader *reader, described *d, percept_
     PCT_TRY(pct_json_enter_array(reader, error));
     while (pct_json_next_item(reader, error)) {
         if (count == 2)
-            return bad(error, "tensor '%s': data_offsets has more than 2 numbers: %s", d->tensor.name, MEND);
+            return pct_fail(error, PERCEPT_ERROR_MODEL, "tensor '%s': data_offsets has more than 2 numbers: %s",
+                            d->tensor.name, MEND);
         PCT_TRY(pct_json_read_i64(reader, 0, INT64_MAX, &place[count++], error));
     }
     PCT_TRY(pct_json_reader_status(reader));
-    if (count != 2) return bad(error, "tensor '%s': data_offsets wants 2 numbers: %s", d->tensor.name, MEND);
+    if (count != 2)
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "tensor '%s': data_offsets wants 2 numbers: %s", d->tensor.name,
+                        MEND);
     d->begin = (uint64_t)place[0];
     d->end = (uint64_t)place[1];
     d->have_place = true;
@@ -124,7 +120,8 @@ static percept_status read_place(pct_json_reader *reader, described *d, percept_
 static percept_status place_tensor(described *d, const unsigned char *data, size_t size, percept_error *error) {
     pct_safetensor *tensor = &d->tensor;
     if (!d->have_type || !d->have_shape || !d->have_place)
-        return bad(error, "tensor '%s': dtype, shape or data_offsets is missing: %s", tensor->name, MEND);
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "tensor '%s': dtype, shape or data_offsets is missing: %s",
+                        tensor->name, MEND);
     size_t bytes = types[tensor->type].size;
     bool fits = true;
     tensor->elements = 1;
@@ -133,19 +130,21 @@ static percept_status place_tensor(described *d, const unsigned char *data, size
         fits = fits && !__builtin_mul_overflow(tensor->elements, tensor->shape[i], &tensor->elements);
     }
     if (d->begin > d->end || d->end > size)
-        return bad(error,
-                   "tensor '%s': bytes %llu to %llu of %zu that the file has: it is cut off or damaged; fetch it again",
-                   tensor->name, (unsigned long long)d->begin, (unsigned long long)d->end, size);
+        return pct_fail(
+            error, PERCEPT_ERROR_MODEL,
+            "tensor '%s': bytes %llu to %llu of %zu that the file has: it is cut off or damaged; fetch it again",
+            tensor->name, (unsigned long long)d->begin, (unsigned long long)d->end, size);
     if (!fits || bytes != d->end - d->begin)
-        return bad(error, "tensor '%s': its shape and type do not fit its %llu bytes: %s", tensor->name,
-                   (unsigned long long)(d->end - d->begin), MEND);
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "tensor '%s': its shape and type do not fit its %llu bytes: %s",
+                        tensor->name, (unsigned long long)(d->end - d->begin), MEND);
     tensor->data = data + d->begin;
     tensor->size = bytes;
     return PERCEPT_OK;
 }
 
 static percept_status add_tensor(pct_safetensors *file, const pct_safetensor *tensor, percept_error *error) {
-    if (file->count == MAX_TENSORS) return bad(error, "more than %d tensors: %s", MAX_TENSORS, MEND);
+    if (file->count == MAX_TENSORS)
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "more than %d tensors: %s", MAX_TENSORS, MEND);
     if (file->count == file->capacity) {
         int64_t capacity = file->capacity ? 2 * file->capacity : 64;
         pct_safetensor *larger = realloc(file->tensors, (size_t)capacity * sizeof *larger);
@@ -208,26 +207,30 @@ static percept_status check_places(pct_safetensor *tensors, int64_t count, const
     if (count > 0) qsort(tensors, (size_t)count, sizeof *tensors, by_place);
     for (int64_t i = 0; i < count; i++) {
         if (tensors[i].data != next)
-            return bad(error, "tensor '%s': its bytes overlap another's, or nobody's lie before them: %s",
-                       tensors[i].name, MEND);
+            return pct_fail(error, PERCEPT_ERROR_MODEL,
+                            "tensor '%s': its bytes overlap another's, or nobody's lie before them: %s",
+                            tensors[i].name, MEND);
         next += tensors[i].size;
     }
     if (next != data + size)
-        return bad(error, "%zu bytes after the last tensor: %s", (size_t)(data + size - next), MEND);
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "%zu bytes after the last tensor: %s", (size_t)(data + size - next),
+                        MEND);
     return PERCEPT_OK;
 }
 
 static percept_status read_header(pct_safetensors *file, const shard *part, percept_error *error) {
     pct_cursor at = pct_cursor_over(part->data, part->size);
     const uint64_t length = pct_cursor_u64(&at);
-    if (at.failed) return bad(error, "not a safetensors file: it has fewer than 8 bytes");
+    if (at.failed) return pct_fail(error, PERCEPT_ERROR_MODEL, "not a safetensors file: it has fewer than 8 bytes");
     if (length > MAX_HEADER || length > pct_cursor_left(&at))
-        return bad(error, "not a safetensors file, or cut off: a header of %llu bytes in a file of %zu",
-                   (unsigned long long)length, part->size);
+        return pct_fail(error, PERCEPT_ERROR_MODEL,
+                        "not a safetensors file, or cut off: a header of %llu bytes in a file of %zu",
+                        (unsigned long long)length, part->size);
     const unsigned char *header = pct_cursor_take(&at, (size_t)length), *data = header + length;
     const size_t size = pct_cursor_left(&at);
     const int64_t before = file->count;
-    if (length == 0 || header[0] != '{') return bad(error, "not a safetensors file: its header is no JSON object");
+    if (length == 0 || header[0] != '{')
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "not a safetensors file: its header is no JSON object");
     pct_json_reader reader;
     pct_json_reader_init(&reader, "header", header, (size_t)length);
     percept_status status = pct_json_enter_object(&reader, error);
@@ -235,7 +238,8 @@ static percept_status read_header(pct_safetensors *file, const shard *part, perc
         status = pct_json_key_is(&reader, "__metadata__") ? read_metadata(file, &reader, error)
                                                           : read_tensor(file, &reader, part, data, size, error);
     if (status == PERCEPT_OK) status = pct_json_reader_status(&reader);
-    if (status == PERCEPT_OK && pct_json_more(&reader)) status = bad(error, "text after the header's object: %s", MEND);
+    if (status == PERCEPT_OK && pct_json_more(&reader))
+        status = pct_fail(error, PERCEPT_ERROR_MODEL, "text after the header's object: %s", MEND);
     pct_json_reader_free(&reader);
     PCT_TRY(status);
     return check_places(file->tensors + before, file->count - before, data, size, error);
@@ -262,8 +266,8 @@ static percept_status sort_names(pct_safetensors *file, const char *path, percep
     for (int64_t i = 1; i < file->count; i++) {
         const pct_safetensor *a = &file->tensors[i - 1], *b = &file->tensors[i];
         if (!strcmp(a->name, b->name))
-            return bad(error, "%s: tensor '%s' is there twice, in %s and %s: %s", path, a->name, a->file, b->file,
-                       MEND);
+            return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: tensor '%s' is there twice, in %s and %s: %s", path,
+                            a->name, a->file, b->file, MEND);
     }
     return PERCEPT_OK;
 }
@@ -304,8 +308,11 @@ static bool plain_name(const char *name) {
 static percept_status find_shard(pct_safetensors *file, const char *name, int32_t *out, percept_error *error) {
     for (*out = 0; *out < file->shard_count; ++*out)
         if (!strcmp(file->shards[*out].name, name)) return PERCEPT_OK;
-    if (!plain_name(name)) return bad(error, "shard '%s' is not the name of a file beside the index: %s", name, MEND);
-    if (file->shard_count == MAX_SHARDS) return bad(error, "more than %d shards: %s", MAX_SHARDS, MEND);
+    if (!plain_name(name))
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "shard '%s' is not the name of a file beside the index: %s", name,
+                        MEND);
+    if (file->shard_count == MAX_SHARDS)
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "more than %d shards: %s", MAX_SHARDS, MEND);
     if (!file->shards) file->shards = calloc(MAX_SHARDS, sizeof *file->shards);
     if (!file->shards) return pct_fail_memory(error, "shards");
     file->shards[file->shard_count++].name = name;
@@ -341,7 +348,8 @@ static percept_status read_index(pct_safetensors *file, const char *path, said *
                                                         : pct_json_skip(&reader, error);
     if (status == PERCEPT_OK) status = pct_json_reader_status(&reader);
     const bool named = status == PERCEPT_ERROR_INPUT; /* the JSON reader says where */
-    if (status == PERCEPT_OK && file->shard_count == 0) status = bad(error, "no shards in its weight_map: %s", MEND);
+    if (status == PERCEPT_OK && file->shard_count == 0)
+        status = pct_fail(error, PERCEPT_ERROR_MODEL, "no shards in its weight_map: %s", MEND);
     pct_json_reader_free(&reader);
     free(data);
     if (status != PERCEPT_OK && !named) pct_error_prefix(error, "%s", path);
@@ -373,7 +381,8 @@ static percept_status open_index(pct_safetensors *file, const char *path, percep
         const pct_safetensor *tensor = pct_safetensors_find(file, line->tensor);
         const char *where = file->shards[line->shard].path;
         if (!tensor || strcmp(tensor->file, where) != 0)
-            return bad(error, "%s: tensor '%s' is not in %s: fetch that file again", path, line->tensor, where);
+            return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: tensor '%s' is not in %s: fetch that file again", path,
+                            line->tensor, where);
     }
     return PERCEPT_OK;
 }
