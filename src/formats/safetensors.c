@@ -204,7 +204,7 @@ static int by_place(const void *a, const void *b) {
 static percept_status check_places(pct_safetensor *tensors, int64_t count, const unsigned char *data, size_t size,
                                    percept_error *error) {
     const unsigned char *next = data;
-    if (count > 0) qsort(tensors, (size_t)count, sizeof *tensors, by_place);
+    if (count > 1) qsort(tensors, (size_t)count, sizeof *tensors, by_place);
     for (int64_t i = 0; i < count; i++) {
         if (tensors[i].data != next)
             return pct_fail(error, PERCEPT_ERROR_MODEL,
@@ -242,7 +242,8 @@ static percept_status read_header(pct_safetensors *file, const shard *part, perc
         status = pct_fail(error, PERCEPT_ERROR_MODEL, "text after the header's object: %s", MEND);
     pct_json_reader_free(&reader);
     PCT_TRY(status);
-    return check_places(file->tensors + before, file->count - before, data, size, error);
+    pct_safetensor *own = file->tensors ? file->tensors + before : NULL;
+    return check_places(own, file->count - before, data, size, error);
 }
 
 /* What the JSON reader finds wrong is wrong with the model. */

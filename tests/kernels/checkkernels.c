@@ -60,7 +60,11 @@ int main(int argc, char **argv) {
         return fprintf(stderr, "%s\n", error.message), 1;
     c.now = &c.compute->kernels;
     if (library) {
-        if (!pct_compute_use_library(c.compute)) return printf("oneDNN or BF16 is not here: skipped\n"), 77;
+        if (!pct_compute_use_library(c.compute)) {
+            pct_compute_destroy(&c.compute);
+            pct_pool_destroy(&pool);
+            return printf("oneDNN or BF16 is not here: skipped\n"), 77;
+        }
         c.compute->library = PCT_LIBRARY_GEMM | PCT_LIBRARY_CONV;
     }
     if (c.bench) {
