@@ -1,4 +1,4 @@
-/* jobs.h: the long jobs: training, evaluation, composing scenes, measuring speed.
+/* jobs.h: the long jobs: training, evaluation, composing scenes, changing a file's types, measuring speed.
  *
  * Each takes options, a progress callback (may be NULL) with its context, and an error. The callback runs on the thread
  * that works; when it returns true the job ends cleanly with PERCEPT_ERROR_INTERRUPTED: training keeps a checkpoint to
@@ -84,6 +84,22 @@ PERCEPT_API void percept_prepare_options_init(percept_prepare_options *options);
 PERCEPT_API percept_status percept_scenes_prepare(const percept_prepare_options *options, percept_progress_fn *progress,
                                                   void *context, percept_error *error);
 
+typedef struct percept_quantize_options {
+    size_t size;
+    const char *model; /* a model file: percept's own, or a language model as llama.cpp stores it */
+    const char *out;   /* what is written; another file */
+    const char *type;  /* of matrices: "f32", "f16", "bf16", "q8_0", "q6_k", "q5_k", "q4_k", "q5_1", "q5_0", "q4_1",
+                          "q4_0" */
+    int32_t threads;
+} percept_quantize_options;
+PERCEPT_API void percept_quantize_options_init(percept_quantize_options *options);
+/* The model again with its weights in another type. Vectors and tables that are read as they are stay F32, the table of
+ * words and the output matrix keep at least 6 bits, rows that do not fit a type's blocks take the nearest that they
+ * fit. *json, *table (either may be NULL): what became of the tensors, and the largest relative error; percept_free
+ * frees them. */
+PERCEPT_API percept_status percept_quantize_run(const percept_quantize_options *options, percept_progress_fn *progress,
+                                                void *context, char **json, char **table, percept_error *error);
+
 typedef struct percept_bench_options {
     size_t size;
     const char *model;  /* a model file; NULL: random weights */
@@ -94,9 +110,9 @@ typedef struct percept_bench_options {
     uint32_t cpu_mask;
 } percept_bench_options;
 PERCEPT_API void percept_bench_options_init(percept_bench_options *options);
-/* Speed and memory of each stage and its share of the machine's peak, which is measured on the spot: multiplications and
- * additions in the type that the stage uses, or reading, whichever takes the machine longer. Either report may be NULL;
- * percept_free frees them. */
+/* Speed and memory of each stage and its share of the machine's peak, which is measured on the spot: multiplications
+ * and additions in the type that the stage uses, or reading, whichever takes the machine longer. Either report may be
+ * NULL; percept_free frees them. */
 PERCEPT_API percept_status percept_bench_run(const percept_bench_options *options, percept_progress_fn *progress,
                                              void *context, char **json, char **table, percept_error *error);
 

@@ -93,6 +93,8 @@ static const option_row rows[PCT_CLI_OPTION_COUNT] = {
                         "some of peak,tower,prefill,decode,heads,train (all)"},
     [PCT_CLI_SECONDS] = {"seconds", 0, NUMBER, AT(seconds), "S", 0.01, 3600, NULL, true,
                          "of measuring, each stage (1)"},
+    [PCT_CLI_TYPE] = {"type", 0, TEXT, AT(type), "TYPE", 0, 0, NULL, false,
+                      "of the weights: f32 f16 bf16 q8_0 q6_k q5_k q4_k q5_1 q5_0 q4_1 q4_0 (q8_0)"},
     [PCT_CLI_THREADS] = {"threads", 't', INTEGER, AT(threads), "N", 1, 512, NULL, true, "threads; else all processors"},
     [PCT_CLI_CPU_MASK] = {"cpu-mask", 0, INTEGER, AT(cpu_mask), "M", 0, 4294967295.0, NULL, true,
                           "instruction sets: 1 AVX2, 2 AVX-512, 4 VNNI, 8 BF16, 16 AMX"},

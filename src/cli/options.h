@@ -35,7 +35,7 @@ typedef struct pct_cli_settings {
     bool resume;
     int64_t limit, count, width, height, picture_questions, objects_min, objects_max;
     double seconds;
-    const char *pack, *cutouts, *backgrounds, *split, *prepare, *shape, *stages;
+    const char *pack, *cutouts, *backgrounds, *split, *prepare, *shape, *stages, *type;
 } pct_cli_settings;
 
 typedef enum pct_cli_option {
@@ -77,6 +77,7 @@ typedef enum pct_cli_option {
     PCT_CLI_SHAPE,
     PCT_CLI_STAGES,
     PCT_CLI_SECONDS,
+    PCT_CLI_TYPE,
     PCT_CLI_THREADS,
     PCT_CLI_CPU_MASK,
     PCT_CLI_QUIET,

@@ -3,6 +3,7 @@
 
 #include "base/cpu.h"
 #include "formats/sha256.h"
+#include "model/stored.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,46 +17,6 @@ typedef struct reader {
     pct_model_lora own;          /* the file's */
     int64_t adapted;             /* layers that got matrices */
 } reader;
-
-static bool dtype_of(enum pct_gguf_type type, pct_dtype *out) {
-    switch (type) {
-    case PCT_GGUF_TYPE_F32:
-        *out = PCT_REAL;
-        return true;
-    case PCT_GGUF_TYPE_F16:
-        *out = PCT_F16;
-        return true;
-    case PCT_GGUF_TYPE_BF16:
-        *out = PCT_BF16;
-        return true;
-    case PCT_GGUF_TYPE_Q8_0:
-        *out = PCT_Q8_0;
-        return true;
-    case PCT_GGUF_TYPE_Q4_0:
-        *out = PCT_Q4_0;
-        return true;
-    case PCT_GGUF_TYPE_Q4_1:
-        *out = PCT_Q4_1;
-        return true;
-    case PCT_GGUF_TYPE_Q5_0:
-        *out = PCT_Q5_0;
-        return true;
-    case PCT_GGUF_TYPE_Q5_1:
-        *out = PCT_Q5_1;
-        return true;
-    case PCT_GGUF_TYPE_Q4_K:
-        *out = PCT_Q4_K;
-        return true;
-    case PCT_GGUF_TYPE_Q5_K:
-        *out = PCT_Q5_K;
-        return true;
-    case PCT_GGUF_TYPE_Q6_K:
-        *out = PCT_Q6_K;
-        return true;
-    default:
-        return false;
-    }
-}
 
 static void shape_text(pct_text *out, int rank, const int64_t *dim) {
     for (int i = 0; i < rank; i++) pct_text_printf(out, i > 0 ? " x %lld" : "%lld", (long long)dim[i]);
@@ -86,7 +47,7 @@ static percept_status check_shape(const pct_gguf *file, const pct_gguf_tensor *t
 
 static percept_status check_type(const pct_gguf *file, const pct_gguf_tensor *tensor, pct_dtype *type,
                                  percept_error *error) {
-    if (dtype_of(tensor->type, type)) return PERCEPT_OK;
+    if (pct_dtype_of_gguf(tensor->type, type)) return PERCEPT_OK;
     return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: tensor %s has type %s, which cannot hold weights; %s",
                     pct_gguf_path(file), tensor->name, pct_gguf_type_name(tensor->type), PCT_GGUF_MEND);
 }

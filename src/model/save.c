@@ -1,15 +1,11 @@
 /* Writing a model file. Matrices take the type asked for where their rows allow it; vectors and what is tiny or read as
  * it is (positions, the class token) stay F32. */
 #include "model/model_private.h"
+#include "model/stored.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static bool stays_plain(const pct_tensor *tensor, const char *name) {
-    return tensor->rank == 1 || tensor->dim[0] == 1 || !strcmp(name, "v.position_embd.weight") ||
-           !strcmp(name, "percept.cell_position") || !strcmp(name, "percept.grounding.names");
-}
 
 /* Rows as they lie in the file: a convolution's kernel for one output is one row. */
 static int64_t row_width(const pct_tensor *tensor) {
@@ -17,28 +13,15 @@ static int64_t row_width(const pct_tensor *tensor) {
 }
 
 static pct_dtype stored_type(const pct_parameter *parameter, pct_dtype wanted) {
-    if (wanted == PCT_REAL || stays_plain(&parameter->tensor, parameter->name)) return PCT_REAL;
-    if (row_width(&parameter->tensor) % pct_dtype_block(wanted)) return PCT_F16;
-    return wanted;
-}
-
-static enum pct_gguf_type gguf_type(pct_dtype type) {
-    switch (type) {
-    case PCT_Q8_0:
-        return PCT_GGUF_TYPE_Q8_0;
-    case PCT_F16:
-        return PCT_GGUF_TYPE_F16;
-    case PCT_BF16:
-        return PCT_GGUF_TYPE_BF16;
-    default:
-        return PCT_GGUF_TYPE_F32;
-    }
+    const pct_tensor *tensor = &parameter->tensor;
+    return pct_stored_type(parameter->name, tensor->rank == 1 ? 1 : 2, tensor->rank == 1 ? 1 : tensor->dim[0],
+                           row_width(tensor), wanted);
 }
 
 static void declare(pct_gguf_writer *writer, const pct_parameter *parameter, pct_dtype wanted) {
     int64_t width = row_width(&parameter->tensor);
     int64_t ne[2] = {width, pct_tensor_count(&parameter->tensor) / width};
-    pct_gguf_writer_declare(writer, parameter->name, gguf_type(stored_type(parameter, wanted)),
+    pct_gguf_writer_declare(writer, parameter->name, pct_gguf_of_dtype(stored_type(parameter, wanted)),
                             parameter->tensor.rank == 1 ? 1 : 2, ne);
 }
 

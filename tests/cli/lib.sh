@@ -12,9 +12,7 @@ cd "$work" || exit 1
 unset PERCEPT_MODEL PERCEPT_THREADS PERCEPT_THRESHOLD PERCEPT_SEED PERCEPT_JSON PERCEPT_QUIET PERCEPT_PACK NO_COLOR
 PERCEPT_THREADS=1
 export PERCEPT_THREADS
-# fontconfig, which cairo loads for overlays, keeps its cache for the life of the process
-printf 'leak:libfontconfig\n' >lsan
-LSAN_OPTIONS=suppressions=$work/lsan:print_suppressions=0
+LSAN_OPTIONS=suppressions=$here/../support/lsan.supp:print_suppressions=0
 export LSAN_OPTIONS
 checks=0
 failures=0
