@@ -6,7 +6,8 @@
 
 /* Rows that weights are applied to. */
 typedef struct grids {
-    double cells;  /* of the language model's grid */
+    double cells;  /* of the tower's grid */
+    double tokens; /* of the language model: cells, or squares of them */
     double fine;   /* of the masks' grid */
     double logits; /* of the mask logits */
     double side;   /* pixels */
@@ -34,7 +35,7 @@ static double encoder_rows(const char *name, const grids *g, const pct_model_con
         return c->vision.fine == PCT_FINE_SECOND ? 2 * g->cells : g->cells;
     }
     if (begins(name, "v.blk.")) return g->tower;
-    if (begins(name, "mm.")) return g->cells + 1;
+    if (begins(name, "mm.")) return g->tokens + (c->vision.class_row ? 1 : 0);
     if (begins(name, "percept.fine.merge")) return g->cells;
     if (begins(name, "percept.fine.stem") || begins(name, "percept.mask_decoder.adaptor")) return g->fine;
     if (begins(name, "percept.mask_decoder.skip")) return g->logits;
@@ -66,6 +67,7 @@ static double region_rows(const char *name, const grids *g, const pct_model_conf
 
 static grids make_grids(const pct_model_config *c) {
     grids g = {.cells = square(pct_model_config_grid(c)),
+               .tokens = pct_model_config_image_tokens(c),
                .fine = square(pct_model_config_fine_grid(c)),
                .logits = square(pct_model_config_mask_side(c)),
                .side = c->image.side};
@@ -78,7 +80,7 @@ static void add_attention(pct_bench_work *work, const grids *g, const pct_model_
     work->encode += tower * square(rows);
     if (c->vision.fine == PCT_FINE_SECOND) work->encode += tower * square(g->fine + 1);
     work->row_attention = 4.0 * c->language.width * c->language.layers;
-    work->encode += work->row_attention * square(rows) * (c->language.prefix == PCT_PREFIX_CAUSAL ? 0.5 : 1.0);
+    work->encode += work->row_attention * square(g->tokens + 1) * (c->language.prefix == PCT_PREFIX_CAUSAL ? 0.5 : 1.0);
     /* queries look at the grid and, when there are several, the grid at them; half the width inside */
     double both = c->heads.mask_queries > 1 ? 2.0 : 1.0;
     work->region +=
@@ -120,8 +122,8 @@ pct_bench_work pct_bench_count(pct_model *model) {
             work.region_bytes += bytes;
         }
     }
-    work.encode += work.row * (g.cells + 1);
-    work.encode_stored += work.row_stored * (g.cells + 1);
+    work.encode += work.row * (g.tokens + 1);
+    work.encode_stored += work.row_stored * (g.tokens + 1);
     add_attention(&work, &g, c);
     return work;
 }

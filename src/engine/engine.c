@@ -54,8 +54,7 @@ static percept_status open_parts(percept_engine *engine, const char *path, const
     PCT_TRY(pct_model_open(&engine->model, path, false, error));
     PCT_TRY(pct_template_init(&engine->template, "percept", pct_model_get_tokenizer(engine->model), error));
     const pct_model_config *config = pct_model_get_config(engine->model);
-    int32_t grid = pct_model_config_grid(config);
-    engine->image_tokens = grid * grid;
+    engine->image_tokens = pct_model_config_image_tokens(config);
     measure_weights(engine);
     return PERCEPT_OK;
 }

@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static enum pct_activation tower_activation(enum pct_vision_activation activation) {
+    static const enum pct_activation is[] = {PCT_GELU, PCT_GELU_ERF, PCT_QUICK_GELU};
+    return is[activation];
+}
+
 static pct_tower_options tower_options(const pct_model_config *c) {
     bool conv = c->vision.stem == PCT_STEM_CONV;
     return (pct_tower_options){
@@ -24,6 +29,12 @@ static pct_tower_options tower_options(const pct_model_config *c) {
         .merge = c->vision.merge,
         .merge_norm = c->vision.merge_norm,
         .mask_merge = true,
+        .no_pre_norm = !c->vision.pre_norm,
+        .patch_bias = c->vision.patch_bias,
+        .layer_scale = c->vision.layer_scale,
+        .qk_norm = c->vision.qk_norm,
+        .activation = tower_activation(c->vision.activation),
+        .epsilon = (double)c->vision.norm_epsilon,
     };
 }
 
@@ -99,8 +110,9 @@ void pct_model_build(pct_model *model, pct_builder *builder) {
     int32_t rank = builder->lora.rank;
     builder->lora.rank = 0; /* LoRA adapts the language model alone */
     pct_tower_build(&model->tower, builder, &tower);
-    pct_connector_build(&model->connector, builder, c->language.connector == PCT_CONNECTOR_MLP, c->vision.width,
-                        c->language.width);
+    pct_connector_build(&model->connector, builder, c->language.connector != PCT_CONNECTOR_LINEAR,
+                        c->language.connector == PCT_CONNECTOR_NORM_MLP,
+                        (int64_t)c->vision.width * c->vision.shuffle * c->vision.shuffle, c->language.width);
     if (c->language.cell_positions == PCT_CELLS_LEARNED) {
         const int64_t cells = pct_model_prefix_rows(model) - 1;
         model->cell_position =
@@ -189,8 +201,7 @@ const pct_model_config *pct_model_get_config(const pct_model *model) { return &m
 pct_parameters *pct_model_get_parameters(pct_model *model) { return &model->parameters; }
 const pct_tokenizer *pct_model_get_tokenizer(const pct_model *model) { return model->tokenizer; }
 int64_t pct_model_prefix_rows(const pct_model *model) {
-    int64_t grid = pct_model_config_grid(&model->config);
-    return 1 + grid * grid;
+    return pct_model_config_image_tokens(&model->config) + (model->config.vision.class_row || model->bos >= 0);
 }
 
 int32_t pct_model_position(const pct_model *model, int64_t prefix, int64_t row) {

@@ -2,6 +2,13 @@
 
 #include <string.h>
 
+void pct_model_config_before(pct_model_config *c) {
+    c->vision.norm_epsilon = 1e-5f;
+    c->vision.pre_norm = 1;
+    c->vision.class_row = 1;
+    c->vision.shuffle = 1;
+}
+
 void pct_model_config_default(pct_model_config *c) {
     *c = (pct_model_config){0};
     c->image.side = 192;
@@ -23,6 +30,7 @@ void pct_model_config_default(pct_model_config *c) {
     c->vision.fine = PCT_FINE_STEM;
     c->vision.merge = 1;
     c->vision.merge_norm = 1;
+    pct_model_config_before(c);
     c->language.connector = PCT_CONNECTOR_MLP;
     c->language.vocabulary = 2048;
     c->language.width = 256;
@@ -62,6 +70,11 @@ void pct_model_config_default(pct_model_config *c) {
 
 int32_t pct_model_config_grid(const pct_model_config *c) { return c->image.side / c->vision.stride; }
 
+int32_t pct_model_config_image_tokens(const pct_model_config *c) {
+    const int32_t side = pct_model_config_grid(c) / c->vision.shuffle;
+    return side * side;
+}
+
 int32_t pct_model_config_fine_grid(const pct_model_config *c) {
     return c->image.side / (c->vision.fine == PCT_FINE_NONE ? c->vision.stride : c->vision.fine_stride);
 }
@@ -79,6 +92,7 @@ static percept_status check_limits(const pct_model_config *c, percept_error *err
     const limit limits[] = {
         {"image.side", c->image.side, 16, 1024},
         {"image.fit", (int32_t)c->image.fit, 0, 1},
+        {"image.resample", (int32_t)c->image.resample, 0, 0},
         {"image.reduced", c->image.reduced, 0, 1},
         {"vision.stem", (int32_t)c->vision.stem, 0, 1},
         {"vision.stem_width", c->vision.stem_width, 16, 1024},
@@ -93,7 +107,14 @@ static percept_status check_limits(const pct_model_config *c, percept_error *err
         {"vision.fine", (int32_t)c->vision.fine, 0, 2},
         {"vision.merge", c->vision.merge, 0, 1},
         {"vision.merge_norm", c->vision.merge_norm, 0, 1},
-        {"language.connector", (int32_t)c->language.connector, 0, 1},
+        {"vision.activation", (int32_t)c->vision.activation, 0, 2},
+        {"vision.pre_norm", c->vision.pre_norm, 0, 1},
+        {"vision.patch_bias", c->vision.patch_bias, 0, 1},
+        {"vision.layer_scale", c->vision.layer_scale, 0, 1},
+        {"vision.qk_norm", c->vision.qk_norm, 0, 1},
+        {"vision.class_row", c->vision.class_row, 0, 1},
+        {"vision.shuffle", c->vision.shuffle, 1, 8},
+        {"language.connector", (int32_t)c->language.connector, 0, 2},
         {"language.vocabulary", c->language.vocabulary, 16, 1 << 20},
         {"language.width", c->language.width, 16, 16384},
         {"language.layers", c->language.layers, 1, 128},
@@ -170,6 +191,26 @@ static percept_status check_geometry(const pct_model_config *c, percept_error *e
                          error);
 }
 
+/* What stands on the class token's row, or wants a row a cell. */
+static percept_status check_rows(const pct_model_config *c, percept_error *error) {
+    const struct {
+        const char *key;
+        bool used;
+    } users[] = {{"language.grounding", c->language.grounding != 0},
+                 {"language.cell_positions: learned", c->language.cell_positions == PCT_CELLS_LEARNED},
+                 {"heads.naming", c->heads.naming},
+                 {"heads.cell_box", c->heads.cell_box}};
+    PCT_TRY(check_divides("vision.shuffle", c->vision.shuffle, "the grid's side", pct_model_config_grid(c), error));
+    if (c->vision.class_row && c->vision.shuffle > 1)
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "vision.shuffle: %d needs vision.class_row: 0", c->vision.shuffle);
+    for (size_t i = 0; i < sizeof users / sizeof *users && !c->vision.class_row; i++)
+        if (users[i].used)
+            return pct_fail(error, PERCEPT_ERROR_INPUT, "vision.class_row: 0 does not go with %s", users[i].key);
+    if (c->vision.patch_bias && c->vision.stem != PCT_STEM_PATCH)
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "vision.patch_bias: 1 needs vision.stem: patch");
+    return PERCEPT_OK;
+}
+
 static percept_status check_floats(const pct_model_config *c, percept_error *error) {
     for (int i = 0; i < 3; i++) {
         if (!(c->image.mean[i] >= -1 && c->image.mean[i] <= 2))
@@ -178,6 +219,9 @@ static percept_status check_floats(const pct_model_config *c, percept_error *err
             return pct_fail(error, PERCEPT_ERROR_INPUT, "image.deviation: %g is outside 0.001..10",
                             (double)c->image.deviation[i]);
     }
+    if (!(c->vision.norm_epsilon > 0 && c->vision.norm_epsilon <= 0.1f))
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "vision.norm_epsilon: %g is outside 0..0.1",
+                        (double)c->vision.norm_epsilon);
     if (!(c->language.rope_theta >= 1 && c->language.rope_theta <= 1e9f))
         return pct_fail(error, PERCEPT_ERROR_INPUT, "language.rope_theta: %g is outside 1..1e9",
                         (double)c->language.rope_theta);
@@ -195,6 +239,7 @@ percept_status pct_model_config_check(const pct_model_config *c, percept_error *
     PCT_TRY(check_limits(c, error));
     PCT_TRY(check_floats(c, error));
     PCT_TRY(check_geometry(c, error));
+    PCT_TRY(check_rows(c, error));
     PCT_TRY(check_divides("vision.heads", c->vision.heads, "vision.width", c->vision.width, error));
     PCT_TRY(check_divides("language.heads", c->language.heads, "language.width", c->language.width, error));
     PCT_TRY(check_divides("language.kv_heads", c->language.kv_heads, "language.heads", c->language.heads, error));
@@ -206,7 +251,7 @@ percept_status pct_model_config_check(const pct_model_config *c, percept_error *
                         c->language.width / c->language.heads);
     if (c->language.copying && !c->language.grounding)
         return pct_fail(error, PERCEPT_ERROR_INPUT, "language.copying: 1 needs language.grounding: 1");
-    int32_t prefix = 1 + pct_model_config_grid(c) * pct_model_config_grid(c);
+    int32_t prefix = 1 + pct_model_config_image_tokens(c);
     if (c->language.context <= prefix)
         return pct_fail(error, PERCEPT_ERROR_INPUT,
                         "language.context: %d leaves no room for words after a picture's %d tokens",

@@ -15,8 +15,11 @@ enum pct_stem { PCT_STEM_CONV, PCT_STEM_PATCH };
  * convolutional stem's features there. second: the paper's pass B, the same tower with patch kernel and positions
  * resampled to the fine stride. none: the merge itself. */
 enum pct_fine { PCT_FINE_STEM, PCT_FINE_SECOND, PCT_FINE_NONE };
-enum pct_connector { PCT_CONNECTOR_LINEAR, PCT_CONNECTOR_MLP };
 enum pct_prefix { PCT_PREFIX_FULL, PCT_PREFIX_CAUSAL };
+/* norm_mlp: InternVL's, a LayerNorm before the MLP and GELU in its exact form. */
+enum pct_connector { PCT_CONNECTOR_LINEAR, PCT_CONNECTOR_MLP, PCT_CONNECTOR_NORM_MLP };
+enum pct_vision_activation { PCT_VISION_GELU, PCT_VISION_GELU_ERF, PCT_VISION_QUICK_GELU };
+enum pct_resample { PCT_RESAMPLE_BICUBIC }; /* as Pillow's (image/resize.h) */
 /* Where a picture's cells are, to the language model. rotary: each row of the prefix has the next rotary position.
  * learned: all cells stand at one, so that no angle lies between a word and one cell more than another, and a learned
  * table is added to them. */
@@ -39,6 +42,7 @@ typedef struct pct_model_config {
     struct {
         int32_t side; /* the model's square, pixels */
         enum pct_fit_mode fit;
+        enum pct_resample resample;
         int32_t reduced;             /* 1: a JPEG may be decoded at a fraction of its size that is still above `side` */
         float mean[3], deviation[3]; /* of 0..1 RGB */
     } image;
@@ -53,6 +57,14 @@ typedef struct pct_model_config {
         enum pct_fine fine;
         int32_t merge;      /* 1: learned merge of all hidden layers; 0: the last layer alone */
         int32_t merge_norm; /* 1: a LayerNorm after it; 0: as in the paper */
+        enum pct_vision_activation activation;
+        float norm_epsilon;
+        int32_t pre_norm;    /* 1: a LayerNorm before the first layer */
+        int32_t patch_bias;  /* 1: the patch stem's convolution has a bias */
+        int32_t layer_scale; /* 1: what attention and MLP add is scaled channel by channel */
+        int32_t qk_norm;     /* 1: RMSNorm of queries and keys, over all heads together */
+        int32_t class_row;   /* 1: the connector sees the class token too; 0: the cells alone (no grounding then) */
+        int32_t shuffle;     /* so many x so many cells are one row of the connector's input; 1: each is */
     } vision;
     struct {
         enum pct_connector connector;
@@ -85,11 +97,15 @@ typedef struct pct_model_config {
 } pct_model_config;
 
 void pct_model_config_default(pct_model_config *config);
+/* What fields mean in files of before their keys, where that is not 0. */
+void pct_model_config_before(pct_model_config *config);
 /* Ranges and agreement between fields; the message names the key ("vision.heads: 7 does not divide vision.width 256").
  */
 percept_status pct_model_config_check(const pct_model_config *config, percept_error *error);
-/* Cells of the language model's grid a side, of the fine grid, of the mask logits. */
+/* Cells of the tower's grid a side, of the fine grid, of the mask logits. */
 int32_t pct_model_config_grid(const pct_model_config *config);
+/* Rows of a picture that the connector makes of its cells, without the class token's. */
+int32_t pct_model_config_image_tokens(const pct_model_config *config);
 int32_t pct_model_config_fine_grid(const pct_model_config *config);
 int32_t pct_model_config_mask_side(const pct_model_config *config);
 

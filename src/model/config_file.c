@@ -12,13 +12,14 @@ typedef struct field {
     size_t offset;
     enum kind kind;
     const char *choices[3];
-    bool later; /* files of before this key do without it: 0 */
+    bool later; /* files of before this key do without it: 0, or pct_model_config_before */
 } field;
 
 #define AT(member) offsetof(pct_model_config, member)
 static const field fields[] = {
     {"clip.vision.image_size", AT(image.side), INTEGER, {0}, false},
     {"percept.image.fit", AT(image.fit), CHOICE, {"stretch", "pad"}, false},
+    {"percept.image.resample", AT(image.resample), CHOICE, {"bicubic"}, true},
     {"percept.image.reduced", AT(image.reduced), INTEGER, {0}, false},
     {"percept.vision.stem", AT(vision.stem), CHOICE, {"conv", "patch"}, false},
     {"percept.vision.stem_width", AT(vision.stem_width), INTEGER, {0}, false},
@@ -33,7 +34,15 @@ static const field fields[] = {
     {"percept.vision.fine", AT(vision.fine), CHOICE, {"stem", "second", "none"}, false},
     {"percept.vision.merge", AT(vision.merge), INTEGER, {0}, false},
     {"percept.vision.merge_norm", AT(vision.merge_norm), INTEGER, {0}, false},
-    {"percept.connector", AT(language.connector), CHOICE, {"linear", "mlp"}, false},
+    {"percept.vision.activation", AT(vision.activation), CHOICE, {"gelu", "gelu_erf", "quick_gelu"}, true},
+    {"clip.vision.attention.layer_norm_epsilon", AT(vision.norm_epsilon), REAL, {0}, true},
+    {"percept.vision.pre_norm", AT(vision.pre_norm), INTEGER, {0}, true},
+    {"percept.vision.patch_bias", AT(vision.patch_bias), INTEGER, {0}, true},
+    {"percept.vision.layer_scale", AT(vision.layer_scale), INTEGER, {0}, true},
+    {"percept.vision.qk_norm", AT(vision.qk_norm), INTEGER, {0}, true},
+    {"percept.vision.class_row", AT(vision.class_row), INTEGER, {0}, true},
+    {"clip.vision.projector.scale_factor", AT(vision.shuffle), INTEGER, {0}, true},
+    {"percept.connector", AT(language.connector), CHOICE, {"linear", "mlp", "norm_mlp"}, false},
     {"llama.vocab_size", AT(language.vocabulary), INTEGER, {0}, false},
     {"llama.embedding_length", AT(language.width), INTEGER, {0}, false},
     {"llama.block_count", AT(language.layers), INTEGER, {0}, false},
@@ -147,6 +156,7 @@ static percept_status read_field(void *at, const field *f, const pct_gguf *file,
 
 percept_status pct_model_config_read(pct_model_config *config, const pct_gguf *file, percept_error *error) {
     *config = (pct_model_config){0};
+    pct_model_config_before(config);
     for (size_t i = 0; i < sizeof constants / sizeof *constants; i++) {
         const char *text;
         PCT_TRY(pct_gguf_get_string(file, constants[i][0], &text, error));

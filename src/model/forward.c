@@ -9,7 +9,12 @@ pct_sight pct_model_see_cells(pct_tape *tape, const pct_model *model, pct_tensor
     pct_sight sight = {.pictures = pixels->dim[0]};
     *tower = pct_tower_apply(tape, &model->tower, pixels);
     if (classes) sight.classes = pct_tower_classes(tape, tower->language, sight.pictures);
-    sight.cells = pct_connector_apply(tape, &model->connector, tower->language);
+    pct_tensor *rows = tower->language;
+    if (!model->config.vision.class_row) rows = pct_tower_cells(tape, rows, sight.pictures);
+    if (model->config.vision.shuffle > 1)
+        rows = pct_tower_gather(tape, rows, sight.pictures, pct_model_config_grid(&model->config),
+                                model->config.vision.shuffle);
+    sight.cells = pct_connector_apply(tape, &model->connector, rows);
     return sight;
 }
 
@@ -20,22 +25,32 @@ static pct_tensor *place_cells(pct_tape *tape, const pct_model *model, pct_tenso
     return pct_op_add_rows(tape, cells, places);
 }
 
+/* <bos> before the cells of each picture: where the class token's row is, or as one row more. */
+static pct_tensor *place_bos(pct_tape *tape, const pct_model *model, pct_tensor *prefix, int64_t pictures,
+                             int64_t rows) {
+    int32_t *ids = pct_tape_ints(tape, 2 * pictures), *place = ids + pictures;
+    if (!ids) return prefix;
+    for (int64_t p = 0; p < pictures; p++) {
+        ids[p] = model->bos;
+        place[p] = (int32_t)(p * rows);
+    }
+    const bool more = !model->config.vision.class_row;
+    pct_tensor *bos = pct_op_gather_rows(tape, &model->language.embedding->tensor, ids, more ? 1 : pictures);
+    if (!more) return pct_op_replace_rows(tape, prefix, bos, place, pictures);
+    int32_t *order = pct_tape_ints(tape, pictures * rows);
+    if (!order) return prefix;
+    for (int64_t i = 0; i < pictures * rows; i++)
+        order[i] = i % rows == 0 ? 0 : (int32_t)(1 + i / rows * (rows - 1) + i % rows - 1);
+    pct_tensor *all = pct_op_concat_rows(tape, (pct_tensor *[]){bos, prefix}, 2);
+    return pct_op_gather_rows(tape, all, order, pictures * rows);
+}
+
 pct_sight pct_model_see(pct_tape *tape, const pct_model *model, pct_tensor *pixels, bool classes) {
     int64_t pictures = pixels->dim[0], rows = pct_model_prefix_rows(model);
     pct_tower_output tower;
     pct_sight sight = pct_model_see_cells(tape, model, pixels, classes, &tower);
     sight.prefix = model->cell_position ? place_cells(tape, model, sight.cells) : sight.cells;
-    int32_t *ids = pct_tape_ints(tape, 2 * pictures);
-    if (model->bos >= 0 && ids) {
-        /* <bos> stands before the cells, where the class token's row is. */
-        int32_t *place = ids + pictures;
-        for (int64_t p = 0; p < pictures; p++) {
-            ids[p] = model->bos;
-            place[p] = (int32_t)(p * rows);
-        }
-        pct_tensor *bos = pct_op_gather_rows(tape, &model->language.embedding->tensor, ids, pictures);
-        sight.prefix = pct_op_replace_rows(tape, sight.prefix, bos, place, pictures);
-    }
+    if (model->bos >= 0) sight.prefix = place_bos(tape, model, sight.prefix, pictures, rows);
     if (model->config.language.grounding)
         sight.ground = pct_grounding_prepare(tape, sight.cells, sight.prefix, pictures);
     pct_tensor *fine = pct_fine_apply(tape, &model->fine, &tower, pictures);

@@ -59,7 +59,7 @@ pct_model *pct_model_new(const pct_model_config *config, const pct_tokenizer *to
 /* The builder's LoRA fields and flags from the config. */
 pct_builder pct_model_builder(pct_model *model, bool trainable, uint64_t seed, percept_error *error);
 
-/* Rows of a picture in the language model: <bos> and its cells. */
+/* Rows of a picture in the language model: <bos>, where there is one, and its image tokens. */
 int64_t pct_model_prefix_rows(const pct_model *model);
 /* Rotary position of a sequence's row, whose first `prefix` rows are a picture's (0: talk without one), words after. */
 int32_t pct_model_position(const pct_model *model, int64_t prefix, int64_t row);
@@ -68,7 +68,7 @@ int32_t pct_model_position(const pct_model *model, int64_t prefix, int64_t row);
 typedef struct pct_sight {
     int64_t pictures;
     pct_tensor *prefix;  /* (P*prefix rows, width of the language model): <bos>, and the cells with their places */
-    pct_tensor *cells;   /* (P*prefix rows, width): the connector's output, class rows included */
+    pct_tensor *cells;   /* (P*rows, width): the connector's output, class rows included where it has them */
     pct_tensor *classes; /* (P, width of the tower), when asked for */
     pct_mask_keys keys;
     pct_ground ground;

@@ -5,6 +5,7 @@
 
 percept_status pct_state_create(pct_state **out, pct_model *model, pct_compute *compute, percept_error *error) {
     *out = NULL;
+    PCT_TRY(pct_tower_prepare(&model->tower, &model->parameters, compute, error));
     pct_state *state = calloc(1, sizeof *state);
     if (!state) return pct_fail_memory(error, "session");
     state->model = model;

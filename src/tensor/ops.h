@@ -34,6 +34,8 @@ pct_tensor *pct_op_add_rows(pct_tape *tape, pct_tensor *x,
 pct_tensor *pct_op_mul(pct_tape *tape, pct_tensor *a, pct_tensor *b); /* same shape */
 pct_tensor *pct_op_scale(pct_tape *tape, pct_tensor *x, pct_real factor);
 pct_tensor *pct_op_scale_by(pct_tape *tape, pct_tensor *x, pct_tensor *scalar); /* scalar (1), learned */
+/* start + x * scale; start and x of one shape, scale (D) for every row */
+pct_tensor *pct_op_add_scaled(pct_tape *tape, pct_tensor *start, pct_tensor *x, pct_tensor *scale);
 pct_tensor *pct_op_activate(pct_tape *tape, pct_tensor *x, enum pct_activation f);
 pct_tensor *pct_op_swiglu(pct_tape *tape, pct_tensor *gate, pct_tensor *up); /* silu(gate)*up */
 /* The same for outputs that only products read: BF16 alone (data NULL) where pct_tape_halves(), else as above. */

@@ -1,16 +1,32 @@
 /* The connector and the join of fine features: what stands between the tower and its two users. */
 #include "vision/tower.h"
 
-void pct_connector_build(pct_connector_layers *connector, pct_builder *builder, bool mlp, int64_t in, int64_t out) {
-    *connector = (pct_connector_layers){.mlp = mlp};
+/* Names as llama.cpp has them for LLaVA, and for InternVL. */
+void pct_connector_build(pct_connector_layers *connector, pct_builder *builder, bool mlp, bool normed, int64_t in,
+                         int64_t out) {
+    *connector = (pct_connector_layers){.mlp = mlp, .normed = normed};
+    if (normed) {
+        PCT_ASSERT(mlp);
+        pct_norm_build(&connector->norm, builder, in, 1e-5, false, "mm.model.mlp.0");
+        pct_linear_build(&connector->first, builder, in, out, true, 1, "mm.model.mlp.1");
+        pct_linear_build(&connector->second, builder, out, out, true, 1, "mm.model.mlp.3");
+        return;
+    }
     pct_linear_build(&connector->first, builder, in, out, true, 1, "mm.0");
     if (mlp) pct_linear_build(&connector->second, builder, out, out, true, 1, "mm.2");
 }
 
 pct_tensor *pct_connector_apply(pct_tape *tape, const pct_connector_layers *connector, pct_tensor *x) {
+    if (connector->normed) x = pct_norm_apply(tape, &connector->norm, x);
     x = pct_linear_apply(tape, &connector->first, x);
     if (!connector->mlp) return x;
-    return pct_linear_apply(tape, &connector->second, pct_op_activate(tape, x, PCT_GELU));
+    x = pct_op_activate(tape, x, connector->normed ? PCT_GELU_ERF : PCT_GELU);
+    return pct_linear_apply(tape, &connector->second, x);
+}
+
+pct_tensor *pct_tower_gather(pct_tape *tape, pct_tensor *cells, int64_t pictures, int64_t grid, int factor) {
+    pct_tensor *x = pct_op_pixel_unshuffle(tape, pct_as_map(tape, cells, pictures, grid, grid), factor);
+    return pct_as_rows(tape, x, x->dim[3]);
 }
 
 void pct_fine_build(pct_fine_layers *fine, pct_builder *builder, bool joined, int64_t merge_width, int64_t stem_width,

@@ -1,6 +1,7 @@
 #include "vision/tower.h"
 
 #include <math.h>
+#include <string.h>
 
 int64_t pct_tower_stem_channels(const pct_tower_options *options, int stride) {
     int64_t channels = options->stem_width;
@@ -49,14 +50,21 @@ static void build_conv_stem(pct_tower *tower, pct_builder *builder) {
 
 static void build_layer(pct_tower_layer *layer, pct_builder *builder, const pct_tower_options *o, int index) {
     const double gain = 0.5, residual = gain / sqrt(2.0 * o->layers);
-    pct_norm_build(&layer->norm1, builder, o->width, 1e-5, false, "v.blk.%d.ln1", index);
+    pct_norm_build(&layer->norm1, builder, o->width, o->epsilon, false, "v.blk.%d.ln1", index);
     pct_linear_build(&layer->q, builder, o->width, o->width, true, gain, "v.blk.%d.attn_q", index);
     pct_linear_build(&layer->k, builder, o->width, o->width, true, gain, "v.blk.%d.attn_k", index);
     pct_linear_build(&layer->v, builder, o->width, o->width, true, gain, "v.blk.%d.attn_v", index);
+    if (o->qk_norm) {
+        pct_norm_build(&layer->norm_q, builder, o->width, o->epsilon, true, "v.blk.%d.attn_q_norm", index);
+        pct_norm_build(&layer->norm_k, builder, o->width, o->epsilon, true, "v.blk.%d.attn_k_norm", index);
+    }
     pct_linear_build(&layer->out, builder, o->width, o->width, true, residual, "v.blk.%d.attn_out", index);
-    pct_norm_build(&layer->norm2, builder, o->width, 1e-5, false, "v.blk.%d.ln2", index);
+    pct_norm_build(&layer->norm2, builder, o->width, o->epsilon, false, "v.blk.%d.ln2", index);
     pct_linear_build(&layer->up, builder, o->width, o->mlp, true, gain, "v.blk.%d.ffn_up", index);
     pct_linear_build(&layer->down, builder, o->mlp, o->width, true, residual, "v.blk.%d.ffn_down", index);
+    if (!o->layer_scale) return;
+    layer->scale1 = pct_build_vector(builder, 1, o->width, "v.blk.%d.ls1.weight", index);
+    layer->scale2 = pct_build_vector(builder, 1, o->width, "v.blk.%d.ls2.weight", index);
 }
 
 void pct_tower_build(pct_tower *tower, pct_builder *builder, const pct_tower_options *options) {
@@ -68,13 +76,13 @@ void pct_tower_build(pct_tower *tower, pct_builder *builder, const pct_tower_opt
     if (o->conv_stem) {
         build_conv_stem(tower, builder);
     } else {
-        pct_conv_build(&tower->patch, builder, 3, o->width, o->stride, o->stride, 0, false, "v.patch_embd");
+        pct_conv_build(&tower->patch, builder, 3, o->width, o->stride, o->stride, 0, o->patch_bias, "v.patch_embd");
     }
     tower->class_token =
         pct_build_weight(builder, PCT_INIT_NORMAL, 0.02, 2, (int64_t[]){1, o->width}, false, true, "v.class_embd");
     tower->positions = pct_build_weight(builder, PCT_INIT_NORMAL, 0.02, 2, (int64_t[]){1 + cells, o->width}, false,
                                         true, "v.position_embd.weight");
-    pct_norm_build(&tower->pre, builder, o->width, 1e-5, false, "v.pre_ln");
+    if (!o->no_pre_norm) pct_norm_build(&tower->pre, builder, o->width, o->epsilon, false, "v.pre_ln");
     for (int i = 0; i < o->layers; i++) build_layer(&tower->layer[i], builder, o, i);
     if (o->merge) tower->mix_language = pct_build_vector(builder, 0, o->layers + 1, "percept.merge.language");
     if (o->merge && o->mask_merge) tower->mix_mask = pct_build_vector(builder, 0, o->layers + 1, "percept.merge.mask");
@@ -83,34 +91,57 @@ void pct_tower_build(pct_tower *tower, pct_builder *builder, const pct_tower_opt
     if (o->mask_merge) pct_norm_build(&tower->norm_mask, builder, o->width, 1e-5, false, "percept.merge.mask_norm");
 }
 
+/* start + the layer's, by channels scaled where there is a scale */
+static pct_tensor *apply_onto(pct_tape *tape, const pct_linear *linear, const pct_parameter *scale, pct_tensor *start,
+                              pct_tensor *x) {
+    if (!scale) return pct_linear_apply_onto(tape, linear, start, x);
+    pct_tensor *change = pct_linear_apply(tape, linear, x);
+    pct_tensor *y = pct_op_add_scaled(tape, start, change, (pct_tensor *)(uintptr_t)&scale->tensor);
+    pct_tape_done(tape, change);
+    return y;
+}
+
+/* Queries or keys; with qk_norm normed over all heads together. */
+static pct_tensor *apply_normed(pct_tape *tape, const pct_linear *linear, const pct_norm *norm, pct_tensor *x) {
+    pct_tensor *y = pct_linear_apply(tape, linear, x);
+    if (!norm->gamma) return y;
+    pct_tensor *normed = pct_norm_apply(tape, norm, y);
+    pct_tape_done(tape, y);
+    return normed;
+}
+
 static pct_tensor *apply_layer(pct_tape *tape, const pct_tower *tower, const pct_tower_layer *layer, pct_tensor *x,
                                const pct_span *spans, int64_t pictures) {
     int heads = tower->options.heads;
     const bool attends =
         pct_linear_takes_half(&layer->q) && pct_linear_takes_half(&layer->k) && pct_linear_takes_half(&layer->v);
     pct_tensor *y = pct_norm_apply_half(tape, &layer->norm1, x, attends);
-    pct_tensor *q = pct_linear_apply(tape, &layer->q, y), *k = pct_linear_apply(tape, &layer->k, y);
+    pct_tensor *q = apply_normed(tape, &layer->q, &layer->norm_q, y);
+    pct_tensor *k = apply_normed(tape, &layer->k, &layer->norm_k, y);
     pct_tensor *v = pct_linear_apply(tape, &layer->v, y);
     pct_tape_done(tape, y);
     pct_tensor *seen = pct_op_attention(tape, q, k, v, heads, heads, spans, pictures);
     pct_tape_done(tape, q);
     pct_tape_done(tape, k);
     pct_tape_done(tape, v);
-    pct_tensor *middle = pct_linear_apply_onto(tape, &layer->out, x, seen); /* x itself stays: it is a hidden state */
+    pct_tensor *middle = apply_onto(tape, &layer->out, layer->scale1, x, seen);
     pct_tape_done(tape, seen);
     y = pct_norm_apply_half(tape, &layer->norm2, middle, pct_linear_takes_half(&layer->up));
     pct_tensor *inside = pct_linear_apply(tape, &layer->up, y);
     pct_tape_done(tape, y);
-    pct_tensor *active = pct_linear_takes_half(&layer->down) ? pct_op_activate_half(tape, inside, PCT_GELU)
-                                                             : pct_op_activate(tape, inside, PCT_GELU);
+    const enum pct_activation f = tower->options.activation;
+    pct_tensor *active =
+        pct_linear_takes_half(&layer->down) ? pct_op_activate_half(tape, inside, f) : pct_op_activate(tape, inside, f);
     pct_tape_done(tape, inside);
-    y = pct_linear_apply_onto(tape, &layer->down, middle, active);
+    y = apply_onto(tape, &layer->down, layer->scale2, middle, active);
     pct_tape_done(tape, active);
     pct_tape_done(tape, middle);
     return y;
 }
 
-/* Cells (P*cells, width) -> hidden states H[0..layers], each (P*(1+cells), width). */
+/* Cells (P*cells, width) -> hidden states H[0..layers], each (P*(1+cells), width); without a merge the last alone
+ * stays.
+ */
 static void run(pct_tape *tape, const pct_tower *tower, pct_tensor *cells, pct_tensor *positions, int64_t pictures,
                 pct_tensor **hidden) {
     int64_t each = pct_tensor_rows(cells) / pictures, rows = pictures * (1 + each);
@@ -128,10 +159,13 @@ static void run(pct_tape *tape, const pct_tower *tower, pct_tensor *cells, pct_t
     pct_tape_done(tape, x);
     pct_tensor *placed = pct_op_add_rows(tape, ordered, positions);
     pct_tape_done(tape, ordered);
-    hidden[0] = x = pct_norm_apply(tape, &tower->pre, placed);
-    pct_tape_done(tape, placed);
-    for (int i = 0; i < tower->options.layers; i++)
-        hidden[i + 1] = x = apply_layer(tape, tower, &tower->layer[i], x, spans, pictures);
+    hidden[0] = x = tower->options.no_pre_norm ? placed : pct_norm_apply(tape, &tower->pre, placed);
+    if (x != placed) pct_tape_done(tape, placed);
+    for (int i = 0; i < tower->options.layers; i++) {
+        hidden[i + 1] = apply_layer(tape, tower, &tower->layer[i], x, spans, pictures);
+        if (!tower->options.merge) pct_tape_done(tape, x);
+        x = hidden[i + 1];
+    }
 }
 
 static pct_tensor *merge(pct_tape *tape, const pct_tower *tower, pct_tensor *const *hidden, pct_parameter *mix,
@@ -171,27 +205,69 @@ static pct_tensor *conv_stem(pct_tape *tape, const pct_tower *tower, pct_tensor 
 
 /* The paper's pass B: the same weights at a finer stride; patch kernel and positions are resampled (docs/model.md,
  * "Picture"). Both resamplings are fixed linear maps, so gradients reach the one copy of the weights. */
-static pct_tensor *second_pass(pct_tape *tape, const pct_tower *tower, pct_tensor *pixels) {
+static pct_tensor *fine_kernel(pct_tape *tape, const pct_tower *tower) {
     const pct_tower_options *o = &tower->options;
-    int64_t pictures = pixels->dim[0];
+    const int64_t shape[4] = {o->width, o->fine_stride, o->fine_stride, 3};
+    if (tower->fine_kernel) return pct_tape_input(tape, PCT_REAL, 4, shape, tower->fine_kernel);
     pct_taps kernel = pct_taps_bilinear_aligned(tape, o->stride, o->fine_stride);
     pct_tensor *weight =
         pct_op_reshape(tape, &tower->patch.weight->tensor, 3, (int64_t[]){o->width, (int64_t)o->stride * o->stride, 3});
-    weight = pct_op_apply_taps(tape, weight, &kernel);
-    weight = pct_op_reshape(tape, weight, 4, (int64_t[]){o->width, o->fine_stride, o->fine_stride, 3});
-    pct_tensor *cells = pct_op_conv(tape, pixels, weight, NULL, o->fine_stride, 0, 1);
+    return pct_op_reshape(tape, pct_op_apply_taps(tape, weight, &kernel), 4, shape);
+}
 
+static pct_tensor *fine_positions(pct_tape *tape, const pct_tower *tower) {
+    const pct_tower_options *o = &tower->options;
+    const int64_t fine = o->side / o->fine_stride;
+    if (tower->fine_positions)
+        return pct_tape_input(tape, PCT_REAL, 2, (int64_t[]){1 + fine * fine, o->width}, tower->fine_positions);
     int64_t grid = o->side / o->stride, count = grid * grid;
-    pct_taps resize = pct_taps_bicubic(tape, (int)grid, o->side / o->fine_stride);
+    pct_taps resize = pct_taps_bicubic(tape, (int)grid, (int)fine);
     int32_t *rows = pct_tape_ints(tape, count + 1);
-    if (!rows) return cells;
+    pct_tensor *all = (pct_tensor *)(uintptr_t)&tower->positions->tensor;
+    if (!rows) return all; /* the tape has failed */
     for (int64_t i = 0; i < count + 1; i++) rows[i] = (int32_t)i;
-    pct_tensor *all = &tower->positions->tensor, *first = pct_op_gather_rows(tape, all, rows, 1);
+    pct_tensor *first = pct_op_gather_rows(tape, all, rows, 1);
     pct_tensor *table = pct_op_gather_rows(tape, all, rows + 1, count);
     table = pct_op_apply_taps(tape, pct_op_reshape(tape, table, 3, (int64_t[]){1, count, o->width}), &resize);
-    table = pct_op_concat_rows(tape, (pct_tensor *[]){first, pct_as_rows(tape, table, o->width)}, 2);
+    return pct_op_concat_rows(tape, (pct_tensor *[]){first, pct_as_rows(tape, table, o->width)}, 2);
+}
+
+percept_status pct_tower_prepare(pct_tower *tower, pct_parameters *set, pct_compute *compute, percept_error *error) {
+    const pct_tower_options *o = &tower->options;
+    percept_status status = PERCEPT_OK;
+    if (!o->mask_merge || !o->second || tower->patch.weight->trainable || tower->positions->trainable) return status;
+    pthread_mutex_lock(&set->lock);
+    if (!tower->fine_kernel) {
+        pct_arena arena;
+        pct_tape tape;
+        pct_arena_init(&arena, 0);
+        pct_tape_init(&tape, compute, &arena, false, PCT_REAL);
+        const pct_tensor *made[2] = {fine_kernel(&tape, tower), fine_positions(&tape, tower)};
+        pct_real *kept[2] = {NULL, NULL};
+        status = pct_tape_status(&tape, error);
+        for (int i = 0; i < 2 && status == PERCEPT_OK; i++) {
+            const size_t bytes = (size_t)pct_tensor_count(made[i]) * sizeof(pct_real);
+            kept[i] = pct_arena_take(&set->arena, bytes);
+            if (kept[i])
+                memcpy(kept[i], made[i]->data, bytes);
+            else
+                status = pct_fail_memory(error, "the tower's second pass");
+        }
+        if (status == PERCEPT_OK) tower->fine_kernel = kept[0], tower->fine_positions = kept[1];
+        pct_arena_free(&arena);
+    }
+    pthread_mutex_unlock(&set->lock);
+    return status;
+}
+
+static pct_tensor *second_pass(pct_tape *tape, const pct_tower *tower, pct_tensor *pixels) {
+    const pct_tower_options *o = &tower->options;
+    int64_t pictures = pixels->dim[0];
+    pct_parameter *bias = tower->patch.bias;
+    pct_tensor *cells =
+        pct_op_conv(tape, pixels, fine_kernel(tape, tower), bias ? &bias->tensor : NULL, o->fine_stride, 0, 1);
     pct_tensor *hidden[PCT_TOWER_MAX_LAYERS + 1];
-    run(tape, tower, pct_as_rows(tape, cells, o->width), table, pictures, hidden);
+    run(tape, tower, pct_as_rows(tape, cells, o->width), fine_positions(tape, tower), pictures, hidden);
     return merge(tape, tower, hidden, tower->mix_mask, &tower->norm_mask);
 }
 

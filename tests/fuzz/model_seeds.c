@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 int main(int argc, char **argv) {
-    static const char *const names[TINY_KINDS] = {"nano", "paper", "coarse"};
-    static const pct_dtype types[TINY_KINDS] = {PCT_Q8_0, PCT_F16, PCT_BF16};
+    static const char *const names[TINY_KINDS] = {"nano", "paper", "coarse", "intern"};
+    static const pct_dtype types[TINY_KINDS] = {PCT_Q8_0, PCT_F16, PCT_BF16, PCT_F16};
     for (int kind = 0; kind < TINY_KINDS && argc > 1; kind++) {
         char path[256];
         toy_set toy;

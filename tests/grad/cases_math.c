@@ -5,6 +5,9 @@
 static pct_tensor *add(pct_tape *t, pct_tensor *const *x, const int *n) { return pct_op_add(t, x[0], x[n[0]]); }
 static pct_tensor *add_rows(pct_tape *t, pct_tensor *const *x, const int *n) { return pct_op_add_rows(t, x[0], x[1]); }
 static pct_tensor *mul(pct_tape *t, pct_tensor *const *x, const int *n) { return pct_op_mul(t, x[0], x[n[0]]); }
+static pct_tensor *add_scaled(pct_tape *t, pct_tensor *const *x, const int *n) {
+    return pct_op_add_scaled(t, x[0], x[n[0]], x[n[0] + 1]);
+}
 static pct_tensor *scale(pct_tape *t, pct_tensor *const *x, const int *n) {
     return pct_op_scale(t, x[0], (pct_real)n[0] / 10);
 }
@@ -74,6 +77,8 @@ const grad_case math_cases[] = {
     {"add_rows", "repeated rows", add_rows, 2, {{3, {2, 3, 5}}, {2, {3, 5}}}},
     {"mul", "two", mul, 2, {{2, {3, 7}}, {2, {3, 7}}}, {1}},
     {"mul", "with itself", mul, 1, {{2, {3, 7}}}, {0}},
+    {"add_scaled", "two", add_scaled, 3, {{2, {5, 7}}, {2, {5, 7}}, {1, {7}}}, {1}},
+    {"add_scaled", "with itself", add_scaled, 2, {{3, {2, 3, 5}}, {1, {5}}}, {0}},
     {"scale", "-0.7", scale, 1, {{2, {3, 7}}}, {-7}},
     {"scale_by", "learned", scale_by, 2, {{2, {5, 7}}, {1, {1}}}},
     {"activate", "identity", activate, 1, {{2, {3, 7}}}, {PCT_IDENTITY}},

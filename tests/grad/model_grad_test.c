@@ -161,12 +161,14 @@ static void check_kind(enum tiny_kind kind) {
 static void nano(void **state) { check_kind(TINY_NANO); }
 static void paper(void **state) { check_kind(TINY_PAPER); }
 static void coarse(void **state) { check_kind(TINY_COARSE); }
+static void intern(void **state) { check_kind(TINY_INTERN); }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nano),
         cmocka_unit_test(paper),
         cmocka_unit_test(coarse),
+        cmocka_unit_test(intern),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

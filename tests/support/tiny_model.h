@@ -8,6 +8,7 @@ enum tiny_kind {
     TINY_NANO,   /* percept-nano's switches */
     TINY_PAPER,  /* PerceptionGPT's: patch stem, second pass, plain box head, one query, own output, LoRA */
     TINY_COARSE, /* no finer features, last layer instead of merges, causal prefix, cells at rotary positions */
+    TINY_INTERN, /* InternViT's and InternVL's: scaled layers, no norm before them, cells gathered in squares */
     TINY_KINDS
 };
 
@@ -46,6 +47,28 @@ static inline pct_model_config tiny_config(enum tiny_kind kind) {
         c.heads.mask_queries = 1;
         c.lora.rank = 2;
         c.lora.dropout = 0.25f;
+        c.vision.activation = PCT_VISION_QUICK_GELU;
+    } else if (kind == TINY_INTERN) {
+        c.vision.stem = PCT_STEM_PATCH;
+        c.vision.fine = PCT_FINE_NONE;
+        c.vision.stride = 8;
+        c.vision.merge = 0;
+        c.vision.merge_norm = 0;
+        c.vision.activation = PCT_VISION_GELU_ERF;
+        c.vision.norm_epsilon = 1e-6f;
+        c.vision.pre_norm = 0;
+        c.vision.patch_bias = 1;
+        c.vision.layer_scale = 1;
+        c.vision.qk_norm = 1;
+        c.vision.class_row = 0;
+        c.vision.shuffle = 2;
+        c.language.connector = PCT_CONNECTOR_NORM_MLP;
+        c.language.prefix = PCT_PREFIX_CAUSAL;
+        c.language.cell_positions = PCT_CELLS_ROTARY;
+        c.language.grounding = 0;
+        c.language.copying = 0;
+        c.heads.naming = 0;
+        c.heads.cell_box = 0;
     } else if (kind == TINY_COARSE) {
         c.vision.fine = PCT_FINE_NONE;
         c.vision.merge = 0;

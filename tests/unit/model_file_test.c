@@ -198,6 +198,16 @@ static void refused(void **state) {
         {{.skip_key = "llama.vocab_size", .number = 319}, {"vocab_size", "tokenizer"}},
         {{.skip_key = "tokenizer.ggml.tokens", .number = -1}, {"tokenizer.ggml.tokens", NULL}},
         {{.skip_key = "percept.threshold", .number = 7}, {"percept.threshold", NULL}},
+        {{.skip_key = "percept.image.resample", .text = "magic"}, {"percept.image.resample", "bicubic"}},
+        {{.skip_key = "percept.vision.activation", .text = "relu"}, {"activation", "gelu, gelu_erf, quick_gelu"}},
+        {{.skip_key = "percept.vision.layer_scale", .number = 1}, {"v.blk.0.ls1.weight", "missing"}},
+        {{.skip_key = "percept.vision.qk_norm", .number = 1}, {"v.blk.0.attn_q_norm.weight", "missing"}},
+        {{.skip_key = "percept.vision.qk_norm", .number = 2}, {"vision.qk_norm", "outside"}},
+        {{.skip_key = "percept.vision.class_row", .number = 0}, {"vision.class_row", "does not go with"}},
+        {{.skip_key = "percept.connector", .text = "norm_mlp"}, {"mm.model.mlp.0.weight", "missing"}},
+        {{.skip_key = "clip.vision.projector.scale_factor", .number = 1 << 23}, {"vision.shuffle", "outside"}},
+        {{.skip_key = "clip.vision.projector.scale_factor", .number = 0}, {"vision.shuffle", "outside"}},
+        {{.skip_key = "clip.vision.attention.layer_norm_epsilon", .number = 1}, {"layer_norm_epsilon", NULL}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         pct_model *model = NULL;
@@ -229,6 +239,20 @@ static void other_files(void **state) {
     assert_null(model->cell_position);
     assert_string_equal(pct_model_get_unused(model), "");
     pct_model_close(&model);
+    /* Towers of before these keys were as the toy's is. */
+    static const char *const later[] = {
+        "percept.image.resample",  "percept.vision.activation", "clip.vision.attention.layer_norm_epsilon",
+        "percept.vision.pre_norm", "percept.vision.patch_bias", "percept.vision.layer_scale",
+        "percept.vision.qk_norm",  "percept.vision.class_row",  "clip.vision.projector.scale_factor"};
+    pct_model *whole = NULL;
+    assert_int_equal(pct_model_open(&whole, good, false, &error), PERCEPT_OK);
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+        copy_changed(&(change){.skip_key = later[i], .number = -1});
+        assert_int_equal(pct_model_open(&model, other, false, &error), PERCEPT_OK);
+        assert_memory_equal(&model->config, &whole->config, sizeof whole->config);
+        pct_model_close(&model);
+    }
+    pct_model_close(&whole);
     assert_int_equal(pct_model_open(&model, "/tmp/percept-is-not-there.gguf", false, &error), PERCEPT_ERROR_INPUT);
     char *data = NULL;
     size_t size = 0;
@@ -268,6 +292,13 @@ static void configs(void **state) {
     REFUSED(c.image.deviation[1] = 0, "image.deviation");
     REFUSED(c.heads.mask_encoder_side = 48, "mask_encoder_side");
     REFUSED(c.lora.dropout = 1, "lora.dropout");
+    REFUSED(c.vision.activation = 3, "vision.activation: 3 is outside 0..2");
+    REFUSED(c.vision.norm_epsilon = 0, "vision.norm_epsilon");
+    REFUSED(c.vision.class_row = 0, "vision.class_row: 0 does not go with language.grounding");
+    REFUSED(c.vision.shuffle = 2, "vision.shuffle: 2 needs vision.class_row: 0");
+    REFUSED(c.vision.shuffle = 5, "vision.shuffle: 5 does not divide the grid's side 12");
+    REFUSED(c.vision.shuffle = 0, "vision.shuffle: 0 is outside");
+    REFUSED(c.vision.patch_bias = 1, "vision.patch_bias: 1 needs vision.stem: patch");
 }
 
 int main(void) {
