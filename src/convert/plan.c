@@ -1,0 +1,492 @@
+#include "convert/plan.h"
+
+#include "base/arena.h"
+#include "base/progress.h"
+#include "model/stored.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_NAME 256
+#define MEND     "give a whole checkpoint of this family"
+
+/* Where one of ours comes from. */
+typedef struct origin {
+    const pct_checkpoint_tensor *tensor; /* NULL: the parameter has numbers of its own (fresh) */
+    const pct_checkpoint_tensor *a, *b;  /* LoRA that is added: (rank,in), (out,rank); or NULL */
+    double scale;
+    enum pct_rule_how how;
+    int64_t first; /* row of the source that is row 0 of ours */
+    int32_t heads; /* PCT_RULE_ROTARY */
+    int64_t inner; /* PCT_RULE_KERNEL: channels that go in */
+} origin;
+
+struct pct_plan {
+    pct_plan_options options;
+    origin *origins; /* in the order in which weights were asked for: that of the set */
+    size_t count, capacity;
+    bool *used[8]; /* a source's tensors that found a place, by their index */
+    int64_t adapted, fresh;
+    pct_text fresh_names;
+};
+
+percept_status pct_plan_create(pct_plan **out, const pct_plan_options *options, percept_error *error) {
+    PCT_ASSERT(options->source_count <= 4);
+    pct_plan *plan = *out = calloc(1, sizeof *plan);
+    if (!plan) return pct_fail_memory(error, "plan");
+    plan->options = *options;
+    for (int i = 0; i < options->source_count; i++) {
+        const pct_plan_source *s = &options->sources[i];
+        plan->used[2 * i] = calloc((size_t)pct_checkpoint_count(s->checkpoint) + 1, sizeof(bool));
+        plan->used[2 * i + 1] = calloc(s->lora ? (size_t)pct_checkpoint_count(s->lora) + 1 : 1, sizeof(bool));
+        if (plan->used[2 * i] && plan->used[2 * i + 1]) continue;
+        pct_plan_destroy(out);
+        return pct_fail_memory(error, "plan");
+    }
+    return PERCEPT_OK;
+}
+
+void pct_plan_destroy(pct_plan **plan) {
+    if (!*plan) return;
+    for (int i = 0; i < 8; i++) free((*plan)->used[i]);
+    free((*plan)->origins);
+    pct_text_free(&(*plan)->fresh_names);
+    free(*plan);
+    *plan = NULL;
+}
+
+/* ---- names ------------------------------------------------------------------------------------------------------ */
+
+typedef struct numbers {
+    char text[4][12];
+    int count;
+} numbers;
+
+/* Whether the name has the pattern's form; the digits that "#" stood for. */
+static bool matches(const char *pattern, const char *name, numbers *found) {
+    found->count = 0;
+    while (*pattern) {
+        if (*pattern != '#') {
+            if (*pattern++ != *name++) return false;
+            continue;
+        }
+        size_t digits = 0;
+        while (isdigit((unsigned char)name[digits])) digits++;
+        if (digits == 0 || digits >= sizeof found->text[0] || found->count == 4) return false;
+        memcpy(found->text[found->count], name, digits);
+        found->text[found->count++][digits] = 0;
+        name += digits;
+        pattern++;
+    }
+    return *name == 0;
+}
+
+/* prefix + the pattern with its numbers, `length` characters of it; false when it does not fit. */
+static bool fill(char out[MAX_NAME], const char *prefix, const char *pattern, size_t length, const numbers *found) {
+    size_t at = strlen(prefix);
+    int next = 0;
+    if (at >= MAX_NAME) return false;
+    memcpy(out, prefix, at);
+    for (size_t i = 0; i < length; i++) {
+        const bool number = pattern[i] == '#';
+        PCT_ASSERT(!number || next < found->count);
+        const char *piece = number ? found->text[next++] : pattern + i;
+        const size_t size = number ? strlen(piece) : 1;
+        if (at + size >= MAX_NAME) return false;
+        memcpy(out + at, piece, size);
+        at += size;
+    }
+    out[at] = 0;
+    return true;
+}
+
+/* "…q_proj.weight" under the name that peft gives the base of a LoRA: "…q_proj.base_layer.weight". */
+static const pct_checkpoint_tensor *find_base(const pct_plan_source *s, const char *name) {
+    char base[MAX_NAME + 16];
+    const char *end = strrchr(name, '.');
+    const pct_checkpoint_tensor *tensor = pct_checkpoint_find(s->checkpoint, name);
+    if (tensor || !end || !s->lora_inside) return tensor;
+    snprintf(base, sizeof base, "%.*s.base_layer%s", (int)(end - name), name, end);
+    return pct_checkpoint_find(s->checkpoint, base);
+}
+
+/* The tensor that the rule's source names, under any spelling and prefix; name: as found, or as first looked for. */
+static const pct_checkpoint_tensor *find_source(const pct_plan_source *s, const pct_rule *rule, const numbers *found,
+                                                char name[MAX_NAME]) {
+    char first[MAX_NAME] = "";
+    for (int p = 0; p < 4 && (p == 0 || s->prefixes[p]); p++) {
+        const char *prefix = s->prefixes[p] ? s->prefixes[p] : "";
+        for (const char *spelling = rule->source; spelling;) {
+            const char *bar = strchr(spelling, '|');
+            const size_t length = bar ? (size_t)(bar - spelling) : strlen(spelling);
+            if (fill(name, prefix, spelling, length, found)) {
+                const pct_checkpoint_tensor *tensor = find_base(s, name);
+                if (tensor) return tensor;
+                if (!*first) strcpy(first, name);
+            }
+            spelling = bar ? bar + 1 : NULL;
+        }
+    }
+    strcpy(name, first);
+    return NULL;
+}
+
+/* ---- shapes ----------------------------------------------------------------------------------------------------- */
+
+static void shape_text(pct_text *out, int rank, const int64_t *dim) {
+    for (int i = 0; i < rank; i++) pct_text_printf(out, i > 0 ? " x %lld" : "%lld", (long long)dim[i]);
+}
+
+/* A shape without its dimensions of 1. */
+static int squeeze(int rank, const int64_t *dim, int64_t *out) {
+    int count = 0;
+    for (int i = 0; i < rank; i++)
+        if (dim[i] != 1) out[count++] = dim[i];
+    return count;
+}
+
+static bool same_shape(int rank, const int64_t *wanted, const pct_checkpoint_tensor *t) {
+    int64_t a[PCT_SAFETENSORS_MAX_DIMS], b[PCT_SAFETENSORS_MAX_DIMS];
+    const int n = squeeze(rank, wanted, a), m = squeeze(t->dims, t->shape, b);
+    return n == m && !memcmp(a, b, (size_t)n * sizeof *a);
+}
+
+/* What the source must look like for this rule. */
+static int wanted_shape(const pct_rule *rule, const pct_weight_spec *spec, int64_t *wanted) {
+    memcpy(wanted, spec->dim, sizeof spec->dim);
+    if (rule->how == PCT_RULE_PART) wanted[0] *= rule->parts;
+    if (rule->how == PCT_RULE_KERNEL && spec->rank == 4) {
+        wanted[1] = spec->dim[3];
+        wanted[2] = spec->dim[1];
+        wanted[3] = spec->dim[2];
+    }
+    return spec->rank;
+}
+
+static percept_status check_source(const pct_rule *rule, const pct_weight_spec *spec, const pct_checkpoint_tensor *t,
+                                   percept_error *error) {
+    int64_t wanted[PCT_MAX_RANK];
+    const int rank = wanted_shape(rule, spec, wanted);
+    if (!pct_checkpoint_is_float(t))
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: tensor '%s' holds %s, not weights; " MEND, t->file, t->name,
+                        pct_safetensors_type_name(t->type));
+    if (same_shape(rank, wanted, t)) return PERCEPT_OK;
+    pct_text should = {0}, is = {0};
+    shape_text(&should, rank, wanted);
+    shape_text(&is, t->dims, t->shape);
+    percept_status status =
+        pct_fail(error, PERCEPT_ERROR_MODEL, "%s: tensor '%s' is %s; its config makes it %s; " MEND, t->file, t->name,
+                 is.data ? is.data : "one number", should.data ? should.data : "?");
+    pct_text_free(&should);
+    pct_text_free(&is);
+    return status;
+}
+
+/* ---- LoRA ------------------------------------------------------------------------------------------------------- */
+
+/* peft's names of the two matrices of a layer "…q_proj" (name without ".weight"), in a file of adapters alone or among
+ * the weights themselves. */
+static const pct_checkpoint_tensor *find_adapter(const pct_plan_source *s, const char *layer, char which) {
+    static const char *const outside[] = {"base_model.model.%s.lora_%c.weight", "%s.lora_%c.weight",
+                                          "base_model.model.%s.lora_%c.default.weight"};
+    char name[MAX_NAME + 64];
+    if (s->lora_inside) {
+        snprintf(name, sizeof name, "%s.lora_%c.default.weight", layer, which);
+        return pct_checkpoint_find(s->checkpoint, name);
+    }
+    for (int i = 0; s->lora && i < 3; i++) {
+        snprintf(name, sizeof name, outside[i], layer, which);
+        const pct_checkpoint_tensor *t = pct_checkpoint_find(s->lora, name);
+        if (t) return t;
+    }
+    return NULL;
+}
+
+static percept_status check_adapter(const pct_checkpoint_tensor *a, const pct_checkpoint_tensor *b, int64_t out,
+                                    int64_t in, percept_error *error) {
+    if (a->dims == 2 && b->dims == 2 && a->shape[1] == in && b->shape[0] == out && a->shape[0] == b->shape[1] &&
+        a->shape[0] >= 1 && a->shape[0] <= 4096 && pct_checkpoint_is_float(a) && pct_checkpoint_is_float(b))
+        return PERCEPT_OK;
+    return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: '%s' and '%s' do not adapt a layer of %lld x %lld; " MEND, a->file,
+                    a->name, b->name, (long long)out, (long long)in);
+}
+
+static void mark(pct_plan *plan, const pct_checkpoint_tensor *tensor) {
+    for (int i = 0; i < plan->options.source_count; i++) {
+        const pct_plan_source *s = &plan->options.sources[i];
+        const pct_checkpoint *files[2] = {s->checkpoint, s->lora};
+        for (int k = 0; k < 2; k++) {
+            if (!files[k] || pct_checkpoint_count(files[k]) == 0) continue;
+            const pct_checkpoint_tensor *first = pct_checkpoint_at(files[k], 0);
+            const uintptr_t at = (uintptr_t)tensor, begin = (uintptr_t)first;
+            const size_t index = (at - begin) / sizeof *first;
+            if (at >= begin && index < (size_t)pct_checkpoint_count(files[k])) plan->used[2 * i + k][index] = true;
+        }
+    }
+}
+
+/* The adapter of the layer whose weight was found under `name`, when there is one. */
+static percept_status add_adapter(pct_plan *plan, const pct_plan_source *s, const char *name, origin *o,
+                                  percept_error *error) {
+    char layer[MAX_NAME];
+    const size_t length = strlen(name);
+    if (plan->options.keep_lora || length < 8 || strcmp(name + length - 7, ".weight") != 0) return PERCEPT_OK;
+    snprintf(layer, sizeof layer, "%.*s", (int)(length - 7), name);
+    char *inside = strstr(layer, ".base_layer");
+    if (inside) *inside = 0;
+    const pct_checkpoint_tensor *a = find_adapter(s, layer, 'A'), *b = find_adapter(s, layer, 'B');
+    if (!a && !b) return PERCEPT_OK;
+    if (!a || !b)
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: layer '%s' has one of LoRA's two matrices; " MEND,
+                        a ? a->file : b->file, layer);
+    PCT_TRY(check_adapter(a, b, o->tensor->shape[0], o->tensor->elements / o->tensor->shape[0], error));
+    o->a = a;
+    o->b = b;
+    o->scale = s->lora_scale;
+    mark(plan, a);
+    mark(plan, b);
+    plan->adapted++;
+    return PERCEPT_OK;
+}
+
+/* ---- the source of a builder ------------------------------------------------------------------------------------ */
+
+static percept_status note(pct_plan *plan, const origin *o, percept_error *error) {
+    if (plan->count == plan->capacity) {
+        const size_t capacity = plan->capacity ? 2 * plan->capacity : 256;
+        origin *grown = realloc(plan->origins, capacity * sizeof *grown);
+        if (!grown) return pct_fail_memory(error, "plan");
+        plan->origins = grown;
+        plan->capacity = capacity;
+    }
+    plan->origins[plan->count++] = *o;
+    return PERCEPT_OK;
+}
+
+/* A place in the set without memory of its own: rows come from the checkpoint. */
+static percept_status place(pct_plan *plan, const pct_weight_spec *spec, pct_parameters *set, pct_parameter **parameter,
+                            const origin *o, percept_error *error) {
+    PCT_TRY(note(plan, o, error));
+    *parameter = pct_parameters_add_stored(set, spec->name, PCT_REAL, spec->rank, spec->dim, plan, error);
+    return *parameter ? PERCEPT_OK : PERCEPT_ERROR_RESOURCE;
+}
+
+/* Tries one source. *found false: it has no such tensor (name: what it would be called). */
+static percept_status try_source(pct_plan *plan, const pct_plan_source *s, const pct_weight_spec *spec, origin *o,
+                                 char name[MAX_NAME], bool *found, percept_error *error) {
+    numbers n;
+    *found = false;
+    for (const pct_rule *rule = s->rules; rule->target; rule++) {
+        if (!matches(rule->target, spec->name, &n)) continue;
+        const pct_checkpoint_tensor *t = find_source(s, rule, &n, name);
+        if (!t) continue;
+        PCT_TRY(check_source(rule, spec, t, error));
+        *o = (origin){.tensor = t, .how = rule->how};
+        if (rule->how == PCT_RULE_PART) o->first = rule->part * spec->dim[0];
+        if (rule->how == PCT_RULE_KERNEL) o->inner = spec->rank == 4 ? spec->dim[3] : 1;
+        if (rule->how == PCT_RULE_ROTARY)
+            o->heads = strstr(spec->name, "attn_k") ? plan->options.kv_heads : plan->options.heads;
+        mark(plan, t);
+        *found = true;
+        return add_adapter(plan, s, t->name, o, error);
+    }
+    return PERCEPT_OK;
+}
+
+percept_status pct_plan_take(void *context, const pct_weight_spec *spec, pct_parameters *set, pct_parameter **parameter,
+                             percept_error *error) {
+    pct_plan *plan = context;
+    char name[MAX_NAME] = "", wanted[MAX_NAME] = "";
+    origin o;
+    for (int i = 0; i < plan->options.made_count; i++) {
+        const pct_plan_made *made = &plan->options.made[i];
+        if (strcmp(made->name, spec->name) != 0) continue;
+        PCT_ASSERT(spec->rank == 1 && spec->dim[0] == made->count);
+        PCT_TRY(note(plan, &(origin){0}, error));
+        *parameter = pct_parameters_add_stored(set, spec->name, PCT_REAL, 1, spec->dim, made->data, error);
+        return *parameter ? PERCEPT_OK : PERCEPT_ERROR_RESOURCE;
+    }
+    for (int i = 0; i < plan->options.source_count; i++) {
+        bool found;
+        PCT_TRY(try_source(plan, &plan->options.sources[i], spec, &o, name, &found, error));
+        if (found) return place(plan, spec, set, parameter, &o, error);
+        if (!*wanted) strcpy(wanted, name);
+    }
+    if (plan->options.fresh && !strncmp(spec->name, "percept.", 8)) {
+        plan->fresh++;
+        pct_text_printf(&plan->fresh_names, plan->fresh_names.length ? ", %s" : "%s", spec->name);
+        return note(plan, &(origin){0}, error); /* the builder makes it */
+    }
+    return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: tensor '%s' is missing (it becomes %s); " MEND, plan->options.name,
+                    *wanted ? wanted : spec->name, spec->name);
+}
+
+/* ---- what was used ---------------------------------------------------------------------------------------------- */
+
+/* Beginnings, or ends when the pattern begins with "*". */
+static bool is_ignored(const pct_plan_source *s, const char *name) {
+    for (int i = 0; i < 8 && s->ignored[i]; i++) {
+        const char *pattern = s->ignored[i];
+        const size_t length = strlen(name), size = strlen(pattern) - (*pattern == '*');
+        if (*pattern == '*' ? length >= size && !strcmp(name + length - size, pattern + 1)
+                            : !strncmp(name, pattern, size))
+            return true;
+    }
+    return false;
+}
+
+percept_status pct_plan_report(const pct_plan *plan, pct_convert_report *report, percept_error *error) {
+    report->adapted = plan->adapted;
+    report->fresh = plan->fresh;
+    if (plan->fresh) pct_text_puts(&report->fresh_names, plan->fresh_names.data);
+    for (int i = 0; i < plan->options.source_count; i++) {
+        const pct_plan_source *s = &plan->options.sources[i];
+        const pct_checkpoint *files[2] = {s->checkpoint, s->lora};
+        for (int k = 0; k < 2; k++) {
+            for (int64_t t = 0; files[k] && t < pct_checkpoint_count(files[k]); t++) {
+                const char *name = pct_checkpoint_at(files[k], t)->name;
+                if (plan->used[2 * i + k][t]) {
+                    report->used++;
+                } else if (is_ignored(s, name)) {
+                    report->ignored++;
+                } else {
+                    report->unused++;
+                    pct_text_printf(&report->unused_names, report->unused_names.length ? ", %s" : "%s", name);
+                }
+            }
+        }
+    }
+    if (report->unused_names.failed || report->fresh_names.failed) return pct_fail_memory(error, "report");
+    return PERCEPT_OK;
+}
+
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
+
+/* A parameter's rows as the file has them: a convolution's kernel for one output is one row; a vector is one. */
+typedef struct layout {
+    int dims;
+    int64_t rows, width;
+} layout;
+
+static layout layout_of(const pct_tensor *tensor) {
+    if (tensor->rank == 1) return (layout){1, 1, tensor->dim[0]};
+    return (layout){2, tensor->dim[0], pct_tensor_count(tensor) / tensor->dim[0]};
+}
+
+void pct_plan_declare(const pct_plan *plan, const pct_parameters *set, pct_gguf_writer *writer, pct_dtype type) {
+    PCT_ASSERT(plan->count == set->count);
+    for (size_t i = 0; i < set->count; i++) {
+        const layout l = layout_of(&set->list[i]->tensor);
+        const pct_dtype stored = pct_stored_type(set->list[i]->name, l.dims, l.rows, l.width, type);
+        pct_gguf_writer_declare(writer, set->list[i]->name, pct_gguf_of_dtype(stored), l.dims,
+                                (int64_t[]){l.width, l.rows});
+    }
+}
+
+/* One tensor on its way. */
+typedef struct making {
+    const origin *o;
+    const pct_real *own; /* of a fresh parameter */
+    int64_t rows, width;
+    pct_real *a; /* LoRA's A, plain; owned */
+    int64_t rank;
+} making;
+
+/* Row `row` of pairs from rows of halves: (2, head/2) of a head becomes (head/2, 2). */
+static int64_t rotary_row(int64_t row, int64_t head) {
+    const int64_t in_head = row % head;
+    return row - in_head + in_head % 2 * (head / 2) + in_head / 2;
+}
+
+/* y += scale * row of B * A */
+static void add_lora(const making *m, int64_t row, pct_real *y) {
+    float b[4096];
+    pct_checkpoint_floats(m->o->b, row * m->rank, m->rank, b);
+    for (int64_t r = 0; r < m->rank; r++) {
+        const pct_real share = (pct_real)m->o->scale * (pct_real)b[r];
+        for (int64_t i = 0; i < m->width; i++) y[i] += share * m->a[r * m->width + i];
+    }
+}
+
+/* (in, h*w) of one output becomes (h*w, in). */
+static void turn_kernel(const pct_checkpoint_tensor *tensor, int64_t begin, int64_t inner, int64_t width,
+                        pct_real *out) {
+    const int64_t places = width / inner;
+    float piece[256];
+    for (int64_t c = 0; c < inner; c++) {
+        for (int64_t p = 0; p < places; p += 256) {
+            const int64_t count = places - p < 256 ? places - p : 256;
+            pct_checkpoint_floats(tensor, begin + c * places + p, count, piece);
+            for (int64_t i = 0; i < count; i++) out[(p + i) * inner + c] = piece[i];
+        }
+    }
+}
+
+static void make_row(void *context, int64_t row, pct_real *out) {
+    const making *m = context;
+    const origin *o = m->o;
+    if (!o->tensor) {
+        memcpy(out, m->own + row * m->width, (size_t)m->width * sizeof *out);
+        return;
+    }
+    int64_t from = o->first + row;
+    if (o->how == PCT_RULE_ROTARY && m->rows > 1) from = rotary_row(row, m->rows / o->heads);
+    if (o->how == PCT_RULE_KERNEL)
+        turn_kernel(o->tensor, from * m->width, o->inner, m->width, out);
+    else
+        pct_checkpoint_floats(o->tensor, from * m->width, m->width, out);
+    if (o->a) add_lora(m, from, out);
+}
+
+/* A vector of the fused or rotary kind is one row of the file: its numbers are picked one by one. */
+static void make_vector(void *context, int64_t row, pct_real *out) {
+    const making *m = context;
+    const origin *o = m->o;
+    (void)row;
+    if (!o->tensor) {
+        memcpy(out, m->own, (size_t)m->width * sizeof *out);
+        return;
+    }
+    for (int64_t i = 0; i < m->width; i++) {
+        const int64_t from = o->how == PCT_RULE_ROTARY ? rotary_row(i, m->width / o->heads) : i;
+        pct_checkpoint_floats(o->tensor, o->first + from, 1, out + i);
+    }
+}
+
+static percept_status write_one(const pct_parameter *parameter, const origin *o, pct_rows *rows, pct_dtype type,
+                                pct_convert_report *report, percept_error *error) {
+    const layout l = layout_of(&parameter->tensor);
+    making m = {o, pct_tensor_data(&parameter->tensor), l.rows, l.width, NULL, 0};
+    const pct_dtype stored = pct_stored_type(parameter->name, l.dims, l.rows, l.width, type);
+    if (o->a) {
+        m.rank = o->a->shape[0];
+        m.a = malloc((size_t)o->a->elements * sizeof *m.a);
+        if (!m.a) return pct_fail_memory(error, "LoRA");
+        pct_checkpoint_floats(o->a, 0, o->a->elements, m.a);
+    }
+    percept_status status = pct_rows_write(rows, o->tensor ? o->tensor->name : parameter->name, stored, l.rows, l.width,
+                                           l.dims == 1 ? make_vector : make_row, &m, NULL, error);
+    if (status == PERCEPT_ERROR_MODEL && o->tensor) pct_error_prefix(error, "%s", o->tensor->file);
+    free(m.a);
+    report->of_type[stored]++;
+    report->written++;
+    return status;
+}
+
+percept_status pct_plan_write(const pct_plan *plan, const pct_parameters *set, pct_rows *rows, pct_dtype type,
+                              percept_progress_fn *progress, void *context, pct_convert_report *report,
+                              percept_error *error) {
+    pct_meter meter;
+    int64_t total = 0, done = 0;
+    for (size_t i = 0; i < set->count; i++) total += pct_tensor_count(&set->list[i]->tensor) / 1000 + 1;
+    pct_meter_start(&meter, progress, context, "convert", "thousand weights", 0, total);
+    for (size_t i = 0; i < set->count; i++) {
+        PCT_TRY(write_one(set->list[i], &plan->origins[i], rows, type, report, error));
+        done += pct_tensor_count(&set->list[i]->tensor) / 1000 + 1;
+        if (pct_meter_update(&meter, done, NULL))
+            return pct_fail(error, PERCEPT_ERROR_INTERRUPTED, "interrupted: no file was written");
+    }
+    return PERCEPT_OK;
+}
