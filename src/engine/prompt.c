@@ -127,7 +127,8 @@ static percept_status render(pct_asked *asked, percept_session *session, percept
     if (!turns) return pct_fail_memory(error, "question");
     for (int32_t i = 0; i < before; i++) {
         const pct_spoken *spoken = &given->after->spoken[i];
-        turns[i] = (pct_template_turn){spoken->question, spoken->question_regions, spoken->answer, true};
+        turns[i] = (pct_template_turn){
+            .question = spoken->question, .regions = spoken->question_regions, .answer = spoken->answer, .marks = true};
     }
     turns[before] = (pct_template_turn){.question = asked->text, .regions = (int)given->region_count};
     const percept_engine *engine = session->engine;

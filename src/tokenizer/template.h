@@ -1,9 +1,12 @@
 /* template.h: how a picture and turns of talk become ids. Templates are built in and named; a model file says which.
  *
- * The template `percept`:
+ * A prefix stands once before all questions about a picture: the template's lead and the picture's tokens. A segment is
+ * one conversation: turns of question and answer. The template `percept`:
  *     prefix    <bos> <img> × image tokens          once a picture, shared by all questions packed over it
  *     a turn    <user> question <assistant> answer <eos>
- * Positions here count from the segment's own start; the caller adds the prefix's length.
+ * `perceptiongpt` is Vicuna's talk with PerceptionGPT's marks (arXiv 2311.06612), `mllmseg` InternVL 2.5's with [SEG];
+ * template_styles.c has their texts. Positions here count from the segment's own start; the caller adds the prefix's
+ * length.
  *
  * What a user writes never becomes a special token. The one exception is marked by the caller: a question's regions
  * say that each "<obj>" in it stands for one of them. In answers of training data "<p>", "</p>" and "<obj>" are marks
@@ -19,9 +22,32 @@ extern const char *const pct_template_specials[]; /* <pad> <bos> <eos> <img> <ob
 /* What a tokenizer for the template is trained with. */
 pct_bpe_train_options pct_template_train_options(int32_t vocabulary);
 
+/* The texts of a template. Where a special token's text stands in one of them, the token is meant. */
+typedef struct pct_template_style {
+    const char *name;
+    const char *pad, *bos, *eos; /* special tokens; NULL: none */
+    const char *image, *object, *phrase_begin, *phrase_end, *user, *assistant;
+    const char *lead;         /* before the picture */
+    const char *first, *next; /* before the first question about a picture, and before each later one */
+    const char *answer;       /* between question and answer */
+    const char *end;          /* after an answer */
+    const char *objects_begin, *objects_between, *objects_end; /* around objects that follow each other; "" none */
+    bool strip; /* white space beside a special token is dropped (LLaMA's first tokenizer) */
+    /* The questions that tasks stand for: %s is the user's phrase. NULL: the family cannot do it. */
+    const char *find, *describe, *name_region;
+    const char *ask; /* around the user's own question; NULL: as it is */
+    /* A family that is made to speak: how its answers begin (%s: the phrase) and end, its object between. NULL: it
+     * speaks for itself. */
+    const char *find_begun, *ask_begun, *begun_end;
+} pct_template_style;
+
+/* NULL: unknown. */
+const pct_template_style *pct_template_style_find(const char *name);
+
 typedef struct pct_template {
-    const pct_tokenizer *tokenizer; /* borrowed */
-    int32_t pad, bos, eos, image, object, phrase_begin, phrase_end, user, assistant;
+    const pct_template_style *style;
+    const pct_tokenizer *tokenizer;                                                  /* borrowed */
+    int32_t pad, bos, eos, image, object, phrase_begin, phrase_end, user, assistant; /* -1: none */
 } pct_template;
 
 /* PERCEPT_ERROR_MODEL when the name is unknown or the tokenizer lacks one of the template's tokens. */
@@ -30,9 +56,11 @@ percept_status pct_template_init(pct_template *template, const char *name, const
 
 typedef struct pct_template_turn {
     const char *question; /* NUL-terminated */
+    const char *frame;    /* a text of the style's with the question in place of its %s; NULL: the question alone */
     int regions;          /* how many regions "<obj>" in the question stands for; 0: "<obj>" there is plain text */
     const char *answer;   /* NULL (last turn only): the segment ends after <assistant>, ready to generate */
     bool marks;           /* "<p>", "</p>" and "<obj>" in the answer are special */
+    const char *begun;    /* without an answer: how it begins, plain text; NULL: nothing is said yet */
 } pct_template_turn;
 
 typedef struct pct_object_slot {
@@ -47,13 +75,20 @@ typedef struct pct_rendered {
     unsigned char *target;    /* ids.count of them: 1 where ids[i] is to be predicted (answers with their <eos>) */
     pct_object_slot *objects; /* in text order */
     int object_count, turn_count;
+    int32_t begun; /* so many ids at the end are the begun answer's */
+    pct_text run;  /* working memory */
     size_t target_capacity, object_capacity;
 } pct_rendered;
 void pct_rendered_free(pct_rendered *rendered);
 
-/* ids of the prefix, appended: <bos> and `image_tokens` times <img> (0: talk without a picture). */
-percept_status pct_template_prefix(const pct_template *template, int32_t image_tokens, pct_ids *ids,
-                                   percept_error *error);
+/* ids of the prefix, appended: the lead and `image_tokens` times the picture's token (0: talk without a picture). */
+percept_status pct_template_prefix(const pct_template *template, pct_token_scratch *scratch, int32_t image_tokens,
+                                   pct_ids *ids, percept_error *error);
+/* The phrase as published models were shown it: lower case, without white space and full stops at its ends; appended.
+ */
+void pct_template_plain_phrase(const char *phrase, pct_text *out);
+/* The style's text with the user's in place of %s, appended. */
+void pct_template_fill(const char *format, const char *text, pct_text *out);
 
 /* PERCEPT_ERROR_USAGE when a question's regions and the count of its "<obj>" differ, or an answer is missing before
  * the last turn. At most 32767 turns. */
