@@ -59,7 +59,7 @@ struct percept_session {
 
 /* One finished turn of a dialogue, as the next one needs it. */
 typedef struct pct_spoken {
-    const char *question;
+    const char *question, *frame; /* as pct_template_turn's; the frame is static text, or NULL */
     const char *answer;           /* the model's own text, with marks */
     const pct_region_in *regions; /* question's, then answer's */
     int32_t question_regions, answer_regions;

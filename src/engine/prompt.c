@@ -64,8 +64,15 @@ static percept_status add_mask(pct_asked *asked, pct_region_in *into, const perc
     return PERCEPT_OK;
 }
 
-/* The text a task stands for, and whether it can take the regions that came with it. */
-static percept_status choose_text(pct_asked *asked, percept_error *error) {
+/* What the model's family can be asked, for a task that it cannot do. */
+static percept_status refuse_task(const pct_template_style *style, const char *task, percept_error *error) {
+    return pct_fail(error, PERCEPT_ERROR_USAGE,
+                    "a %s model cannot %s: it finds what a phrase names (find), or what a sentence asks for (ask)",
+                    style->name, task);
+}
+
+/* The text a task stands for, the template's words around it, and whether it can take the regions that came with it. */
+static percept_status choose_text(pct_asked *asked, const pct_template_style *style, percept_error *error) {
     const percept_question *given = asked->given;
     asked->text = given->text;
     if (given->task == PERCEPT_TASK_DESCRIBE) {
@@ -75,10 +82,17 @@ static percept_status choose_text(pct_asked *asked, percept_error *error) {
                             "picture",
                             given->region_count);
         }
-        asked->text = given->region_count ? PCT_QUESTION_NAME : PCT_QUESTION_DESCRIBE;
-    } else if (given->task != PERCEPT_TASK_ASK && given->task != PERCEPT_TASK_FIND) {
+        asked->text = given->region_count ? style->name_region : style->describe;
+        if (!asked->text) return refuse_task(style, given->region_count ? "name a region" : "describe", error);
+    } else if (given->task == PERCEPT_TASK_FIND) {
+        asked->frame = style->find;
+    } else if (given->task == PERCEPT_TASK_ASK) {
+        asked->frame = style->ask;
+    } else {
         return pct_fail(error, PERCEPT_ERROR_USAGE, "task %d is not known", (int)given->task);
     }
+    if (style->begun_end && given->region_count) return refuse_task(style, "be shown regions", error);
+    if (style->begun_end && given->after) return refuse_task(style, "go on with a dialogue", error);
     if (!asked->text || !asked->text[strspn(asked->text, " \t\r\n")]) {
         return pct_fail(error, PERCEPT_ERROR_USAGE, "the question is empty; give it words");
     }
@@ -120,6 +134,27 @@ static percept_status collect_regions(pct_asked *asked, const percept_session *s
     return PERCEPT_OK;
 }
 
+/* For a family that is made to speak: the phrase as it was trained on, and how the answer begins. */
+static percept_status begin_answer(pct_asked *asked, const pct_template *template, pct_template_turn *turn,
+                                   percept_error *error) {
+    const pct_template_style *style = template->style;
+    const bool find = asked->given->task == PERCEPT_TASK_FIND;
+    pct_text phrase = {0}, begun = {0};
+    if (find)
+        pct_template_plain_phrase(asked->text, &phrase);
+    else
+        pct_text_puts(&phrase, asked->text);
+    pct_template_fill(find ? style->find_begun : style->ask_begun, phrase.data ? phrase.data : "", &begun);
+    const bool failed = phrase.failed || begun.failed;
+    if (!failed) {
+        turn->question = pct_arena_text(&asked->arena, phrase.data ? phrase.data : "", phrase.length);
+        turn->begun = pct_arena_text(&asked->arena, begun.data ? begun.data : "", begun.length);
+    }
+    pct_text_free(&phrase);
+    pct_text_free(&begun);
+    return !failed && turn->question && turn->begun ? PERCEPT_OK : pct_fail_memory(error, "question");
+}
+
 static percept_status render(pct_asked *asked, percept_session *session, percept_error *error) {
     const percept_question *given = asked->given;
     int32_t before = given->after ? given->after->spoken_count : 0;
@@ -127,11 +162,16 @@ static percept_status render(pct_asked *asked, percept_session *session, percept
     if (!turns) return pct_fail_memory(error, "question");
     for (int32_t i = 0; i < before; i++) {
         const pct_spoken *spoken = &given->after->spoken[i];
-        turns[i] = (pct_template_turn){
-            .question = spoken->question, .regions = spoken->question_regions, .answer = spoken->answer, .marks = true};
+        turns[i] = (pct_template_turn){.question = spoken->question,
+                                       .frame = spoken->frame,
+                                       .regions = spoken->question_regions,
+                                       .answer = spoken->answer,
+                                       .marks = true};
     }
-    turns[before] = (pct_template_turn){.question = asked->text, .regions = (int)given->region_count};
+    turns[before] =
+        (pct_template_turn){.question = asked->text, .frame = asked->frame, .regions = (int)given->region_count};
     const percept_engine *engine = session->engine;
+    if (engine->template.style->begun_end) PCT_TRY(begin_answer(asked, &engine->template, &turns[before], error));
     PCT_TRY(pct_template_render(&engine->template, &session->scratch, turns, before + 1, &asked->rendered, error));
     PCT_ASSERT(asked->rendered.object_count == asked->region_count);
     int64_t tokens = (int64_t)asked->rendered.ids.count;
@@ -157,7 +197,7 @@ percept_status pct_asked_prepare(pct_asked *asked, percept_session *session, con
         return pct_fail(error, PERCEPT_ERROR_USAGE,
                         "the earlier answer is about another picture; start a new dialogue");
     }
-    PCT_TRY(choose_text(asked, error));
+    PCT_TRY(choose_text(asked, session->engine->template.style, error));
     PCT_TRY(collect_regions(asked, session, error));
     return render(asked, session, error);
 }
@@ -170,9 +210,14 @@ static percept_status raw_text(const pct_template *template, const pct_reply *re
     for (int32_t i = 0; i < reply->count; i++) {
         int32_t id = reply->ids[i];
         if (id == template->object && regions++ >= reply->region_count) continue;
-        bool mark = id == template->object || id == template->phrase_begin || id == template->phrase_end;
-        if (!mark && pct_tokenizer_is_special(template->tokenizer, id)) continue;
-        pct_tokenizer_decode(template->tokenizer, &id, 1, true, &text);
+        const char *mark = id == template->object         ? "<obj>"
+                           : id == template->phrase_begin ? "<p>"
+                           : id == template->phrase_end   ? "</p>"
+                                                          : NULL;
+        if (mark)
+            pct_text_puts(&text, mark); /* the template spells it in its own way when it is read again */
+        else
+            pct_tokenizer_decode(template->tokenizer, &id, 1, false, &text);
     }
     if (!text.failed) *out = pct_arena_text(arena, text.data ? text.data : "", text.length);
     bool failed = text.failed || !*out;
@@ -219,8 +264,11 @@ percept_status pct_asked_remember(const pct_asked *asked, const pct_template *te
         regions[own + i].source = PCT_REGION_BOX;
         memcpy(regions[own + i].box, reply->regions[i].box, sizeof regions[own + i].box);
     }
-    pct_spoken turn = {
-        .question = asked->text, .regions = regions, .question_regions = own, .answer_regions = reply->region_count};
+    pct_spoken turn = {.question = asked->text,
+                       .frame = asked->frame,
+                       .regions = regions,
+                       .question_regions = own,
+                       .answer_regions = reply->region_count};
     PCT_TRY(raw_text(template, reply, arena, &turn.answer, error));
     PCT_TRY(copy_spoken(&all[before], &turn, arena, mask_side, error));
     answer->spoken = all;

@@ -4,14 +4,11 @@
 
 #include "engine/engine_private.h"
 
-/* The questions that DESCRIBE stands for, in words that training uses. */
-#define PCT_QUESTION_DESCRIBE "describe the picture"
-#define PCT_QUESTION_NAME     "what is this? <obj>"
-
 /* Everything of one question; freed with pct_prompt_free. */
 typedef struct pct_asked {
     const percept_question *given; /* borrowed */
-    const char *text;              /* what stands in the template: given->text, or a built-in question */
+    const char *text;              /* given->text, or a question of the template's style */
+    const char *frame;             /* the style's words around it; NULL: none */
     pct_arena arena;               /* regions */
     pct_region_in *regions;        /* one for each <obj> of the dialogue, in order; the question's own come last */
     int32_t region_count;          /* all */
