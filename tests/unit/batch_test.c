@@ -132,8 +132,8 @@ static void text_is_what_the_template_renders(void **state) {
     assert_int_equal(batch.pictures, 3);
     assert_int_equal(batch.segment_count, 9); /* turns 0 and 2 are one dialogue */
     /* The first segment is turn 1 (turn 0 is followed), then the dialogue, then the box. */
-    pct_template_turn dialogue[2] = {{"where is the ant?", 0, "Here: <p>the ant</p><obj>.", true},
-                                     {"and the cat?", 0, "Here: <p>the cat</p><obj>.", true}};
+    pct_template_turn dialogue[2] = {{"where is the ant?", NULL, 0, "Here: <p>the ant</p><obj>.", true},
+                                     {"and the cat?", NULL, 0, "Here: <p>the cat</p><obj>.", true}};
     pct_rendered rendered = {0};
     pct_token_scratch scratch = {0};
     assert_int_equal(pct_template_render(&f->template, &scratch, dialogue, 2, &rendered, NULL), PERCEPT_OK);
