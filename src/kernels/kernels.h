@@ -131,8 +131,8 @@ typedef struct pct_kernels {
 
     /* y = the elements of `count` (whole blocks) of a stored row */
     void (*dequantise[PCT_DTYPE_COUNT])(pct_real *y, const void *x, int64_t count);
-    /* The other way, rounding as llama.cpp's reference does. NULL where there is none: PCT_REAL, PCT_BF16, PCT_F16 and
-     * PCT_Q8_0 have one. */
+    /* The other way, whole blocks, rounding as llama.cpp's reference does (the K types: its plan, errors within 2 % of
+     * its). NULL for PCT_I32, PCT_U8 and PCT_I8. */
     void (*quantise[PCT_DTYPE_COUNT])(void *y, const pct_real *x, int64_t count);
     /* y = x in the form that matvec wants beside weights of this type: pct_matvec_input_bytes(type, count) bytes */
     void (*matvec_input[PCT_DTYPE_COUNT])(void *y, const pct_real *x, int64_t count);

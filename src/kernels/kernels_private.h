@@ -74,6 +74,7 @@ void pct_ref_loops(pct_kernels *kernels);
 void pct_ref_norms(pct_kernels *kernels);
 void pct_ref_activations(pct_kernels *kernels);
 void pct_ref_quantised(pct_kernels *kernels);
+void pct_ref_quantise(pct_kernels *kernels);
 void pct_ref_int8(pct_kernels *kernels);
 
 /* ---- blocked products ------------------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@ void pct_kernels_init(pct_kernels *kernels, uint32_t cpu_flags) {
     pct_ref_norms(kernels);
     pct_ref_activations(kernels);
     pct_ref_quantised(kernels);
+    pct_ref_quantise(kernels);
     pct_ref_int8(kernels);
 #ifdef PCT_HAVE_AVX2
     if (cpu_flags & PCT_CPU_AVX2) {

@@ -1,5 +1,5 @@
-/* quantised.c: the block types of GGUF files, exactly as llama.cpp lays them out: to numbers, from numbers (Q8_0), and
- * the products of stored rows with one vector. Little-endian machines only, like the format itself. */
+/* quantised.c: the block types of GGUF files, exactly as llama.cpp lays them out: to numbers, and the products of
+ * stored rows with one vector; quantise.c is the other way. Little-endian machines only, like the format itself. */
 #include "kernels/kernels_private.h"
 
 #include <math.h>
@@ -140,29 +140,8 @@ static void q6_k_row(pct_real *y, const void *x, int64_t count) {
     }
 }
 
-static void to_real(void *y, const pct_real *x, int64_t count) { memcpy(y, x, (size_t)count * sizeof *x); }
-
-static void to_bf16(void *y, const pct_real *x, int64_t count) {
-    uint16_t *bits = y;
-    for (int64_t i = 0; i < count; i++) bits[i] = pct_bf16_of_float((float)x[i]);
-}
-
-static void to_f16(void *y, const pct_real *x, int64_t count) {
-    uint16_t *bits = y;
-    for (int64_t i = 0; i < count; i++) bits[i] = pct_half_of_float((float)x[i]);
-}
-
-static void to_q8_0(void *y, const pct_real *x, int64_t count) {
-    uint8_t *block = y;
-    for (int64_t b = 0; b < count / 32; b++, block += 34, x += 32) {
-        float top = 0;
-        for (int j = 0; j < 32; j++) top = fmaxf(top, fabsf((float)x[j]));
-        const float d = top / 127, inverse = d != 0 ? 1 / d : 0;
-        const uint16_t bits = pct_half_of_float(d);
-        memcpy(block, &bits, sizeof bits);
-        for (int j = 0; j < 32; j++) block[2 + j] = (uint8_t)(int8_t)roundf((float)x[j] * inverse);
-    }
-}
+/* The vector as it is. */
+static void input_real(void *y, const pct_real *x, int64_t count) { memcpy(y, x, (size_t)count * sizeof *x); }
 
 /* A vector as blocks of 32 int8 with an F32 scale: the partner of the 32-blocks' integer products. */
 static void input_q8(void *y, const pct_real *x, int64_t count) {
@@ -263,14 +242,9 @@ void pct_ref_quantised(pct_kernels *kernels) {
         [PCT_Q6_K] = q6_k_row, [PCT_I8] = i8_row};
     for (int t = 0; t < PCT_DTYPE_COUNT; t++) {
         kernels->dequantise[t] = rows[t];
-        kernels->quantise[t] = NULL;
-        kernels->matvec_input[t] = to_real;
+        kernels->matvec_input[t] = input_real;
         kernels->matvec[t] = NULL;
     }
-    kernels->quantise[PCT_REAL] = to_real;
-    kernels->quantise[PCT_BF16] = to_bf16;
-    kernels->quantise[PCT_F16] = to_f16;
-    kernels->quantise[PCT_Q8_0] = to_q8_0;
     kernels->matvec_input[PCT_Q8_0] = kernels->matvec_input[PCT_Q4_0] = kernels->matvec_input[PCT_Q4_1] = input_q8;
     kernels->matvec[PCT_REAL] = matvec_real;
     kernels->matvec[PCT_BF16] = matvec_bf16;
