@@ -32,7 +32,8 @@ bool pct_dtype_row_bytes(pct_dtype type, int64_t count, size_t *bytes) {
     return pct_size_mul((size_t)(count / types[type].block), (size_t)types[type].bytes, bytes);
 }
 
+/* Room for either form of blocks: the machine picks one of them when it fills the table. */
 size_t pct_matvec_input_bytes(pct_dtype type, int64_t count) {
-    if (type == PCT_Q8_0 || type == PCT_Q4_0 || type == PCT_Q4_1) return (size_t)(count / 32) * sizeof(pct_input_q8);
+    if (pct_dtype_block(type) > 1) return (size_t)pct_parts(count, 128) * sizeof(pct_input_group);
     return (size_t)count * sizeof(pct_real);
 }

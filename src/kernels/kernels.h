@@ -134,10 +134,12 @@ typedef struct pct_kernels {
     /* The other way, whole blocks, rounding as llama.cpp's reference does (the K types: its plan, errors within 2 % of
      * its). NULL for PCT_I32, PCT_U8 and PCT_I8. */
     void (*quantise[PCT_DTYPE_COUNT])(void *y, const pct_real *x, int64_t count);
-    /* y = x in the form that matvec wants beside weights of this type: pct_matvec_input_bytes(type, count) bytes */
+    /* y = x in the form that matvec wants beside weights of this type, pct_matvec_input_bytes(type, count) bytes: int8
+     * with scales for all block types (one form, whichever the type), pct_real for the others. count is a multiple of
+     * the type's block. A NaN or infinity makes every product with it NaN. */
     void (*matvec_input[PCT_DTYPE_COUNT])(void *y, const pct_real *x, int64_t count);
     /* out[r] = sum_k w[r,k]*x[k] for stored rows r0..r1-1 (bytes `row_bytes` apart), x already in the form that
-     * matvec_input gives for this type (int8 blocks with scales, or pct_real): one-token decode at the memory's speed.
+     * matvec_input gives for this type: one-token decode at the memory's speed.
      * columns is a multiple of the type's block. NULL for PCT_I32 and PCT_U8. */
     void (*matvec[PCT_DTYPE_COUNT])(pct_real *out, const void *w, size_t row_bytes, const void *x, int64_t columns,
                                     int64_t r0, int64_t r1);
@@ -228,6 +230,19 @@ void pct_packed_run(pct_compute *compute, const pct_packed *packed, pct_real *y,
 /* y[rows] = W[rows,columns] x + bias for stored weights of any type that has a matvec: rows are split over the pool. */
 void pct_matvec_run(pct_compute *compute, pct_dtype type, pct_real *y, const void *w, const pct_real *x, int64_t rows,
                     int64_t columns, const pct_real *bias);
+
+/* The same for several matrices that meet one vector (q, k and v; gate and up): x is rounded once, the threads meet
+ * once. columns is a multiple of every type's block. */
+typedef struct pct_matvec {
+    pct_dtype type;
+    pct_real *y;          /* rows */
+    const void *w;        /* stored (rows,columns) */
+    const pct_real *bias; /* rows, or NULL */
+    int64_t rows;
+} pct_matvec;
+#define PCT_MATVEC_MANY 8
+void pct_matvec_many_run(pct_compute *compute, const pct_matvec *products, int count, const pct_real *x,
+                         int64_t columns);
 
 /* Convolution, NHWC; weights (out, kh, kw, in) so that ref is a row of dots; groups 1 or = in = out (depthwise). */
 typedef struct pct_conv {

@@ -20,6 +20,14 @@ typedef struct pct_input_q8 {
     int8_t q[32];
 } pct_input_q8;
 
+/* The same for 128 elements as AVX-512 VNNI wants them (x86/matvec_vnni.c): of blocks b = 0..3 the elements 0..15 in
+ * low[16b..], 16..31 in high[16b..]. Lane 4b+t has block b's scale, and that times the sum of its four of low and high.
+ */
+typedef struct pct_input_group {
+    int8_t low[64], high[64];
+    float scale[16], weighted[16];
+} pct_input_group;
+
 /* ---- numbers -------------------------------------------------------------------------------------------------- */
 
 static inline float pct_float_of_bf16(uint16_t bits) {

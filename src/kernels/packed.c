@@ -151,34 +151,51 @@ void pct_packed_run(pct_compute *compute, const pct_packed *packed, pct_real *y,
         pct_parallel_for(compute->pool, blocks, 1, rows_part, &job);
         a = job.to;
     }
-    pct_tile_product(compute->pool, tile, y, ldy, a, lda, packed->panels, packed->in_padded, rows, packed->out,
-                     false, bias, NULL);
+    pct_tile_product(compute->pool, tile, y, ldy, a, lda, packed->panels, packed->in_padded, rows, packed->out, false,
+                     bias, NULL);
 }
 
 struct one_row {
     const pct_kernels *kernels;
-    pct_dtype type;
-    pct_real *y;
-    const void *w, *x;
-    const pct_real *bias;
-    size_t row_bytes;
+    const pct_matvec *products;
+    int count;
+    const void *whole, *blocks; /* the vector's two forms */
     int64_t columns;
 };
 
+/* Rows begin..end-1 of all matrices, one after the other. */
 static void one_row_part(void *context, int64_t begin, int64_t end, int worker) {
     const struct one_row *job = context;
-    job->kernels->matvec[job->type](job->y, job->w, job->row_bytes, job->x, job->columns, begin, end);
-    if (job->bias) job->kernels->add(job->y + begin, job->y + begin, job->bias + begin, end - begin);
+    int64_t first = 0;
+    for (int i = 0; i < job->count; first += job->products[i++].rows) {
+        const pct_matvec *p = &job->products[i];
+        const int64_t r0 = pct_max_i64(begin - first, 0), r1 = pct_min_i64(end - first, p->rows);
+        size_t row_bytes;
+        if (r0 >= r1 || !pct_dtype_row_bytes(p->type, job->columns, &row_bytes)) continue;
+        job->kernels->matvec[p->type](p->y, p->w, row_bytes, pct_dtype_block(p->type) > 1 ? job->blocks : job->whole,
+                                      job->columns, r0, r1);
+        if (p->bias) job->kernels->add(p->y + r0, p->y + r0, p->bias + r0, r1 - r0);
+    }
+}
+
+void pct_matvec_many_run(pct_compute *compute, const pct_matvec *products, int count, const pct_real *x,
+                         int64_t columns) {
+    struct one_row job = {&compute->kernels, products, count, x, NULL, columns};
+    int64_t rows = 0;
+    for (int i = 0; i < count; i++) {
+        const pct_dtype type = products[i].type;
+        PCT_ASSERT(compute->kernels.matvec[type] && columns % pct_dtype_block(type) == 0);
+        rows += products[i].rows;
+        if (pct_dtype_block(type) == 1 || job.blocks) continue;
+        void *input = pct_compute_scratch(compute, pct_matvec_input_bytes(type, columns));
+        compute->kernels.matvec_input[type](input, x, columns);
+        job.blocks = input;
+    }
+    pct_parallel_for(compute->pool, rows, pct_max_i64(1, 16384 / pct_max_i64(columns, 1)), one_row_part, &job);
 }
 
 void pct_matvec_run(pct_compute *compute, pct_dtype type, pct_real *y, const void *w, const pct_real *x, int64_t rows,
                     int64_t columns, const pct_real *bias) {
-    struct one_row job = {&compute->kernels, type, y, w, x, bias, 0, columns};
-    PCT_ASSERT(compute->kernels.matvec[type] && pct_dtype_row_bytes(type, columns, &job.row_bytes));
-    if (type == PCT_Q8_0 || type == PCT_Q4_0 || type == PCT_Q4_1) {
-        void *input = pct_compute_scratch(compute, pct_matvec_input_bytes(type, columns));
-        compute->kernels.matvec_input[type](input, x, columns);
-        job.x = input;
-    }
-    pct_parallel_for(compute->pool, rows, pct_max_i64(1, 16384 / pct_max_i64(columns, 1)), one_row_part, &job);
+    const pct_matvec one = {type, y, w, bias, rows};
+    pct_matvec_many_run(compute, &one, 1, x, columns);
 }

@@ -78,6 +78,78 @@ void bench_table(check *c) {
     check_end(c);
 }
 
+/* What memory gives at best: one pass over `bytes` that adds them up, split over the pool. */
+struct reading {
+    pct_compute *compute;
+    const uint64_t *from;
+    int64_t words;
+    uint64_t sums[512];
+};
+static void reading_part(void *context, int64_t begin, int64_t end, int worker) {
+    struct reading *r = context;
+    uint64_t sum[8] = {0};
+    for (int64_t i = begin & ~7; i + 8 <= end; i += 8)
+        for (int j = 0; j < 8; j++) sum[j] += r->from[i + j];
+    for (int j = 0; j < 8; j++) r->sums[worker] += sum[j];
+}
+static void run_reading(void *context) {
+    struct reading *r = context;
+    pct_parallel_for(r->compute->pool, r->words, 4096, reading_part, r);
+}
+
+/* Decoding one token of SmolLM2-135M: the products of its 30 layers and its output, each from memory of its own. K
+ * types have no rows of 576: 512 stand for them. */
+struct decoding {
+    pct_compute *compute;
+    pct_dtype type;
+    char *weights;
+    int64_t narrow; /* columns, and their bytes in a row; so of 1,536 */
+    size_t narrow_bytes, wide_bytes;
+    float *x, *y;
+};
+static void run_decoding(void *context) {
+    struct decoding *d = context;
+    const char *w = d->weights;
+    for (int layer = 0; layer < 30; layer++) {
+        pct_matvec attention[3], gated[2];
+        const int64_t rows[3] = {576, 192, 192};
+        for (int i = 0; i < 3; w += d->narrow_bytes * (size_t)rows[i], i++)
+            attention[i] = (pct_matvec){d->type, d->y + 1536 * i, w, NULL, rows[i]};
+        pct_matvec_many_run(d->compute, attention, 3, d->x, d->narrow);
+        pct_matvec_run(d->compute, d->type, d->y, w, d->x, 576, d->narrow, NULL);
+        w += d->narrow_bytes * 576;
+        for (int i = 0; i < 2; i++, w += d->narrow_bytes * 1536)
+            gated[i] = (pct_matvec){d->type, d->y + 1536 * i, w, NULL, 1536};
+        pct_matvec_many_run(d->compute, gated, 2, d->x, d->narrow);
+        pct_matvec_run(d->compute, d->type, d->y, w, d->x, 576, 1536, NULL);
+        w += d->wide_bytes * 576;
+    }
+    pct_matvec_run(d->compute, d->type, d->y, w, d->x, 49152, d->narrow, NULL);
+}
+
+static void bench_decoding(check *c) {
+    static const pct_dtype types[] = {PCT_BF16, PCT_Q8_0, PCT_Q4_0, PCT_Q4_1, PCT_Q5_0,
+                                      PCT_Q5_1, PCT_Q4_K, PCT_Q5_K, PCT_Q6_K};
+    const size_t most = (size_t)140 << 21;
+    struct reading r = {.compute = c->compute, .from = check_memory(c, most), .words = (int64_t)(96 << 17)};
+    struct decoding d = {.compute = c->compute, .x = check_floats(c, 1536), .y = check_floats(c, 49152)};
+    memset((void *)(uintptr_t)r.from, 0x11, most);
+    check_fill(c, d.x, 1536, 1);
+    d.weights = (char *)(uintptr_t)r.from;
+    for (unsigned i = 0; i < PCT_COUNT(types); i++) {
+        d.narrow = pct_dtype_block(types[i]) > 32 ? 512 : 576;
+        if (!pct_dtype_row_bytes(types[i], d.narrow, &d.narrow_bytes) ||
+            !pct_dtype_row_bytes(types[i], 1536, &d.wide_bytes))
+            continue;
+        d.type = types[i];
+        const double bytes =
+            (double)d.narrow_bytes * (30.0 * (576 * 2 + 192 * 2 + 1536 * 2) + 49152) + (double)d.wide_bytes * 30 * 576;
+        check_time(c, pct_dtype_name(types[i]), bytes, "GB/s", run_decoding, &d);
+    }
+    check_time(c, "reading 96 MB", 8.0 * (double)r.words, "GB/s", run_reading, &r);
+    check_end(c);
+}
+
 struct heavy {
     pct_compute *compute;
     pct_gemm gemm;
@@ -275,6 +347,7 @@ void bench_heavy(check *c) {
         for (int kind = 0; kind < 3; kind++)
             if (check_begin(c, t ? "attention bf16" : "attention f32")) bench_attention(c, types[t], kind);
     }
+    if (check_begin(c, "decoding")) bench_decoding(c);
     if (check_begin(c, "to_int8")) bench_to_int8(c);
     if (check_begin(c, "packed int8")) bench_packed(c, PCT_I8);
 }

@@ -143,27 +143,32 @@ static void q6_k_row(pct_real *y, const void *x, int64_t count) {
 /* The vector as it is. */
 static void input_real(void *y, const pct_real *x, int64_t count) { memcpy(y, x, (size_t)count * sizeof *x); }
 
-/* A vector as blocks of 32 int8 with an F32 scale: the partner of the 32-blocks' integer products. */
+/* A vector as blocks of 32 int8 with an F32 scale: the partner of stored blocks. An infinity or NaN makes its block's
+ * scale NaN. */
 static void input_q8(void *y, const pct_real *x, int64_t count) {
     pct_input_q8 *block = y;
     for (int64_t b = 0; b < count / 32; b++, block++, x += 32) {
         float top = 0;
-        int sum = 0;
-        for (int j = 0; j < 32; j++) top = fmaxf(top, fabsf((float)x[j]));
-        const float d = top / 127, inverse = d != 0 ? 1 / d : 0;
+        bool good = true;
+        block->sum = 0;
         for (int j = 0; j < 32; j++) {
-            block->q[j] = (int8_t)lrintf((float)x[j] * inverse);
-            sum += block->q[j];
+            good = good && isfinite((float)x[j]);
+            top = fmaxf(top, fabsf((float)x[j]));
         }
-        block->scale = d;
-        block->sum = sum;
+        const float d = top >= 1e-30f ? top / 127 : 0, inverse = good && d > 0 ? 1 / d : 0;
+        for (int j = 0; j < 32; j++) {
+            block->q[j] = inverse > 0 ? (int8_t)lrintf((float)x[j] * inverse) : 0;
+            block->sum += block->q[j];
+        }
+        block->scale = good ? d : NAN;
     }
 }
 
-/* The general product: a row is turned into numbers 256 at a time. */
+/* The general product: a row is turned into numbers 256 at a time; the vector is numbers for plain types, blocks for
+ * block types. */
 static void matvec_by_row(pct_dequantise *row_of, pct_dtype type, pct_real *out, const void *w, size_t row_bytes,
                           const void *x, int64_t columns, int64_t r0, int64_t r1) {
-    const pct_real *vector = x;
+    const bool blocks = pct_dtype_block(type) > 1;
     const size_t step = 256 / (size_t)pct_dtype_block(type) * pct_dtype_block_bytes(type);
     pct_real part[256];
     for (int64_t r = r0; r < r1; r++) {
@@ -172,7 +177,11 @@ static void matvec_by_row(pct_dequantise *row_of, pct_dtype type, pct_real *out,
         for (int64_t k = 0; k < columns; k += 256, row += step) {
             const int64_t n = columns - k < 256 ? columns - k : 256;
             row_of(part, row, n);
-            for (int64_t i = 0; i < n; i++) sum += part[i] * vector[k + i];
+            for (int64_t i = 0; i < n; i++) {
+                const pct_input_q8 *block = (const pct_input_q8 *)x + (k + i) / 32;
+                sum += part[i] *
+                       (blocks ? (pct_real)(block->scale * (float)block->q[i % 32]) : ((const pct_real *)x)[k + i]);
+            }
         }
         out[r] = sum;
     }
@@ -242,10 +251,9 @@ void pct_ref_quantised(pct_kernels *kernels) {
         [PCT_Q6_K] = q6_k_row, [PCT_I8] = i8_row};
     for (int t = 0; t < PCT_DTYPE_COUNT; t++) {
         kernels->dequantise[t] = rows[t];
-        kernels->matvec_input[t] = input_real;
+        kernels->matvec_input[t] = pct_dtype_block((pct_dtype)t) > 1 ? input_q8 : input_real;
         kernels->matvec[t] = NULL;
     }
-    kernels->matvec_input[PCT_Q8_0] = kernels->matvec_input[PCT_Q4_0] = kernels->matvec_input[PCT_Q4_1] = input_q8;
     kernels->matvec[PCT_REAL] = matvec_real;
     kernels->matvec[PCT_BF16] = matvec_bf16;
     kernels->matvec[PCT_F16] = matvec_f16;

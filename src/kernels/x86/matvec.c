@@ -1,23 +1,13 @@
 /* matvec.c: products of stored rows with one vector, as fast as the rows come from memory.
  *
- * Compiled for AVX2, for AVX-512 and for AVX-512 VNNI. Integer blocks: |w| (unsigned) times x with w's sign, 32 at a
- * time; |w| <= 128 and |x| <= 127, so pairs of products fit 16 bits and nothing saturates. */
+ * Compiled for AVX2 and for AVX-512 (matvec_vnni.c lays better ones over it). Integer blocks: |w| (unsigned) times x
+ * with w's sign, 32 at a time; |w| <= 128 and |x| <= 127, so pairs of products fit 16 bits and nothing saturates. */
 #include "kernels/x86/vector.h"
-
-#ifdef __AVX512VNNI__
-#define FILL pct_x86_matvec_vnni
-#else
-#define FILL NAME(pct_x86_matvec)
-#endif
 
 /* Four neighbouring products summed in each of 8 lanes. */
 static inline __m256i products(__m256i w, __m256i x) {
     const __m256i size = _mm256_sign_epi8(w, w), turned = _mm256_sign_epi8(x, w);
-#ifdef __AVX512VNNI__
-    return _mm256_dpbusd_epi32(_mm256_setzero_si256(), size, turned);
-#else
     return _mm256_madd_epi16(_mm256_maddubs_epi16(size, turned), _mm256_set1_epi16(1));
-#endif
 }
 
 static inline float half_at(const uint8_t *bytes) {
@@ -93,20 +83,149 @@ static void matvec_q4_1(float *out, const void *w, size_t row_bytes, const void 
     }
 }
 
+/* As Q4_0 and Q4_1, the fifth bits from a word of 32. */
+static inline __m256i fifths(const uint8_t *from) {
+    int32_t bits;
+    memcpy(&bits, from, sizeof bits);
+    const __m256i each = _mm256_shuffle_epi8(
+        _mm256_set1_epi32(bits), _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303));
+    const __m256i bit = _mm256_set1_epi64x((long long)0x8040201008040201u);
+    return _mm256_and_si256(_mm256_cmpeq_epi8(_mm256_and_si256(each, bit), bit), _mm256_set1_epi8(16));
+}
+
+static void matvec_q5_0(float *out, const void *w, size_t row_bytes, const void *x, int64_t columns, int64_t r0,
+                        int64_t r1) {
+    const pct_input_q8 *vector = x;
+    for (int64_t r = r0; r < r1; r++) {
+        const uint8_t *block = (const uint8_t *)w + (size_t)r * row_bytes;
+        __m256 sum = _mm256_setzero_ps();
+        for (int64_t b = 0; b < columns / 32; b++, block += 22) {
+            const __m256i q = _mm256_or_si256(nibbles(block + 6), fifths(block + 2));
+            sum = add_block(sum, half_at(block), _mm256_sub_epi8(q, _mm256_set1_epi8(16)), vector + b);
+        }
+        out[r] = sum_8(sum);
+    }
+}
+
+static void matvec_q5_1(float *out, const void *w, size_t row_bytes, const void *x, int64_t columns, int64_t r0,
+                        int64_t r1) {
+    const pct_input_q8 *vector = x;
+    for (int64_t r = r0; r < r1; r++) {
+        const uint8_t *block = (const uint8_t *)w + (size_t)r * row_bytes;
+        __m256 sum = _mm256_setzero_ps();
+        float minima = 0;
+        for (int64_t b = 0; b < columns / 32; b++, block += 24) {
+            sum = add_block(sum, half_at(block), _mm256_or_si256(nibbles(block + 8), fifths(block + 4)), vector + b);
+            minima += half_at(block + 2) * vector[b].scale * (float)vector[b].sum;
+        }
+        out[r] = sum_8(sum) + minima;
+    }
+}
+
+/* The 6-bit scales and minima of a Q4_K or Q5_K superblock, a byte each. */
+static inline void k_scales(uint8_t scale[8], uint8_t minimum[8], const uint8_t *from) {
+    uint32_t word[3], made[2];
+    memcpy(word, from, 12);
+    made[0] = word[0] & 0x3f3f3f3fu;
+    made[1] = (word[2] & 0x0f0f0f0fu) | (word[0] >> 6 & 0x03030303u) << 4;
+    memcpy(scale, made, 8);
+    made[0] = word[1] & 0x3f3f3f3fu;
+    made[1] = (word[2] >> 4 & 0x0f0f0f0fu) | (word[1] >> 6 & 0x03030303u) << 4;
+    memcpy(minimum, made, 8);
+}
+
+/* Sub-block j of 32 of such a superblock. */
+static inline __m256i k45_at(const uint8_t *block, int j, bool five) {
+    const __m256i both = load_32(block + (five ? 48 : 16) + 32 * (j / 2));
+    const __m256i q = _mm256_and_si256(j & 1 ? _mm256_srli_epi16(both, 4) : both, _mm256_set1_epi8(15));
+    if (!five) return q;
+    const __m256i bit = _mm256_set1_epi8((char)(1 << j)), has = _mm256_and_si256(load_32(block + 16), bit);
+    return _mm256_or_si256(q, _mm256_and_si256(_mm256_cmpeq_epi8(has, bit), _mm256_set1_epi8(16)));
+}
+
+static inline __attribute__((always_inline)) void matvec_k45(float *out, const void *w, size_t row_bytes, const void *x,
+                                                             int64_t columns, int64_t r0, int64_t r1, bool five) {
+    for (int64_t r = r0; r < r1; r++) {
+        const pct_input_q8 *vector = x;
+        const uint8_t *block = (const uint8_t *)w + (size_t)r * row_bytes;
+        __m256 sum = _mm256_setzero_ps();
+        float minima = 0;
+        for (int64_t b = 0; b < columns / 256; b++, block += five ? 176 : 144, vector += 8) {
+            const float d = half_at(block), dmin = half_at(block + 2);
+            uint8_t scale[8], minimum[8];
+            float below = 0;
+            k_scales(scale, minimum, block + 4);
+            _mm_prefetch((const char *)block + AHEAD, _MM_HINT_T0);
+            _mm_prefetch((const char *)block + AHEAD + 64, _MM_HINT_T0);
+            for (int j = 0; j < 8; j++) {
+                sum = add_block(sum, d * (float)scale[j], k45_at(block, j, five), vector + j);
+                below += (float)minimum[j] * vector[j].scale * (float)vector[j].sum;
+            }
+            minima += dmin * below;
+        }
+        out[r] = sum_8(sum) - minima;
+    }
+}
+static void matvec_q4_k(float *out, const void *w, size_t row_bytes, const void *x, int64_t columns, int64_t r0,
+                        int64_t r1) {
+    matvec_k45(out, w, row_bytes, x, columns, r0, r1, false);
+}
+static void matvec_q5_k(float *out, const void *w, size_t row_bytes, const void *x, int64_t columns, int64_t r0,
+                        int64_t r1) {
+    matvec_k45(out, w, row_bytes, x, columns, r0, r1, true);
+}
+
+/* Quarter (0..3) of 32 of a half of a Q6_K superblock, -32..31. */
+static inline __m256i q6_k_at(const uint8_t *low, const uint8_t *high, int quarter) {
+    const __m256i both = load_32(low + 32 * (quarter & 1)), bits = load_32(high);
+    const __m256i q = _mm256_and_si256(quarter < 2 ? both : _mm256_srli_epi16(both, 4), _mm256_set1_epi8(15));
+    const __m256i top =
+        _mm256_and_si256(_mm256_slli_epi16(_mm256_srli_epi16(bits, 2 * quarter), 4), _mm256_set1_epi8(0x30));
+    return _mm256_sub_epi8(_mm256_or_si256(q, top), _mm256_set1_epi8(32));
+}
+
+static void matvec_q6_k(float *out, const void *w, size_t row_bytes, const void *x, int64_t columns, int64_t r0,
+                        int64_t r1) {
+    for (int64_t r = r0; r < r1; r++) {
+        const pct_input_q8 *vector = x;
+        const uint8_t *block = (const uint8_t *)w + (size_t)r * row_bytes;
+        __m256 sum = _mm256_setzero_ps();
+        for (int64_t b = 0; b < columns / 256; b++, block += 210) {
+            const float d = half_at(block + 208);
+            for (int h = 0; h < 2; h++)
+                for (int quarter = 0; quarter < 4; quarter++, vector++) {
+                    const int8_t *scale = (const int8_t *)block + 192 + 8 * h + 2 * quarter; /* of 16 elements each */
+                    const __m128 first = _mm_set1_ps(d * vector->scale * (float)scale[0]),
+                                 second = _mm_set1_ps(d * vector->scale * (float)scale[1]);
+                    const __m256i q = q6_k_at(block + 64 * h, block + 128 + 32 * h, quarter);
+                    sum = _mm256_fmadd_ps(_mm256_set_m128(second, first),
+                                          _mm256_cvtepi32_ps(products(q, load_32(vector->q))), sum);
+                }
+        }
+        out[r] = sum_8(sum);
+    }
+}
+
 /* The same roundings as the plain form, element for element. */
 static void input_q8(void *y, const float *x, int64_t count) {
     pct_input_q8 *block = y;
     for (int64_t b = 0; b < count / 32; b++, block++, x += 32) {
-        __m256 top = _mm256_setzero_ps();
-        const __m256 sign = _mm256_set1_ps(-0.0f);
-        for (int i = 0; i < 32; i += 8) top = _mm256_max_ps(top, _mm256_andnot_ps(sign, _mm256_loadu_ps(x + i)));
-        __m128 half = _mm_max_ps(_mm256_castps256_ps128(top), _mm256_extractf128_ps(top, 1));
-        half = _mm_max_ps(half, _mm_movehl_ps(half, half));
-        half = _mm_max_ss(half, _mm_shuffle_ps(half, half, 1));
-        const float scale = _mm_cvtss_f32(half) / 127, inverse = scale != 0 ? 1 / scale : 0;
+        const __m256i magnitude =
+            _mm256_set1_epi32(0x7fffffff); /* as integers NaN is above infinity above all numbers */
+        __m256i tops = _mm256_setzero_si256();
+        for (int i = 0; i < 32; i += 8)
+            tops = _mm256_max_epi32(tops, _mm256_and_si256(magnitude, load_32((const uint8_t *)(x + i))));
+        __m128i half = _mm_max_epi32(_mm256_castsi256_si128(tops), _mm256_extracti128_si256(tops, 1));
+        half = _mm_max_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+        half = _mm_max_epi32(half, _mm_shuffle_epi32(half, 0xb1));
+        const float top = _mm_cvtss_f32(_mm_castsi128_ps(half));
+        const bool good = _mm_cvtsi128_si32(half) < 0x7f800000;
+        const float scale = !(top < 1e-30f) ? top / 127 : 0, inverse = good && scale > 0 ? 1 / scale : 0;
+        const __m256 kept = _mm256_castsi256_ps(_mm256_set1_epi32(inverse > 0 ? -1 : 0));
         __m256i q[4], sum = _mm256_setzero_si256();
         for (int i = 0; i < 4; i++) {
-            q[i] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8 * i), _mm256_set1_ps(inverse)));
+            q[i] = _mm256_cvtps_epi32(
+                _mm256_and_ps(kept, _mm256_mul_ps(_mm256_loadu_ps(x + 8 * i), _mm256_set1_ps(inverse))));
             sum = _mm256_add_epi32(sum, q[i]);
         }
         const __m256i words0 = _mm256_packs_epi32(q[0], q[1]), words1 = _mm256_packs_epi32(q[2], q[3]);
@@ -116,7 +235,7 @@ static void input_q8(void *y, const float *x, int64_t count) {
         __m128i total = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
         total = _mm_add_epi32(total, _mm_shuffle_epi32(total, 0x4e));
         total = _mm_add_epi32(total, _mm_shuffle_epi32(total, 0xb1));
-        block->scale = scale;
+        block->scale = good ? scale : __builtin_nanf("");
         block->sum = _mm_cvtsi128_si32(total);
     }
 }
@@ -169,11 +288,16 @@ static void row_q8_0(float *y, const void *x, int64_t count) {
     }
 }
 
-void FILL(pct_kernels *kernels) {
-    kernels->matvec_input[PCT_Q8_0] = kernels->matvec_input[PCT_Q4_0] = kernels->matvec_input[PCT_Q4_1] = input_q8;
+void NAME(pct_x86_matvec)(pct_kernels *kernels) {
+    for (int t = PCT_Q8_0; t <= PCT_Q6_K; t++) kernels->matvec_input[t] = input_q8;
     kernels->matvec[PCT_Q8_0] = matvec_q8_0;
     kernels->matvec[PCT_Q4_0] = matvec_q4_0;
     kernels->matvec[PCT_Q4_1] = matvec_q4_1;
+    kernels->matvec[PCT_Q5_0] = matvec_q5_0;
+    kernels->matvec[PCT_Q5_1] = matvec_q5_1;
+    kernels->matvec[PCT_Q4_K] = matvec_q4_k;
+    kernels->matvec[PCT_Q5_K] = matvec_q5_k;
+    kernels->matvec[PCT_Q6_K] = matvec_q6_k;
     kernels->matvec[PCT_REAL] = matvec_f32;
     kernels->matvec[PCT_BF16] = matvec_bf16;
     kernels->matvec[PCT_F16] = matvec_f16;
