@@ -41,13 +41,28 @@ void pct_linear_build(pct_linear *linear, pct_builder *builder, int64_t in, int6
     builder->frozen = frozen;
 }
 
-pct_tensor *pct_linear_apply(pct_tape *tape, const pct_linear *linear, pct_tensor *x) {
-    pct_tensor *y = pct_op_linear(tape, x, &linear->weight->tensor, tensor_of(linear->bias));
+/* y with LoRA's part. */
+static pct_tensor *adapted(pct_tape *tape, const pct_linear *linear, pct_tensor *x, pct_tensor *y) {
     if (!linear->lora_a) return y;
     pct_tensor *low = linear->lora_dropout > 0 ? pct_op_dropout(tape, x, linear->lora_dropout) : x;
     low = pct_op_linear(tape, low, &linear->lora_a->tensor, NULL);
     low = pct_op_linear(tape, low, &linear->lora_b->tensor, NULL);
     return pct_op_add(tape, y, pct_op_scale(tape, low, linear->lora_scale));
+}
+
+pct_tensor *pct_linear_apply(pct_tape *tape, const pct_linear *linear, pct_tensor *x) {
+    return adapted(tape, linear, x, pct_op_linear(tape, x, &linear->weight->tensor, tensor_of(linear->bias)));
+}
+
+void pct_linear_apply_many(pct_tape *tape, const pct_linear *const *layers, int count, pct_tensor *x, pct_tensor **y) {
+    pct_tensor *weights[PCT_MATVEC_MANY], *biases[PCT_MATVEC_MANY];
+    PCT_ASSERT(count >= 1 && count <= PCT_MATVEC_MANY);
+    for (int i = 0; i < count; i++) {
+        weights[i] = &layers[i]->weight->tensor;
+        biases[i] = tensor_of(layers[i]->bias);
+    }
+    pct_op_linear_many(tape, x, count, weights, biases, y);
+    for (int i = 0; i < count; i++) y[i] = adapted(tape, layers[i], x, y[i]);
 }
 
 pct_tensor *pct_linear_apply_onto(pct_tape *tape, const pct_linear *linear, pct_tensor *start, pct_tensor *x) {

@@ -16,6 +16,8 @@ typedef struct pct_linear {
 void pct_linear_build(pct_linear *linear, pct_builder *builder, int64_t in, int64_t out, bool bias, double scale,
                       const char *name, ...) PCT_PRINTF(7, 8);
 pct_tensor *pct_linear_apply(pct_tape *tape, const pct_linear *linear, pct_tensor *x); /* (rows,in) -> (rows,out) */
+/* y[i] = the i-th layer's, of 1..PCT_MATVEC_MANY layers that read one x: pct_op_linear_many. */
+void pct_linear_apply_many(pct_tape *tape, const pct_linear *const *layers, int count, pct_tensor *x, pct_tensor **y);
 /* start + the layer's; start (rows,out) */
 pct_tensor *pct_linear_apply_onto(pct_tape *tape, const pct_linear *linear, pct_tensor *start, pct_tensor *x);
 /* Whether all that reads the layer's input are products, so that BF16 will do: not with LoRA's dropout. */

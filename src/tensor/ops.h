@@ -51,6 +51,10 @@ pct_tensor *pct_op_mix(pct_tape *tape, pct_tensor *const *x, int count, pct_tens
 pct_tensor *pct_op_linear(pct_tape *tape, pct_tensor *x, pct_tensor *weight, pct_tensor *bias);
 /* start + x W^T + bias; start (rows,out) */
 pct_tensor *pct_op_linear_onto(pct_tape *tape, pct_tensor *start, pct_tensor *x, pct_tensor *weight, pct_tensor *bias);
+/* y[i] = x W_i^T + bias_i for 1..PCT_MATVEC_MANY weights over one x (q, k and v; gate and up): as that many linear ops,
+ * but one pass where a few rows meet weights as stored. A bias may be NULL. */
+void pct_op_linear_many(pct_tape *tape, pct_tensor *x, int count, pct_tensor *const *weights, pct_tensor *const *biases,
+                        pct_tensor **y);
 /* Batched: a (B,M,K), b (B,N,K) -> (B,M,N) = a b^T. rank 2 = one batch */
 pct_tensor *pct_op_matmul_nt(pct_tape *tape, pct_tensor *a, pct_tensor *b);
 /* x (B,H,W,Cin), weight (Cout,k,k,Cin) or (C,k,k,1) depthwise, bias (Cout) or NULL -> (B,H',W',Cout) */

@@ -160,6 +160,41 @@ static void linear_of_stored_weights_is_near_the_plain_product(void **state) {
     }
 }
 
+/* Two matrices of one input: to the bit what two products give, where rows meet the weights as stored and where not. */
+static void linear_many_is_as_many_products(void **state) {
+    fixture *f = *state;
+    enum { IN = 64, ROWS = 5 };
+    static const int64_t outs[2] = {24, 7};
+    pct_real w[24 * IN], x[ROWS * IN], bias[7];
+    unsigned char stored[2][24 * IN / 32 * 34];
+    fill_random(x, ROWS * IN, 2);
+    fill_random(bias, 7, 3);
+    for (int rows = 1; rows <= ROWS; rows += 2) {
+        pct_parameters set;
+        pct_parameters_init(&set);
+        pct_tensor *weights[2], *biases[2] = {NULL, NULL}, *y[2];
+        for (int i = 0; i < 2; i++) {
+            static const pct_dtype types[2] = {PCT_Q8_0, PCT_Q4_1};
+            static const char *const names[2] = {"a", "b"};
+            fill_random(w, 24 * IN, 4 + (unsigned)i);
+            f->compute->kernels.quantise[types[i]](stored[i], w, 24 * IN);
+            weights[i] =
+                &pct_parameters_add_stored(&set, names[i], types[i], 2, (int64_t[]){outs[i], IN}, stored[i], NULL)
+                     ->tensor;
+        }
+        pct_tape tape;
+        pct_tape_init(&tape, f->compute, &f->arena, false, PCT_REAL);
+        pct_tensor *in = pct_tape_input(&tape, PCT_REAL, 2, (int64_t[]){rows, IN}, x);
+        biases[1] = pct_tape_input(&tape, PCT_REAL, 1, (int64_t[]){7}, bias);
+        pct_op_linear_many(&tape, in, 2, weights, biases, y);
+        for (int i = 0; i < 2; i++) {
+            const pct_tensor *one = pct_op_linear(&tape, in, weights[i], biases[i]);
+            expect_values(y[i], pct_tensor_data(one), (size_t)(rows * outs[i]), 0, __FILE__, __LINE__);
+        }
+        pct_parameters_free(&set);
+    }
+}
+
 static void convolutions(void **state) {
     pct_tape *t = tape_of(state);
     pct_tensor *x = T4(t, 1, 3, 3, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9);
@@ -322,6 +357,7 @@ int main(void) {
         cmocka_unit_test(mix_weighs_by_softmax),
         cmocka_unit_test(products),
         cmocka_unit_test(linear_of_stored_weights_is_near_the_plain_product),
+        cmocka_unit_test(linear_many_is_as_many_products),
         cmocka_unit_test(convolutions),
         cmocka_unit_test(attention_looks_where_spans_say),
         cmocka_unit_test(rotate_turns_pairs),

@@ -231,13 +231,12 @@ STEP __m128 four_sums(const __m512 *s) {
     return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
 }
 
-/* groups: of x that a step takes; step_bytes: of a row in a step; block_bytes: of 32 columns, 0 where no step is
- * partial */
+/* groups: of x that a step takes; step_bytes: of a row in a step. What is left is spelled out, so that its masks are
+ * constants. */
 #define MATVEC(type, groups, step_bytes)                                                                               \
     static void matvec_##type(float *out, const void *w, size_t row_bytes, const void *x, int64_t columns, int64_t r0, \
                               int64_t r1) {                                                                            \
-        const int64_t steps = columns / (128 * (groups));                                                              \
-        const int rest = (int)(columns / 32 % (4 * (groups)));                                                         \
+        const int64_t steps = columns / (128 * (groups)), rest = columns / 32 % (4 * (groups));                        \
         for (int64_t r = r0; r < r1; r += 4) {                                                                         \
             __m512 each[4];                                                                                            \
             for (int i = 0; i < 4; i++) {                                                                              \
@@ -245,7 +244,9 @@ STEP __m128 four_sums(const __m512 *s) {
                 const pct_input_group *vector = x;                                                                     \
                 sums s = {_mm512_setzero_ps(), _mm512_setzero_ps()};                                                   \
                 for (int64_t k = 0; k < steps; k++, row += (step_bytes), vector += (groups)) type(&s, row, vector, 4); \
-                if (rest) type(&s, row, vector, rest);                                                                 \
+                if (rest == 1) type(&s, row, vector, 1);                                                               \
+                if (rest == 2) type(&s, row, vector, 2);                                                               \
+                if (rest == 3) type(&s, row, vector, 3);                                                               \
                 each[i] = _mm512_add_ps(s.products, s.rest);                                                           \
             }                                                                                                          \
             _mm_mask_storeu_ps(out + r, (__mmask8)(r1 - r >= 4 ? 15 : (1 << (r1 - r)) - 1), four_sums(each));          \

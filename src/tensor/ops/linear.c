@@ -46,10 +46,16 @@ static void linear_back(pct_tape *tape, pct_node *node) {
 
 #define FEW_ROWS 4 /* up to here reading the weights once a row, but a quarter or half of the bytes, is faster */
 
+/* Whether x meets the weights as they are stored. */
+static bool decodes(const pct_tape *tape, const pct_tensor *x, const pct_tensor *weight) {
+    return !tape->record && weight->parameter && !weight->parameter->trainable && weight->type != PCT_REAL &&
+           pct_tensor_rows(x) <= FEW_ROWS;
+}
+
 static void frozen_product(pct_tape *tape, pct_tensor *y, const pct_tensor *x, const pct_tensor *weight,
                            const pct_real *bias) {
     int64_t rows = pct_tensor_rows(x), in = weight->dim[1], out = weight->dim[0];
-    if (rows <= FEW_ROWS && weight->type != PCT_REAL) {
+    if (decodes(tape, x, weight)) {
         for (int64_t row = 0; row < rows; row++) {
             pct_matvec_run(tape->compute, weight->type, pct_tensor_data(y) + row * out, weight->data,
                            pct_tensor_data(x) + row * in, out, in, bias);
@@ -94,6 +100,40 @@ static pct_tensor *linear(pct_tape *tape, pct_tensor *x, pct_tensor *weight, pct
 
 pct_tensor *pct_op_linear(pct_tape *tape, pct_tensor *x, pct_tensor *weight, pct_tensor *bias) {
     return linear(tape, x, weight, bias, NULL);
+}
+
+/* Several products of one x, each as stored: x is rounded once a row, the threads meet once. */
+static void decode_many(pct_tape *tape, pct_tensor *x, int count, pct_tensor *const *weights, pct_tensor *const *biases,
+                        pct_tensor **y) {
+    pct_matvec products[PCT_MATVEC_MANY];
+    const pct_real *bias[PCT_MATVEC_MANY];
+    for (int i = 0; i < count; i++) {
+        y[i] = pct_op_like_width(tape, x, weights[i]->dim[0]);
+        bias[i] = biases[i] ? pct_tape_plain(tape, biases[i]) : NULL;
+    }
+    for (int64_t row = 0; row < pct_tensor_rows(x) && !pct_tape_failed(tape); row++) {
+        for (int i = 0; i < count; i++) {
+            const int64_t out = weights[i]->dim[0];
+            products[i] =
+                (pct_matvec){weights[i]->type, pct_tensor_data(y[i]) + row * out, weights[i]->data, bias[i], out};
+        }
+        const int64_t in = weights[0]->dim[1];
+        pct_matvec_many_run(tape->compute, products, count, pct_tensor_data(x) + row * in, in);
+    }
+}
+
+void pct_op_linear_many(pct_tape *tape, pct_tensor *x, int count, pct_tensor *const *weights, pct_tensor *const *biases,
+                        pct_tensor **y) {
+    PCT_ASSERT(count >= 1 && count <= PCT_MATVEC_MANY);
+    bool together = !pct_tape_failed(tape) && x->type == PCT_REAL;
+    for (int i = 0; i < count; i++)
+        together = together && weights[i]->rank == 2 && pct_tensor_width(x) == weights[i]->dim[1] &&
+                   (!biases[i] || pct_tensor_count(biases[i]) == weights[i]->dim[0]) && decodes(tape, x, weights[i]);
+    if (together) {
+        decode_many(tape, x, count, weights, biases, y);
+        return;
+    }
+    for (int i = 0; i < count; i++) y[i] = linear(tape, x, weights[i], biases[i], NULL);
 }
 
 pct_tensor *pct_op_linear_onto(pct_tape *tape, pct_tensor *start, pct_tensor *x, pct_tensor *weight, pct_tensor *bias) {
