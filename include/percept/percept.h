@@ -67,6 +67,9 @@ typedef enum percept_log_level { PERCEPT_LOG_WARNING, PERCEPT_LOG_INFO, PERCEPT_
 /* May be called from any thread that is inside a call of the engine; one line, borrowed until it returns. */
 typedef void percept_log_fn(void *context, percept_log_level level, const char *message);
 
+/* How a language model alone keeps the keys and values of what it has read. */
+typedef enum percept_cache { PERCEPT_CACHE_F16, PERCEPT_CACHE_Q8_0, PERCEPT_CACHE_F32 } percept_cache;
+
 typedef struct percept_engine_options {
     size_t size;
     int32_t threads;     /* 1..512; 0: the processors this process may run on */
@@ -76,6 +79,8 @@ typedef struct percept_engine_options {
     void *log_context;
     bool with_hash; /* the model's hash will be asked for (answers as JSON, percept_engine_info): it is made on a thread
                        of its own from now on, instead of when it is read */
+    percept_cache cache; /* of a language model alone; Q8_0 takes half of F16's memory. percept's own models have F32 */
+    bool exact;          /* products in F32: slow, for comparisons */
 } percept_engine_options;
 PERCEPT_API void percept_engine_options_init(percept_engine_options *options);
 
@@ -129,6 +134,10 @@ typedef struct percept_session percept_session;
 
 /* The engine must outlive the session. The caller frees the session. */
 PERCEPT_API percept_status percept_session_new(percept_session **session, percept_engine *engine, percept_error *error);
+/* Another session of the engine that has read the same words, for going on in two ways; the picture does not come
+ * along. Both work on by themselves. */
+PERCEPT_API percept_status percept_session_fork(percept_session **fork, const percept_session *session,
+                                                percept_error *error);
 PERCEPT_API void percept_session_free(percept_session **session);
 
 typedef struct percept_image_options {
@@ -221,6 +230,10 @@ typedef struct percept_ask_options {
     bool no_masks;             /* boxes alone, which is faster */
     percept_stream_fn *stream; /* may be NULL */
     void *stream_context;
+    /* Of a language model alone, as in percept/language.h; they work in the order penalty, top_k, top_p, min_p,
+     * temperature. */
+    int32_t top_k, repeat_last;
+    float min_p, repeat_penalty;
 } percept_ask_options;
 PERCEPT_API void percept_ask_options_init(percept_ask_options *options);
 

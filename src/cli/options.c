@@ -27,6 +27,8 @@ typedef struct option_row {
 static const char *const mask_formats[] = {"rle", "polygon", "none", NULL};
 static const char *const export_formats[] = {"coco", "coco-results", "yolo-seg", "labelme", NULL};
 
+static const char *const cache_types[] = {"f16", "q8_0", "f32", NULL}; /* percept_cache */
+
 #define AT(member) offsetof(pct_cli_settings, member)
 #define BIG        9007199254740992.0 /* 2^53: whole numbers that a double holds */
 
@@ -63,8 +65,18 @@ static const option_row rows[PCT_CLI_OPTION_COUNT] = {
                             "seconds after which an answer is cut, for each picture"},
     [PCT_CLI_TEMPERATURE] = {"temp", 0, NUMBER, AT(temperature), "T", 0, 10, NULL, true,
                              "0: always the likeliest word (0)"},
+    [PCT_CLI_TOP_K] = {"top-k", 0, INTEGER, AT(top_k), "K", 0, 16777216, NULL, true,
+                       "draws from so many likeliest words; 0: from all (0)"},
     [PCT_CLI_TOP_P] = {"top-p", 0, NUMBER, AT(top_p), "P", 1e-6, 1, NULL, true,
                        "share of probability that is drawn from (1)"},
+    [PCT_CLI_MIN_P] = {"min-p", 0, NUMBER, AT(min_p), "P", 0, 1, NULL, true,
+                       "leaves out words below this share of the likeliest's probability (0)"},
+    [PCT_CLI_REPEAT_PENALTY] = {"repeat-penalty", 0, NUMBER, AT(repeat_penalty), "R", 1, 10, NULL, true,
+                                "makes words of the last 64 less likely; 1: not (1)"},
+    [PCT_CLI_LOGITS] = {"logits", 0, TEXT, AT(logits), "OUT.npy", 0, 0, NULL, false,
+                        "keeps the logits of every predicted position"},
+    [PCT_CLI_CACHE] = {"cache", 0, CHOICE, AT(cache), "f16|q8_0|f32", 0, 0, cache_types, true,
+                       "how a language model keeps what it has read (f16)"},
     [PCT_CLI_SEED] = {"seed", 0, INTEGER, AT(seed), "N", 0, BIG, NULL, true, "of everything drawn at random (0)"},
     [PCT_CLI_TENSORS] = {"tensors", 0, FLAG, AT(tensors), NULL, 0, 0, NULL, false, "lists every tensor"},
     [PCT_CLI_RESUME] = {"resume", 0, FLAG, AT(resume), NULL, 0, 0, NULL, false,
@@ -374,6 +386,7 @@ percept_status pct_cli_parse(pct_cli_line *line, uint64_t options, bool takes_co
                              percept_error *error) {
     *line = (pct_cli_line){.settings = {.threshold = -1,
                                         .top_p = 1,
+                                        .repeat_penalty = 1,
                                         .format = -1,
                                         .cpu_mask = UINT32_MAX,
                                         .count = 100,

@@ -24,10 +24,12 @@ typedef struct pct_cli_settings {
     size_t region_count;
     /* how */
     int64_t threads, cpu_mask, max_tokens, max_pixels, seed;
-    double threshold, time_limit, temperature, top_p;
+    int64_t top_k;
+    double threshold, time_limit, temperature, top_p, min_p, repeat_penalty;
+    int cache; /* percept_cache */
     /* results */
     bool json, timings, fail_empty, tensors, special;
-    const char *overlay, *masks, *out;
+    const char *overlay, *masks, *out, *logits;
     int mask_format, format; /* percept_mask_format; percept_export_format, -1: none */
     /* talk */
     bool quiet, verbose, no_color, help, version;
@@ -58,8 +60,13 @@ typedef enum pct_cli_option {
     PCT_CLI_MAX_PIXELS,
     PCT_CLI_TIME_LIMIT,
     PCT_CLI_TEMPERATURE,
+    PCT_CLI_TOP_K,
     PCT_CLI_TOP_P,
+    PCT_CLI_MIN_P,
+    PCT_CLI_REPEAT_PENALTY,
     PCT_CLI_SEED,
+    PCT_CLI_LOGITS,
+    PCT_CLI_CACHE,
     PCT_CLI_TENSORS,
     PCT_CLI_RESUME,
     PCT_CLI_LIMIT,
@@ -89,6 +96,12 @@ typedef enum pct_cli_option {
 
 /* Options that a command takes: a set. */
 #define PCT_CLI_BIT(option) (UINT64_C(1) << (option))
+/* How the next word is drawn. */
+#define PCT_CLI_SAMPLING                                                                                               \
+    (PCT_CLI_BIT(PCT_CLI_TEMPERATURE) | PCT_CLI_BIT(PCT_CLI_TOP_K) | PCT_CLI_BIT(PCT_CLI_TOP_P) |                      \
+     PCT_CLI_BIT(PCT_CLI_MIN_P) | PCT_CLI_BIT(PCT_CLI_REPEAT_PENALTY) | PCT_CLI_BIT(PCT_CLI_SEED))
+/* Longest text of `complete` without --max-tokens: some models never end. */
+#define PCT_CLI_COMPLETE_TOKENS 256
 /* Every command takes these. */
 #define PCT_CLI_GENERAL                                                                                                \
     (PCT_CLI_BIT(PCT_CLI_THREADS) | PCT_CLI_BIT(PCT_CLI_CPU_MASK) | PCT_CLI_BIT(PCT_CLI_QUIET) |                       \

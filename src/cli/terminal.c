@@ -126,6 +126,12 @@ bool pct_cli_progress(void *context, const percept_progress *progress) {
     return pct_cli_interrupted();
 }
 
+bool pct_cli_stopped(void *context, const percept_progress *progress) {
+    (void)context;
+    (void)progress;
+    return pct_cli_interrupted();
+}
+
 void pct_cli_progress_end(void) {
     if (!terminal.bar_shown) return;
     fputc('\n', stderr);

@@ -17,6 +17,8 @@ void pct_cli_cancel_on_signal(percept_session *session);
 void pct_cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A percept_progress_fn. True after a signal. */
 bool pct_cli_progress(void *context, const percept_progress *progress);
+/* The same for work that shows itself: only the question whether to stop. */
+bool pct_cli_stopped(void *context, const percept_progress *progress);
 /* Ends a bar that is on the terminal. Call before other output and at the end of a job. */
 void pct_cli_progress_end(void);
 /* A percept_log_fn: warnings unless --quiet, the rest with --verbose. */

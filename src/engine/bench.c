@@ -64,6 +64,7 @@ static percept_status open_all(pct_bench *b, percept_error *error) {
     pct_compute_use_int8(b->compute); /* as the engine does */
     PCT_TRY(o->model ? pct_model_open(&b->model, o->model, false, error)
                      : pct_bench_random_model(&b->model, o->shape, error));
+    PCT_TRY(pct_model_check_sees(b->model, error));
     PCT_TRY(pct_state_create(&b->state, b->model, b->compute, error));
     b->work = pct_bench_count(b->model);
     size_t side = (size_t)pct_model_get_config(b->model)->image.side;

@@ -47,15 +47,19 @@ static percept_status open_parts(percept_engine *engine, const char *path, const
     engine->gate_made = true;
     PCT_TRY(pct_pool_create(&engine->pool, options->threads, error));
     PCT_TRY(pct_compute_create(&engine->compute, engine->pool, pct_cpu_flags() & options->cpu_mask, error));
-    pct_compute_use_int8(engine->compute);
+    engine->exact = options->exact;
+    if (!options->exact) pct_compute_use_int8(engine->compute);
     engine->fingerprint = pct_fingerprint_new(path);
     if (!engine->fingerprint) return pct_fail_memory(error, "engine");
     if (options->with_hash) pct_fingerprint_begin(engine->fingerprint);
     PCT_TRY(pct_model_open(&engine->model, path, false, error));
-    PCT_TRY(pct_template_init(&engine->template, "percept", pct_model_get_tokenizer(engine->model), error));
-    const pct_model_config *config = pct_model_get_config(engine->model);
-    engine->image_tokens = pct_model_config_image_tokens(config);
     measure_weights(engine);
+    const pct_model_config *config = pct_model_get_config(engine->model);
+    static const pct_dtype types[] = {PCT_F16, PCT_Q8_0, PCT_REAL};
+    engine->cache = config->kind == PCT_MODEL_LANGUAGE ? types[options->cache] : PCT_REAL;
+    if (config->kind == PCT_MODEL_LANGUAGE) return PERCEPT_OK;
+    PCT_TRY(pct_template_init(&engine->template, "percept", pct_model_get_tokenizer(engine->model), error));
+    engine->image_tokens = pct_model_config_image_tokens(config);
     return PERCEPT_OK;
 }
 
@@ -68,6 +72,10 @@ percept_status percept_engine_open(percept_engine **out, const char *path, const
     if (options.threads < 0 || options.threads > 512) {
         return pct_fail(error, PERCEPT_ERROR_USAGE,
                         "threads: %d is out of range; give 1 to 512, or 0 for all processors", options.threads);
+    }
+    if (options.cache < PERCEPT_CACHE_F16 || options.cache > PERCEPT_CACHE_F32) {
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "cache: %d is not known; give one of percept_cache",
+                        (int)options.cache);
     }
     double started = pct_clock_seconds();
     percept_engine *engine = calloc(1, sizeof *engine);

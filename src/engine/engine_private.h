@@ -14,6 +14,7 @@
 #include "image/mask.h"
 #include "image/rle.h"
 #include "model/model.h"
+#include "model/text.h"
 #include "percept/percept.h"
 #include "tokenizer/template.h"
 
@@ -33,6 +34,8 @@ struct percept_engine {
     int32_t image_tokens;
     int64_t weight_bytes, parameter_count;
     double load_ms;
+    bool exact;
+    pct_dtype cache; /* of a language model alone */
     atomic_int sessions;
 };
 
@@ -50,8 +53,9 @@ void pct_picture_drop(pct_picture **picture);
 
 struct percept_session {
     percept_engine *engine;
-    pct_state *state;
-    pct_picture *picture; /* NULL: none */
+    pct_state *state;       /* NULL for a language model alone */
+    pct_sequence *sequence; /* words alone; made when first needed */
+    pct_picture *picture;   /* NULL: none */
     atomic_bool cancelled;
     pct_real *input; /* (side, side, 3): the encoded picture's pixels */
     pct_token_scratch scratch;
@@ -88,6 +92,9 @@ percept_answer *pct_answer_new(pct_picture *picture);
 
 /* An object's mask at the picture's size; all 0 when it has none. index < object_count. */
 percept_status pct_answer_mask(const percept_answer *answer, size_t index, pct_mask *out, percept_error *error);
+
+/* The session's sequence of words, made if it is not there yet. */
+percept_status pct_session_sequence(percept_session *session, pct_sequence **sequence, percept_error *error);
 
 /* PERCEPT_ERROR_INTERRUPTED with its message. */
 percept_status pct_fail_cancelled(percept_error *error);

@@ -12,6 +12,8 @@ static const char tasks_text[] =
     "refer to a thing in words and get its region; all things of a name; absent things; name a region; box to mask; "
     "count; relations; describe the picture with regions; short dialogues";
 
+static const char words_text[] = "complete text; chat in words; score text (perplexity); no pictures";
+
 static void fill_info(const percept_engine *engine, percept_model_info *info) {
     const pct_model_card *card = pct_model_get_card(engine->model);
     const pct_model_config *config = pct_model_get_config(engine->model);
@@ -20,7 +22,7 @@ static void fill_info(const percept_engine *engine, percept_model_info *info) {
         .name = or_empty(card->name),
         .version = or_empty(card->version),
         .description = or_empty(card->description),
-        .tasks = tasks_text,
+        .tasks = config->kind == PCT_MODEL_LANGUAGE ? words_text : tasks_text,
         .domain = or_empty(card->domain),
         .licence = or_empty(card->licence),
         .data_licences = or_empty(card->data_licences),

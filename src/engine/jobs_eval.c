@@ -64,6 +64,7 @@ static percept_status run(setting *b, const percept_eval_options *options, perce
     PCT_TRY(pct_compute_create(&b->compute, b->pool, pct_cpu_flags() & options->cpu_mask, error));
     pct_compute_use_int8(b->compute); /* as the engine does: the figures are of what `ask` answers */
     PCT_TRY(pct_model_open(&b->model, options->model, false, error));
+    PCT_TRY(pct_model_check_sees(b->model, error));
     PCT_TRY(pct_scene_is_spec(options->data) ? open_scenes(b, options, error) : open_folder(b, options, error));
     pct_eval_options how = {.threshold = options->threshold, .limit = options->limit, .keep = true};
     pct_eval_report report;

@@ -28,10 +28,13 @@ percept_status percept_session_new(percept_session **out, percept_engine *engine
     if (!session) return pct_fail_memory(error, "session");
     session->engine = engine;
     atomic_fetch_add(&engine->sessions, 1);
-    size_t side = (size_t)config->image.side;
-    session->input = calloc(side * side * 3, sizeof *session->input);
-    percept_status status = session->input ? pct_state_create(&session->state, engine->model, engine->compute, error)
-                                           : pct_fail_memory(error, "session");
+    percept_status status = PERCEPT_OK;
+    if (config->kind == PCT_MODEL_JOINED) {
+        size_t side = (size_t)config->image.side;
+        session->input = calloc(side * side * 3, sizeof *session->input);
+        status = session->input ? pct_state_create(&session->state, engine->model, engine->compute, error)
+                                : pct_fail_memory(error, "session");
+    }
     if (status != PERCEPT_OK) {
         percept_session_free(&session);
         return status;
@@ -40,11 +43,33 @@ percept_status percept_session_new(percept_session **out, percept_engine *engine
     return PERCEPT_OK;
 }
 
+percept_status pct_session_sequence(percept_session *session, pct_sequence **sequence, percept_error *error) {
+    const percept_engine *engine = session->engine;
+    if (!session->sequence)
+        PCT_TRY(pct_sequence_create(&session->sequence, engine->model, engine->compute, engine->cache,
+                                    engine->exact ? PCT_REAL : PCT_BF16, error));
+    *sequence = session->sequence;
+    return PERCEPT_OK;
+}
+
+percept_status percept_session_fork(percept_session **out, const percept_session *session, percept_error *error) {
+    percept_session *fork;
+    PCT_TRY(percept_session_new(&fork, session->engine, error));
+    percept_status status =
+        session->sequence ? pct_sequence_fork(&fork->sequence, session->sequence, error) : PERCEPT_OK;
+    if (status == PERCEPT_OK)
+        *out = fork;
+    else
+        percept_session_free(&fork);
+    return status;
+}
+
 void percept_session_free(percept_session **handle) {
     percept_session *session = handle ? *handle : NULL;
     if (!session) return;
     *handle = NULL;
     pct_state_destroy(&session->state);
+    pct_sequence_destroy(&session->sequence);
     pct_picture_drop(&session->picture);
     pct_token_scratch_free(&session->scratch);
     free(session->input);
@@ -64,8 +89,9 @@ void percept_image_options_init(percept_image_options *options) {
     *options = (percept_image_options){.size = sizeof *options};
 }
 
-static percept_status take_image_options(percept_image_options *options, const percept_image_options *given,
-                                         percept_error *error) {
+static percept_status take_image_options(const percept_session *session, percept_image_options *options,
+                                         const percept_image_options *given, percept_error *error) {
+    PCT_TRY(pct_model_check_sees(session->engine->model, error));
     percept_image_options_init(options);
     PCT_TRY(pct_options_take(options, sizeof *options, given, "percept_image_options", error));
     if (options->max_pixels < 0) {
@@ -156,7 +182,7 @@ static percept_status load_bytes(percept_session *session, const void *data, siz
 percept_status percept_session_load_image(percept_session *session, const char *path,
                                           const percept_image_options *given, percept_error *error) {
     percept_image_options options;
-    PCT_TRY(take_image_options(&options, given, error));
+    PCT_TRY(take_image_options(session, &options, given, error));
     pct_picture_drop(&session->picture);
     bool standard_input = strcmp(path, "-") == 0;
     const char *name = standard_input ? "standard input" : path;
@@ -171,7 +197,7 @@ percept_status percept_session_load_image(percept_session *session, const char *
 percept_status percept_session_load_image_memory(percept_session *session, const void *data, size_t size,
                                                  const percept_image_options *given, percept_error *error) {
     percept_image_options options;
-    PCT_TRY(take_image_options(&options, given, error));
+    PCT_TRY(take_image_options(session, &options, given, error));
     pct_picture_drop(&session->picture);
     return load_bytes(session, data, size, options.name ? options.name : "image", &options, error);
 }
@@ -189,7 +215,7 @@ percept_status percept_session_load_pixels(percept_session *session, const unsig
                                            int32_t height, int32_t channels, size_t stride,
                                            const percept_image_options *given, percept_error *error) {
     percept_image_options options;
-    PCT_TRY(take_image_options(&options, given, error));
+    PCT_TRY(take_image_options(session, &options, given, error));
     pct_picture_drop(&session->picture);
     const char *name = options.name ? options.name : "image";
     int64_t most = options.max_pixels ? options.max_pixels : PCT_DECODE_MAX_PIXELS;

@@ -1,5 +1,7 @@
 #include "language/language.h"
 
+#include "kernels/attend_stored.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -8,7 +10,7 @@
  * attends to rows like it: a word to the cells that are named by it, before anything is learned. Both are doubled: the
  * same direction then weighs about e^4, enough to stand out of a hundred cells. */
 static void begin_mimetic(const pct_language_layer *layer, const pct_language_options *o) {
-    const int64_t head = (int64_t)(o->width / o->heads) * o->width; /* numbers of one head */
+    const int64_t head = (int64_t)o->head_width * o->width; /* numbers of one head */
     pct_real *k = pct_tensor_data(&layer->k.weight->tensor), *q = pct_tensor_data(&layer->q.weight->tensor);
     for (int64_t i = 0; i < head * o->kv_heads; i++) k[i] *= 2;
     for (int64_t h = 0; h < o->heads; h++)
@@ -18,12 +20,12 @@ static void begin_mimetic(const pct_language_layer *layer, const pct_language_op
 
 static void build_layer(pct_language_layer *layer, pct_builder *builder, const pct_language_options *o, int i) {
     const double gain = 0.5, residual = gain / sqrt(2.0 * o->layers);
-    int64_t width = o->width, keys = width / o->heads * o->kv_heads;
+    int64_t width = o->width, queries = (int64_t)o->head_width * o->heads, keys = (int64_t)o->head_width * o->kv_heads;
     pct_norm_build(&layer->attention_norm, builder, width, o->norm_epsilon, true, "blk.%d.attn_norm", i);
-    pct_linear_build(&layer->q, builder, width, width, false, gain, "blk.%d.attn_q", i);
-    pct_linear_build(&layer->k, builder, width, keys, false, gain, "blk.%d.attn_k", i);
-    pct_linear_build(&layer->v, builder, width, keys, false, gain, "blk.%d.attn_v", i);
-    pct_linear_build(&layer->out, builder, width, width, false, residual, "blk.%d.attn_output", i);
+    pct_linear_build(&layer->q, builder, width, queries, o->bias, gain, "blk.%d.attn_q", i);
+    pct_linear_build(&layer->k, builder, width, keys, o->bias, gain, "blk.%d.attn_k", i);
+    pct_linear_build(&layer->v, builder, width, keys, o->bias, gain, "blk.%d.attn_v", i);
+    pct_linear_build(&layer->out, builder, queries, width, false, residual, "blk.%d.attn_output", i);
     pct_norm_build(&layer->mlp_norm, builder, width, o->norm_epsilon, true, "blk.%d.ffn_norm", i);
     pct_linear_build(&layer->gate, builder, width, o->mlp, false, gain, "blk.%d.ffn_gate", i);
     pct_linear_build(&layer->up, builder, width, o->mlp, false, gain, "blk.%d.ffn_up", i);
@@ -33,11 +35,15 @@ static void build_layer(pct_language_layer *layer, pct_builder *builder, const p
 
 void pct_language_build(pct_language *language, pct_builder *builder, const pct_language_options *options) {
     *language = (pct_language){.options = *options};
-    const pct_language_options *o = &language->options;
+    pct_language_options *o = &language->options;
     PCT_ASSERT(o->layers <= PCT_LANGUAGE_MAX_LAYERS);
+    if (o->head_width == 0) o->head_width = o->width / o->heads;
+    if (o->rotary == 0) o->rotary = o->head_width;
     language->embedding = pct_build_weight(builder, PCT_INIT_NORMAL, 0.02, 2, (int64_t[]){o->vocabulary, o->width},
                                            false, false, "token_embd.weight");
     bool frozen = builder->frozen;
+    builder->frozen = true; /* part of the positions, not learned */
+    if (o->rope_factors) language->rope_factors = pct_build_vector(builder, 1, o->rotary / 2, "rope_freqs.weight");
     builder->frozen = frozen || builder->lora.rank > 0;
     for (int i = 0; i < o->layers; i++) build_layer(&language->layer[i], builder, o, i);
     builder->frozen = frozen;
@@ -47,16 +53,73 @@ void pct_language_build(pct_language *language, pct_builder *builder, const pct_
     if (language->output.weight) language->output.weight->matrix = false; /* a table of words, as the embedding */
 }
 
-/* Rows of this call's keys or values go to the cache; what attention then reads is the cache. */
-static pct_tensor *through_cache(pct_tape *tape, const pct_language_input *input, int layer, int which, pct_tensor *x) {
+/* What the angles of a language model's rotary positions are. */
+static pct_rotary_form rotary_form(const pct_language *language) {
+    const pct_language_options *o = &language->options;
+    return (pct_rotary_form){
+        .count = o->rotary,
+        .interleaved = !o->halves,
+        .theta = o->rope_theta,
+        .slow = o->rope_slow,
+        .factors = language->rope_factors ? pct_tensor_data(&language->rope_factors->tensor) : NULL,
+    };
+}
+
+/* Rows of this call's keys or values go to the cache. */
+static void to_cache(pct_tape *tape, const pct_language_input *input, int layer, int which, pct_tensor *x) {
     pct_cache *cache = input->cache;
-    pct_real *base = cache->memory + (size_t)(2 * layer + which) * (size_t)(cache->capacity * cache->width);
-    int64_t rows = pct_tensor_rows(x);
-    for (int64_t i = 0; i < rows && !pct_tape_failed(tape); i++)
-        memcpy(base + input->cache_rows[i] * cache->width, pct_tensor_data(x) + i * cache->width,
-               (size_t)cache->width * sizeof(pct_real));
+    const int64_t rows = pct_tensor_rows(x);
+    if (pct_tape_failed(tape)) return;
+    if (cache->type != PCT_REAL) {
+        pct_cache_put(cache, tape->compute, layer, which, input->cache_rows, rows, pct_tensor_data(x));
+    } else {
+        pct_real *base = pct_cache_at(cache, layer, which);
+        for (int64_t i = 0; i < rows; i++)
+            memcpy(base + input->cache_rows[i] * cache->width, pct_tensor_data(x) + i * cache->width,
+                   (size_t)cache->width * sizeof(pct_real));
+    }
     pct_tape_done(tape, x);
-    return pct_tape_input(tape, PCT_REAL, 2, (int64_t[]){input->cache_used, cache->width}, base);
+}
+
+/* What attention reads of the cache. */
+static pct_tensor *from_cache(pct_tape *tape, const pct_language_input *input, int layer, int which) {
+    const pct_cache *cache = input->cache;
+    const int64_t dim[2] = {input->cache_used, cache->width};
+    if (cache->type == PCT_REAL) return pct_tape_input(tape, PCT_REAL, 2, dim, pct_cache_at(cache, layer, which));
+    pct_tensor *wide = pct_tape_tensor(tape, PCT_REAL, 2, dim);
+    if (!pct_tape_failed(tape))
+        pct_cache_get(cache, tape->compute, layer, which, input->cache_used, pct_tensor_data(wide));
+    return wide;
+}
+
+static bool few_queries(const pct_span *spans, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        if (spans[i].q_count > PCT_STORED_QUERIES) return false;
+    return true;
+}
+
+/* A few rows read a narrow cache as it is. */
+static pct_tensor *attend_stored(pct_tape *tape, const pct_language *language, const pct_cache *cache, int layer,
+                                 pct_tensor *q, const pct_span *spans, int64_t span_count) {
+    const pct_language_options *o = &language->options;
+    pct_tensor *y = pct_tape_tensor(tape, PCT_REAL, 2, q->dim);
+    if (pct_tape_failed(tape)) return y;
+    const pct_attention attention = {
+        .heads = o->heads,
+        .kv_heads = o->kv_heads,
+        .head_dim = o->head_width,
+        .scale = (pct_real)(1 / sqrt((double)o->head_width)),
+        .spans = spans,
+        .span_count = span_count,
+        .q = pct_tensor_data(q),
+        .ldq = pct_tensor_width(q),
+        .ldo = pct_tensor_width(q),
+        .out = pct_tensor_data(y),
+    };
+    const pct_stored_rows stored = {cache->type, pct_cache_at(cache, layer, 0), pct_cache_at(cache, layer, 1),
+                                    cache->capacity};
+    pct_attention_stored_run(tape->compute, &attention, &stored);
+    return y;
 }
 
 static pct_tensor *apply_mlp(pct_tape *tape, const pct_language_layer *layer, pct_tensor *x) {
@@ -82,21 +145,42 @@ typedef struct chosen_rows {
     int64_t span_count;
 } chosen_rows;
 
+/* Queries meet the keys and values of this call or, with a cache, those of the cache. All three are done then. */
+static pct_tensor *attend(pct_tape *tape, const pct_language *language, const pct_language_input *input, int index,
+                          pct_tensor *q, pct_tensor *k, pct_tensor *v, const pct_span *spans, int64_t span_count) {
+    const pct_language_options *o = &language->options;
+    pct_tensor *y;
+    if (input->cache && input->cache->type != PCT_REAL && few_queries(spans, span_count)) {
+        y = attend_stored(tape, language, input->cache, index, q, spans, span_count);
+        pct_tape_done(tape, q);
+        return y;
+    }
+    if (input->cache) {
+        k = from_cache(tape, input, index, 0);
+        v = from_cache(tape, input, index, 1);
+    }
+    y = pct_op_attention(tape, q, k, v, o->heads, o->kv_heads, spans, span_count);
+    pct_tape_done(tape, q);
+    pct_tape_done(tape, k);
+    pct_tape_done(tape, v);
+    return y;
+}
+
 static pct_tensor *apply_layer(pct_tape *tape, const pct_language *language, const pct_language_input *input, int index,
                                pct_tensor *x, const chosen_rows *chosen) {
     const pct_language_layer *layer = &language->layer[index];
     const pct_language_options *o = &language->options;
-    int head = o->width / o->heads;
+    const pct_rotary_form form = rotary_form(language);
     pct_tensor *given = index > 0 ? x : NULL; /* to be given back: made by the layer before, read here alone */
     const bool half =
         pct_linear_takes_half(&layer->q) && pct_linear_takes_half(&layer->k) && pct_linear_takes_half(&layer->v);
     pct_tensor *y = pct_norm_apply_half(tape, &layer->attention_norm, x, half && !chosen);
     pct_tensor *straight = pct_linear_apply(tape, &layer->k, y), *v = pct_linear_apply(tape, &layer->v, y);
-    pct_tensor *k = pct_op_rotate(tape, straight, o->kv_heads, head, true, o->rope_theta, input->positions);
+    pct_tensor *k = pct_op_rotate(tape, straight, o->kv_heads, &form, input->positions);
     pct_tape_done(tape, straight);
     if (input->cache) {
-        k = through_cache(tape, input, index, 0, k);
-        v = through_cache(tape, input, index, 1, v);
+        to_cache(tape, input, index, 0, k);
+        to_cache(tape, input, index, 1, v);
     }
     const pct_span *spans = input->spans;
     int64_t span_count = input->span_count;
@@ -113,12 +197,9 @@ static pct_tensor *apply_layer(pct_tape *tape, const pct_language *language, con
     }
     straight = pct_linear_apply(tape, &layer->q, y);
     pct_tape_done(tape, y);
-    pct_tensor *q = pct_op_rotate(tape, straight, o->heads, head, true, o->rope_theta, positions);
+    pct_tensor *q = pct_op_rotate(tape, straight, o->heads, &form, positions);
     pct_tape_done(tape, straight);
-    y = pct_op_attention(tape, q, k, v, o->heads, o->kv_heads, spans, span_count);
-    pct_tape_done(tape, q);
-    pct_tape_done(tape, k);
-    pct_tape_done(tape, v);
+    y = attend(tape, language, input, index, q, k, v, spans, span_count);
     x = pct_linear_apply_onto(tape, &layer->out, x, y);
     pct_tape_done(tape, y);
     if (given) pct_tape_done(tape, given);

@@ -1,5 +1,5 @@
 /* language.h: a decoder-only language model of LLaMA's shape: RMSNorm, rotary positions (interleaved, as in llama.cpp's
- * permuted files), grouped queries, SwiGLU.
+ * permuted files, or in halves, as Qwen2's), grouped queries with or without biases, SwiGLU.
  *
  * It reads rows of embeddings, not ids, since some rows are pictures' cells and regions' encodings. Which rows see
  * which is said by spans, so that a picture's prefix is shared by many questions; with a cache, spans name cache rows.
@@ -13,9 +13,15 @@
 
 typedef struct pct_language_options {
     int32_t vocabulary, width, layers, heads, kv_heads, mlp;
+    int32_t head_width; /* 0: width/heads */
+    int32_t rotary;     /* of a head's numbers are turned by its position; 0: all */
+    bool halves;        /* they are turned in pairs (i, i+rotary/2); else (2i, 2i+1) */
+    bool rope_factors;  /* each pair has a divisor of its own (LLaMA 3.1 and later): rope_freqs.weight */
+    bool bias;          /* of queries, keys and values */
     double rope_theta, norm_epsilon;
-    bool tied;    /* the output matrix is the embedding */
-    bool mimetic; /* a fresh model: queries begin like their keys (not for weights that are read) */
+    double rope_slow; /* angles are divided by it; 0: by 1 */
+    bool tied;        /* the output matrix is the embedding */
+    bool mimetic;     /* a fresh model: queries begin like their keys (not for weights that are read) */
 } pct_language_options;
 
 typedef struct pct_language_layer {
@@ -24,9 +30,10 @@ typedef struct pct_language_layer {
 } pct_language_layer;
 
 typedef struct pct_language {
-    pct_language_options options;
-    pct_parameter *embedding; /* (vocabulary, width) */
-    pct_linear output;        /* not when tied */
+    pct_language_options options; /* with what 0 stands for */
+    pct_parameter *embedding;     /* (vocabulary, width) */
+    pct_parameter *rope_factors;  /* (rotary/2), or NULL */
+    pct_linear output;            /* not when tied */
     pct_norm norm;
     pct_language_layer layer[PCT_LANGUAGE_MAX_LAYERS];
 } pct_language;
@@ -35,16 +42,29 @@ typedef struct pct_language {
 void pct_language_build(pct_language *language, pct_builder *builder, const pct_language_options *options);
 
 /* Keys and values of rows that later rows will see: `capacity` rows of kv_heads*head_dim in each layer. Untouched
- * memory stays unused. */
+ * memory stays unused. The type is set before the first reserve: PCT_REAL (as in a zeroed cache), row by row; PCT_F16
+ * or PCT_Q8_0, each head's rows together, rounded when they are written. */
 typedef struct pct_cache {
-    int32_t layers;
-    int64_t width, capacity;
-    pct_real *memory; /* owned; [layer][2][capacity][width] */
+    pct_dtype type;
+    int32_t layers, heads;
+    int64_t width, capacity; /* width: kv_heads*head_dim */
+    void *memory;            /* owned; [layer][2][capacity][width], or [layer][2][kv_head][capacity][head_dim] */
 } pct_cache;
-/* Grows to `capacity` rows; the first `keep` rows' contents stay. */
+/* Whether a cache of the type can hold such heads: Q8_0 wants whole blocks. */
+bool pct_cache_takes(pct_dtype type, const pct_language_options *options);
+/* Grows to `capacity` rows; the first `keep` rows' contents stay. The options are those of a built model. */
 percept_status pct_cache_reserve(pct_cache *cache, const pct_language_options *options, int64_t capacity, int64_t keep,
                                  percept_error *error);
+/* The first `rows` rows of a cache of the same model into another, which has room for them. */
+void pct_cache_copy(pct_cache *to, const pct_cache *from, int64_t rows);
 void pct_cache_free(pct_cache *cache);
+/* Rows of keys (which 0) or values (1) of a layer into and out of a cache of a narrow type; x (rows, width). */
+void pct_cache_put(pct_cache *cache, pct_compute *compute, int layer, int which, const int32_t *places, int64_t rows,
+                   const pct_real *x);
+/* The first `rows` rows, widened. */
+void pct_cache_get(const pct_cache *cache, pct_compute *compute, int layer, int which, int64_t rows, pct_real *x);
+/* Where a layer's keys or values begin. */
+void *pct_cache_at(const pct_cache *cache, int layer, int which);
 
 typedef struct pct_language_input {
     pct_tensor *x;            /* (T, width) embeddings */
@@ -66,9 +86,15 @@ pct_tensor *pct_language_states(pct_tape *tape, const pct_language *language, co
 pct_tensor *pct_language_logits(pct_tape *tape, const pct_language *language, pct_tensor *states);
 
 /* ---- choosing the next token ------------------------------------------------------------------------------------ */
+/* Fields work in this order, which is llama.cpp's: penalty, top_k, top_p, min_p, temperature. */
 typedef struct pct_sampler {
+    float repeat_penalty;  /* logits of recent tokens are divided by it (times it below 0); 0 and 1: none */
+    const int32_t *recent; /* those tokens; borrowed */
+    int32_t recent_count;
+    int32_t top_k;     /* the likeliest; 0: all */
+    float top_p;       /* of the probability; 1 or more: all */
+    float min_p;       /* tokens below this share of the likeliest's probability are left out; 0: none */
     float temperature; /* 0: the likeliest */
-    float top_p;       /* of the probability at that temperature; 1 or more: all */
     pct_random random;
     pct_real *probability; /* (vocabulary), the caller's */
     int32_t *order;        /* (vocabulary), the caller's */

@@ -46,7 +46,13 @@ static pct_language_options language_options(const pct_model_config *c) {
         .heads = c->language.heads,
         .kv_heads = c->language.kv_heads,
         .mlp = c->language.mlp,
+        .head_width = c->language.head_width,
+        .rotary = c->language.rotary,
+        .halves = c->language.architecture == PCT_QWEN2,
+        .rope_factors = c->language.rope_factors,
+        .bias = c->language.bias || c->language.architecture == PCT_QWEN2,
         .rope_theta = (double)c->language.rope_theta,
+        .rope_slow = (double)c->language.rope_slow,
         .norm_epsilon = (double)c->language.norm_epsilon,
         .tied = c->language.tied,
         .mimetic = c->language.init == PCT_LANGUAGE_MIMETIC,
@@ -104,8 +110,12 @@ static void begin_places(pct_tensor *table, int64_t grid) {
 
 void pct_model_build(pct_model *model, pct_builder *builder) {
     const pct_model_config *c = &model->config;
-    pct_tower_options tower = tower_options(c);
     pct_language_options language = language_options(c);
+    if (c->kind == PCT_MODEL_LANGUAGE) {
+        pct_language_build(&model->language, builder, &language);
+        return;
+    }
+    pct_tower_options tower = tower_options(c);
     const char *targets = builder->lora.targets;
     int32_t rank = builder->lora.rank;
     builder->lora.rank = 0; /* LoRA adapts the language model alone */

@@ -88,6 +88,15 @@ typedef struct limit {
     int32_t value, low, high;
 } limit;
 
+static percept_status check_all(const limit *limits, size_t count, percept_error *error) {
+    for (size_t i = 0; i < count; i++) {
+        const limit *l = &limits[i];
+        if (l->value < l->low || l->value > l->high)
+            return pct_fail(error, PERCEPT_ERROR_INPUT, "%s: %d is outside %d..%d", l->key, l->value, l->low, l->high);
+    }
+    return PERCEPT_OK;
+}
+
 static percept_status check_limits(const pct_model_config *c, percept_error *error) {
     const limit limits[] = {
         {"image.side", c->image.side, 16, 1024},
@@ -115,14 +124,6 @@ static percept_status check_limits(const pct_model_config *c, percept_error *err
         {"vision.class_row", c->vision.class_row, 0, 1},
         {"vision.shuffle", c->vision.shuffle, 1, 8},
         {"language.connector", (int32_t)c->language.connector, 0, 2},
-        {"language.vocabulary", c->language.vocabulary, 16, 1 << 20},
-        {"language.width", c->language.width, 16, 16384},
-        {"language.layers", c->language.layers, 1, 128},
-        {"language.heads", c->language.heads, 1, 256},
-        {"language.kv_heads", c->language.kv_heads, 1, 256},
-        {"language.mlp", c->language.mlp, 16, 65536},
-        {"language.context", c->language.context, 16, 1 << 20},
-        {"language.tied", c->language.tied, 0, 1},
         {"language.prefix", (int32_t)c->language.prefix, 0, 1},
         {"language.cell_positions", (int32_t)c->language.cell_positions, 0, 1},
         {"language.grounding", c->language.grounding, 0, PCT_GROUNDING_REST},
@@ -145,12 +146,7 @@ static percept_status check_limits(const pct_model_config *c, percept_error *err
         {"heads.cell_box", c->heads.cell_box, 0, 1},
         {"lora.rank", c->lora.rank, 0, 256},
     };
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-        const limit *l = &limits[i];
-        if (l->value < l->low || l->value > l->high)
-            return pct_fail(error, PERCEPT_ERROR_INPUT, "%s: %d is outside %d..%d", l->key, l->value, l->low, l->high);
-    }
-    return PERCEPT_OK;
+    return check_all(limits, sizeof limits / sizeof *limits, error);
 }
 
 static percept_status check_divides(const char *small_key, int32_t small, const char *big_key, int32_t big,
@@ -222,12 +218,6 @@ static percept_status check_floats(const pct_model_config *c, percept_error *err
     if (!(c->vision.norm_epsilon > 0 && c->vision.norm_epsilon <= 0.1f))
         return pct_fail(error, PERCEPT_ERROR_INPUT, "vision.norm_epsilon: %g is outside 0..0.1",
                         (double)c->vision.norm_epsilon);
-    if (!(c->language.rope_theta >= 1 && c->language.rope_theta <= 1e9f))
-        return pct_fail(error, PERCEPT_ERROR_INPUT, "language.rope_theta: %g is outside 1..1e9",
-                        (double)c->language.rope_theta);
-    if (!(c->language.norm_epsilon > 0 && c->language.norm_epsilon <= 0.1f))
-        return pct_fail(error, PERCEPT_ERROR_INPUT, "language.norm_epsilon: %g is outside 0..0.1",
-                        (double)c->language.norm_epsilon);
     if (!(c->lora.dropout >= 0 && c->lora.dropout < 1))
         return pct_fail(error, PERCEPT_ERROR_INPUT, "lora.dropout: %g is outside 0..1", (double)c->lora.dropout);
     if (!(c->lora.alpha >= 0 && c->lora.alpha <= 4096))
@@ -235,20 +225,57 @@ static percept_status check_floats(const pct_model_config *c, percept_error *err
     return PERCEPT_OK;
 }
 
+/* The language model's own fields, which are all that one without a tower has. */
+static percept_status check_language(const pct_model_config *c, percept_error *error) {
+    const limit limits[] = {
+        {"language.vocabulary", c->language.vocabulary, 16, 1 << 20},
+        {"language.width", c->language.width, 16, 16384},
+        {"language.layers", c->language.layers, 1, 128},
+        {"language.heads", c->language.heads, 1, 256},
+        {"language.kv_heads", c->language.kv_heads, 1, 256},
+        {"language.mlp", c->language.mlp, 16, 65536},
+        {"language.context", c->language.context, 16, 1 << 20},
+        {"language.architecture", (int32_t)c->language.architecture, 0, 1},
+        {"language.head_width", c->language.head_width, 0, 1024},
+        {"language.rotary", c->language.rotary, 0, 1024},
+        {"language.rope_factors", c->language.rope_factors, 0, 1},
+        {"language.bias", c->language.bias, 0, 1},
+        {"language.tied", c->language.tied, 0, 1},
+    };
+    PCT_TRY(check_all(limits, sizeof limits / sizeof *limits, error));
+    if (!(c->language.rope_theta >= 1 && c->language.rope_theta <= 1e9f))
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "language.rope_theta: %g is outside 1..1e9",
+                        (double)c->language.rope_theta);
+    if (!(c->language.rope_slow == 0 || (c->language.rope_slow >= 1e-3f && c->language.rope_slow <= 1e3f)))
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "language.rope_slow: %g is outside 0.001..1000",
+                        (double)c->language.rope_slow);
+    if (!(c->language.norm_epsilon > 0 && c->language.norm_epsilon <= 0.1f))
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "language.norm_epsilon: %g is outside 0..0.1",
+                        (double)c->language.norm_epsilon);
+    PCT_TRY(check_divides("language.kv_heads", c->language.kv_heads, "language.heads", c->language.heads, error));
+    if (c->language.head_width == 0)
+        PCT_TRY(check_divides("language.heads", c->language.heads, "language.width", c->language.width, error));
+    const int32_t head = pct_model_config_head(c), rotary = c->language.rotary;
+    if (rotary > head)
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "language.rotary: %d is more than a head's width, %d", rotary,
+                        head);
+    if ((rotary > 0 ? rotary : head) % 2)
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "language.heads: a head of width %d cannot be rotated in pairs",
+                        rotary > 0 ? rotary : head);
+    return PERCEPT_OK;
+}
+
 percept_status pct_model_config_check(const pct_model_config *c, percept_error *error) {
+    PCT_TRY(check_language(c, error));
+    if (c->kind == PCT_MODEL_LANGUAGE) return PERCEPT_OK;
     PCT_TRY(check_limits(c, error));
     PCT_TRY(check_floats(c, error));
     PCT_TRY(check_geometry(c, error));
     PCT_TRY(check_rows(c, error));
     PCT_TRY(check_divides("vision.heads", c->vision.heads, "vision.width", c->vision.width, error));
-    PCT_TRY(check_divides("language.heads", c->language.heads, "language.width", c->language.width, error));
-    PCT_TRY(check_divides("language.kv_heads", c->language.kv_heads, "language.heads", c->language.heads, error));
     PCT_TRY(
         check_divides("heads.mask_heads x 2", 2 * c->heads.mask_heads, "heads.mask_width", c->heads.mask_width, error));
     PCT_TRY(check_divides("the sine form's 4", 4, "heads.mask_width", c->heads.mask_width, error));
-    if (c->language.width / c->language.heads % 2)
-        return pct_fail(error, PERCEPT_ERROR_INPUT, "language.heads: a head of width %d cannot be rotated in pairs",
-                        c->language.width / c->language.heads);
     if (c->language.copying && !c->language.grounding)
         return pct_fail(error, PERCEPT_ERROR_INPUT, "language.copying: 1 needs language.grounding: 1");
     int32_t prefix = 1 + pct_model_config_image_tokens(c);

@@ -28,6 +28,10 @@ enum { PCT_GROUNDING_REST = 2 }; /* language.grounding: the highest */
 /* How a fresh language model starts. mimetic: queries that already look for what is like them, learned places of cells
  * that already tell rows and columns. */
 enum pct_language_init { PCT_LANGUAGE_PLAIN, PCT_LANGUAGE_MIMETIC };
+/* The family whose key names, rotary pairs and biases the language model has (interleaved without; halves with). */
+enum pct_architecture { PCT_LLAMA, PCT_QWEN2 };
+/* A language model alone, as llama.cpp has them, completes, chats and scores text: no tower, no heads. */
+enum pct_model_kind { PCT_MODEL_JOINED, PCT_MODEL_LANGUAGE };
 /* plain: the paper's MLP on the hidden state. moments: the same MLP also sees the mask's soft position and extent and
  * corrects that extent. */
 enum pct_box_head { PCT_BOX_MOMENTS, PCT_BOX_PLAIN };
@@ -39,6 +43,7 @@ typedef struct pct_model_lora {
 } pct_model_lora;
 
 typedef struct pct_model_config {
+    enum pct_model_kind kind; /* PCT_MODEL_LANGUAGE: all but `language` is 0 */
     struct {
         int32_t side; /* the model's square, pixels */
         enum pct_fit_mode fit;
@@ -70,8 +75,14 @@ typedef struct pct_model_config {
         enum pct_connector connector;
         int32_t vocabulary; /* set by the tokenizer */
         int32_t width, layers, heads, kv_heads, mlp, context;
+        enum pct_architecture architecture;
+        int32_t head_width;   /* of an attention head; 0: width/heads */
+        int32_t rotary;       /* of its numbers are turned by positions; 0: all */
+        int32_t rope_factors; /* 1: each pair's angle has its own divisor (rope_freqs.weight) */
+        int32_t bias;         /* 1: of queries, keys and values; PCT_QWEN2 has them in any case */
         float rope_theta, norm_epsilon;
-        int32_t tied; /* 1: the output matrix is the embedding */
+        float rope_slow; /* positions are divided by it ("linear" scaling); 0: by 1 */
+        int32_t tied;    /* 1: the output matrix is the embedding */
         enum pct_prefix prefix;
         enum pct_cell_positions cell_positions;
         int32_t grounding; /* 1: phrases and regions begin with what they find among the cells (heads/grounding.h);
@@ -102,6 +113,11 @@ void pct_model_config_before(pct_model_config *config);
 /* Ranges and agreement between fields; the message names the key ("vision.heads: 7 does not divide vision.width 256").
  */
 percept_status pct_model_config_check(const pct_model_config *config, percept_error *error);
+/* Numbers of an attention head of the language model. */
+static inline int32_t pct_model_config_head(const pct_model_config *config) {
+    const int32_t own = config->language.head_width;
+    return own > 0 ? own : config->language.width / config->language.heads;
+}
 /* Cells of the tower's grid a side, of the fine grid, of the mask logits. */
 int32_t pct_model_config_grid(const pct_model_config *config);
 /* Rows of a picture that the connector makes of its cells, without the class token's. */

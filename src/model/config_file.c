@@ -3,6 +3,7 @@
 #include "model/model_private.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 enum kind { INTEGER, REAL, CHOICE, TEXT };
@@ -17,6 +18,7 @@ typedef struct field {
 
 #define AT(member) offsetof(pct_model_config, member)
 static const field fields[] = {
+    {"percept.language.architecture", AT(language.architecture), CHOICE, {"llama", "qwen2"}, false},
     {"clip.vision.image_size", AT(image.side), INTEGER, {0}, false},
     {"percept.image.fit", AT(image.fit), CHOICE, {"stretch", "pad"}, false},
     {"percept.image.resample", AT(image.resample), CHOICE, {"bicubic"}, true},
@@ -80,31 +82,42 @@ static const field fields[] = {
 
 /* What is one way only in this version, said so that a reader need not assume it. */
 static const char *const constants[][2] = {
-    {"percept.language.architecture", "llama"}, {"percept.template", "percept"},
-    {"percept.object_token", "<obj>"},          {"percept.object_state", "before"},
-    {"percept.mask.positions", "sine-2d"},      {"percept.region_embedding", "box-or-mask"},
+    {"percept.template", "percept"},
+    {"percept.object_token", "<obj>"},
+    {"percept.object_state", "before"},
+    {"percept.mask.positions", "sine-2d"},
+    {"percept.region_embedding", "box-or-mask"},
 };
+
+/* Keys that the table has as llama.* stand under the architecture's own name. */
+static const char *own_key(const field *f, enum pct_architecture architecture, char buffer[PCT_NAME_SIZE]) {
+    if (strncmp(f->key, "llama.", 6) != 0) return f->key;
+    snprintf(buffer, PCT_NAME_SIZE, "%s.%s", pct_architecture_name(architecture), f->key + 6);
+    return buffer;
+}
 
 void pct_model_config_write(const pct_model_config *config, pct_gguf_writer *writer) {
     for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
         pct_gguf_set_string(writer, constants[i][0], constants[i][1]);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         const field *f = &fields[i];
+        char buffer[PCT_NAME_SIZE];
+        const char *key = own_key(f, config->language.architecture, buffer);
         const void *at = (const char *)config + f->offset;
         int32_t integer;
         float real;
         memcpy(&integer, at, sizeof integer);
         memcpy(&real, at, sizeof real);
         if (f->kind == INTEGER)
-            pct_gguf_set_u32(writer, f->key, (uint32_t)integer);
+            pct_gguf_set_u32(writer, key, (uint32_t)integer);
         else if (f->kind == REAL)
-            pct_gguf_set_f32(writer, f->key, real);
+            pct_gguf_set_f32(writer, key, real);
         else if (f->kind == CHOICE)
-            pct_gguf_set_string(writer, f->key, f->choices[integer]);
+            pct_gguf_set_string(writer, key, f->choices[integer]);
         else
-            pct_gguf_set_string(writer, f->key, at);
+            pct_gguf_set_string(writer, key, at);
     }
-    pct_gguf_set_u32(writer, "llama.rope.dimension_count", (uint32_t)(config->language.width / config->language.heads));
+    pct_model_language_write(config, writer);
     pct_gguf_set_array(writer, "clip.vision.image_mean", PCT_GGUF_F32, 3, config->image.mean);
     pct_gguf_set_array(writer, "clip.vision.image_std", PCT_GGUF_F32, 3, config->image.deviation);
 }
@@ -117,27 +130,28 @@ static percept_status refuse_choice(const pct_gguf *file, const char *key, const
                     pct_gguf_path(file), key, found, wanted);
 }
 
-static percept_status read_field(void *at, const field *f, const pct_gguf *file, percept_error *error) {
-    if (f->later && !pct_gguf_has(file, f->key)) return PERCEPT_OK;
+static percept_status read_field(void *at, const field *f, const char *key, const pct_gguf *file,
+                                 percept_error *error) {
+    if (f->later && !pct_gguf_has(file, key)) return PERCEPT_OK;
     if (f->kind == INTEGER) {
         int32_t integer;
-        PCT_TRY(pct_gguf_get_i32(file, f->key, 0, 1 << 24, &integer, error));
+        PCT_TRY(pct_gguf_get_i32(file, key, 0, 1 << 24, &integer, error));
         memcpy(at, &integer, sizeof integer);
         return PERCEPT_OK;
     }
     if (f->kind == REAL) {
         float real;
-        PCT_TRY(pct_gguf_get_f32(file, f->key, -1e30f, 1e30f, &real, error));
+        PCT_TRY(pct_gguf_get_f32(file, key, -1e30f, 1e30f, &real, error));
         memcpy(at, &real, sizeof real);
         return PERCEPT_OK;
     }
     const char *text;
-    PCT_TRY(pct_gguf_get_string(file, f->key, &text, error));
+    PCT_TRY(pct_gguf_get_string(file, key, &text, error));
     if (f->kind == TEXT) {
         size_t room = sizeof((pct_model_config *)0)->lora.targets;
         if (strlen(text) >= room)
             return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: %s is longer than %zu characters; %s", pct_gguf_path(file),
-                            f->key, room - 1, PCT_GGUF_MEND);
+                            key, room - 1, PCT_GGUF_MEND);
         memcpy(at, text, strlen(text) + 1);
         return PERCEPT_OK;
     }
@@ -151,7 +165,7 @@ static percept_status read_field(void *at, const field *f, const pct_gguf *file,
         if (i > 0) strcat(known, ", ");
         strcat(known, f->choices[i]);
     }
-    return refuse_choice(file, f->key, text, known, error);
+    return refuse_choice(file, key, text, known, error);
 }
 
 percept_status pct_model_config_read(pct_model_config *config, const pct_gguf *file, percept_error *error) {
@@ -163,8 +177,12 @@ percept_status pct_model_config_read(pct_model_config *config, const pct_gguf *f
         if (strcmp(text, constants[i][1]) != 0)
             return refuse_choice(file, constants[i][0], text, constants[i][1], error);
     }
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        PCT_TRY(read_field((char *)config + fields[i].offset, &fields[i], file, error));
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        char buffer[PCT_NAME_SIZE];
+        const char *key = own_key(&fields[i], config->language.architecture, buffer); /* read first */
+        PCT_TRY(read_field((char *)config + fields[i].offset, &fields[i], key, file, error));
+    }
+    PCT_TRY(pct_model_language_read(config, file, error));
     PCT_TRY(pct_gguf_get_floats(file, "clip.vision.image_mean", 3, config->image.mean, error));
     PCT_TRY(pct_gguf_get_floats(file, "clip.vision.image_std", 3, config->image.deviation, error));
     if (pct_model_config_check(config, error) == PERCEPT_OK) return PERCEPT_OK;

@@ -16,7 +16,8 @@ typedef struct pct_model pct_model;
 /* A fresh model for training, initialised from the seed. The tokenizer is moved in (owned) on success. */
 percept_status pct_model_create(pct_model **model, const pct_model_config *config, pct_tokenizer *tokenizer,
                                 uint64_t seed, percept_error *error);
-/* Opens a model file (mapped; weights stay in their stored types until used). trainable: weights become F32 parameters.
+/* Opens a model file (mapped; weights stay in their stored types until used): percept's own, or a language model alone
+ * as llama.cpp has it (architecture llama or qwen2). trainable: weights become F32 parameters.
  * Every tensor that the config asks for must be there with its shape; nothing is believed unchecked. A missing or
  * unreadable file is PERCEPT_ERROR_INPUT, one that is malformed or not for this program PERCEPT_ERROR_MODEL. */
 percept_status pct_model_open(pct_model **model, const char *path, bool trainable, percept_error *error);
@@ -36,6 +37,8 @@ void pct_model_begin_names(pct_model *model, const int32_t *ids, int64_t count);
 percept_status pct_model_take(pct_model *model, const pct_gguf *file, bool (*wanted)(void *context, const char *name),
                               void *context, int64_t *taken, percept_error *error);
 void pct_model_close(pct_model **model);
+/* Refuses a language model alone (PCT_MODEL_LANGUAGE) where a picture comes in: MODEL, with what it can do. */
+percept_status pct_model_check_sees(const pct_model *model, percept_error *error);
 
 /* How a score comes from what the model says about a region: sigmoid(scale*quality + token*log p(<obj>) + offset). */
 typedef struct pct_calibration {

@@ -130,6 +130,14 @@ static inline void pct_model_add_lora(pct_real *row, const pct_real *b, const pc
 /* The config as keys of a file, and back; the file's values are checked like any config's. */
 void pct_model_config_write(const pct_model_config *config, pct_gguf_writer *writer);
 percept_status pct_model_config_read(pct_model_config *config, const pct_gguf *file, percept_error *error);
+/* What a language model may have beyond the joined model's own table of keys; the heads are known. */
+void pct_model_language_write(const pct_model_config *config, pct_gguf_writer *writer);
+percept_status pct_model_language_read(pct_model_config *config, const pct_gguf *file, percept_error *error);
+/* The config of a file that is a language model alone; vocabulary is left 0. Not checked yet. */
+percept_status pct_model_config_read_language(pct_model_config *config, const pct_gguf *file,
+                                              enum pct_architecture architecture, percept_error *error);
+const char *pct_architecture_name(enum pct_architecture architecture); /* as in general.architecture */
+bool pct_architecture_from_name(const char *name, enum pct_architecture *architecture);
 void pct_model_card_write(const pct_model_card *card, pct_gguf_writer *writer);
 percept_status pct_model_card_read(pct_model *model, const pct_gguf *file, percept_error *error);
 

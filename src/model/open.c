@@ -134,20 +134,64 @@ static percept_status take_weight(void *context, const pct_weight_spec *spec, pc
 }
 
 /* Architecture and version come first, so that a file of another kind is told apart from a damaged one. */
-static percept_status check_kind(const pct_gguf *file, percept_error *error) {
-    const char *architecture;
+static percept_status read_config(pct_model_config *config, const pct_gguf *file, percept_error *error) {
+    const char *name;
     uint32_t version;
-    PCT_TRY(pct_gguf_get_string(file, "general.architecture", &architecture, error));
-    if (strcmp(architecture, "percept") != 0)
+    enum pct_architecture architecture;
+    PCT_TRY(pct_gguf_get_string(file, "general.architecture", &name, error));
+    if (pct_architecture_from_name(name, &architecture))
+        return pct_model_config_read_language(config, file, architecture, error);
+    if (strcmp(name, "percept") != 0)
         return pct_fail(error, PERCEPT_ERROR_MODEL,
-                        "%s: general.architecture is \"%.40s\", not \"percept\"; give a model file made by percept",
-                        pct_gguf_path(file), architecture);
+                        "%s: general.architecture is \"%.40s\"; give a model file made by percept, or a language model "
+                        "of the architecture \"llama\" or \"qwen2\"",
+                        pct_gguf_path(file), name);
     PCT_TRY(pct_gguf_get_u32(file, "percept.format_version", 1, UINT32_MAX, &version, error));
     if (version > PCT_MODEL_FORMAT)
         return pct_fail(error, PERCEPT_ERROR_MODEL,
                         "%s: percept.format_version is %u; this percept reads up to %d: use a newer one",
                         pct_gguf_path(file), version, PCT_MODEL_FORMAT);
+    return pct_model_config_read(config, file, error);
+}
+
+/* What a language model alone has and this program does not compute would be missing in every answer. */
+static percept_status check_all_used(const pct_model *model, const pct_gguf *file, percept_error *error) {
+    for (int64_t i = 0; i < pct_gguf_tensor_count(file); i++) {
+        const char *name = pct_gguf_tensor_at(file, i)->name;
+        if (strstr(name, "attn_rot_embd")) continue; /* old files: angles, which are computed */
+        if (strlen(name) >= PCT_NAME_SIZE || !pct_parameters_find(&model->parameters, name))
+            return pct_fail(error, PERCEPT_ERROR_MODEL,
+                            "%s: tensor %.80s has no place in a model of architecture \"%s\" as percept knows it; take "
+                            "another model",
+                            pct_gguf_path(file), name, pct_architecture_name(model->config.language.architecture));
+    }
     return PERCEPT_OK;
+}
+
+/* Vocabulary and object token: what tokenizer and structure must agree on. */
+static percept_status check_tokenizer(const pct_model *model, const pct_gguf *file, percept_error *error) {
+    const pct_model_config *c = &model->config;
+    if (pct_tokenizer_size(model->tokenizer) != c->language.vocabulary)
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: %s.vocab_size is %d, but the tokenizer has %d tokens; %s",
+                        pct_gguf_path(file), pct_architecture_name(c->language.architecture), c->language.vocabulary,
+                        pct_tokenizer_size(model->tokenizer), PCT_GGUF_MEND);
+    if (c->kind == PCT_MODEL_JOINED && model->object < 0)
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: the tokenizer has no special token <obj>; %s",
+                        pct_gguf_path(file), PCT_GGUF_MEND);
+    return PERCEPT_OK;
+}
+
+/* A language model alone has as many words as its tokenizer; the file's own figure, where it is there, must agree. */
+static percept_status take_vocabulary(pct_model_config *config, const pct_tokenizer *tokenizer, const pct_gguf *file,
+                                      percept_error *error) {
+    char key[PCT_NAME_SIZE];
+    const int32_t size = pct_tokenizer_size(tokenizer);
+    snprintf(key, sizeof key, "%s.vocab_size", pct_architecture_name(config->language.architecture));
+    PCT_TRY(pct_gguf_get_i32_or(file, key, 1, 1 << 24, size, &config->language.vocabulary, error));
+    if (pct_model_config_check(config, error) == PERCEPT_OK) return PERCEPT_OK;
+    if (error) error->status = PERCEPT_ERROR_MODEL;
+    pct_error_prefix(error, "%s: the model's structure: ", pct_gguf_path(file));
+    return PERCEPT_ERROR_MODEL;
 }
 
 static void list_unused(pct_model *model, const reader *r) {
@@ -170,26 +214,23 @@ static percept_status read_parts(pct_model **out, const pct_gguf *file, const st
                                  percept_error *error) {
     pct_model_config config;
     pct_tokenizer *tokenizer = NULL;
-    PCT_TRY(pct_model_config_read(&config, file, error));
+    PCT_TRY(read_config(&config, file, error));
     pct_model_lora own = config.lora;
     if (how->lora) {
         config.lora = *how->lora;
         PCT_TRY(pct_model_config_check(&config, error));
     }
     PCT_TRY(pct_tokenizer_load(&tokenizer, file, error));
-    pct_model *model = pct_model_new(&config, tokenizer);
+    percept_status status = PERCEPT_OK;
+    if (config.kind == PCT_MODEL_LANGUAGE) status = take_vocabulary(&config, tokenizer, file, error);
+    pct_model *model = status == PERCEPT_OK ? pct_model_new(&config, tokenizer) : NULL;
     if (!model) {
         pct_tokenizer_destroy(&tokenizer);
-        return pct_fail_memory(error, "model");
+        return status == PERCEPT_OK ? pct_fail_memory(error, "model") : status;
     }
     *out = model;
     model->tokenizer = tokenizer;
-    if (pct_tokenizer_size(tokenizer) != config.language.vocabulary)
-        return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: llama.vocab_size is %d, but the tokenizer has %d tokens; %s",
-                        pct_gguf_path(file), config.language.vocabulary, pct_tokenizer_size(tokenizer), PCT_GGUF_MEND);
-    if (model->object < 0)
-        return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: the tokenizer has no special token <obj>; %s",
-                        pct_gguf_path(file), PCT_GGUF_MEND);
+    PCT_TRY(check_tokenizer(model, file, error));
     PCT_TRY(pct_model_card_read(model, file, error));
     reader r = {.file = file, .fresh = how->lora, .own = own};
     pct_kernels_init(&r.kernels, pct_cpu_flags()); /* widening gives the same bits everywhere */
@@ -201,6 +242,7 @@ static percept_status read_parts(pct_model **out, const pct_gguf *file, const st
     if (how->lora && r.adapted == 0)
         return pct_fail(error, PERCEPT_ERROR_INPUT, "lora.targets: no layer's name ends like one of '%s'",
                         config.lora.targets);
+    if (config.kind == PCT_MODEL_LANGUAGE) PCT_TRY(check_all_used(model, file, error));
     if (r.taken < pct_gguf_tensor_count(file)) list_unused(model, &r);
     return PERCEPT_OK;
 }
@@ -209,8 +251,7 @@ static percept_status read_parts(pct_model **out, const pct_gguf *file, const st
 static percept_status open_file(pct_model **out, pct_gguf *file, const char *path, const struct opening *how,
                                 percept_error *error) {
     pct_model *model = NULL;
-    percept_status status = check_kind(file, error);
-    if (status == PERCEPT_OK) status = read_parts(&model, file, how, error);
+    percept_status status = read_parts(&model, file, how, error);
     if (model) {
         model->file = file;
         model->path = path ? strdup(path) : NULL;
@@ -228,6 +269,14 @@ static percept_status open_path(pct_model **model, const char *path, const struc
     pct_gguf *file = NULL;
     PCT_TRY(pct_gguf_open(&file, path, error));
     return open_file(model, file, path, how, error);
+}
+
+percept_status pct_model_check_sees(const pct_model *model, percept_error *error) {
+    if (model->config.kind == PCT_MODEL_JOINED) return PERCEPT_OK;
+    return pct_fail(
+        error, PERCEPT_ERROR_MODEL,
+        "%s: is a language model alone (%s): it can complete, chat and score text, and not look at pictures",
+        model->path ? model->path : "the model", pct_architecture_name(model->config.language.architecture));
 }
 
 percept_status pct_model_open(pct_model **model, const char *path, bool trainable, percept_error *error) {

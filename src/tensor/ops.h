@@ -64,7 +64,14 @@ pct_tensor *pct_op_conv(pct_tape *tape, pct_tensor *x, pct_tensor *weight, pct_t
 pct_tensor *pct_op_attention(pct_tape *tape, pct_tensor *q, pct_tensor *k, pct_tensor *v, int heads, int kv_heads,
                              const pct_span *spans, int64_t span_count);
 /* Rotary positions (Su et al., RoFormer): x (T, heads*head_dim), positions (T) */
-pct_tensor *pct_op_rotate(pct_tape *tape, pct_tensor *x, int heads, int rotary_dim, bool interleaved, double theta,
+typedef struct pct_rotary_form {
+    int count;               /* of a head's numbers that are turned, its first ones; even */
+    bool interleaved;        /* pairs (2i, 2i+1); else (i, i+count/2) */
+    double theta;            /* pair i turns by position * theta^(-2i/count) */
+    double slow;             /* every angle is divided by it; 0: by 1 */
+    const pct_real *factors; /* (count/2) each pair's angle is divided by its own; NULL: none */
+} pct_rotary_form;
+pct_tensor *pct_op_rotate(pct_tape *tape, pct_tensor *x, int heads, const pct_rotary_form *form,
                           const int32_t *positions);
 
 /* ---- norms ------------------------------------------------------------------------------------------------------- */

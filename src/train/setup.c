@@ -64,6 +64,7 @@ static percept_status make_model(pct_trainer *trainer, const pct_gguf *checkpoin
                     ? pct_model_open_adapted(&trainer->model, config->run.from, &config->model.lora,
                                              (uint64_t)config->run.seed, error)
                     : pct_model_open(&trainer->model, config->run.from, true, error));
+        PCT_TRY(pct_model_check_sees(trainer->model, error));
         config->model = *pct_model_get_config(trainer->model);
         fill_request(trainer);
         return PERCEPT_OK;

@@ -2,6 +2,7 @@
  * weights may be anything, NaN included. */
 #include "base/cpu.h"
 #include "model/model.h"
+#include "model/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,26 @@ static void answer(pct_model *model, pct_compute *compute) {
     free(pixels);
 }
 
+/* A language model alone reads, goes on, is cut back and forked. */
+static void go_on(pct_model *model, pct_compute *compute) {
+    percept_error error = {0};
+    pct_sequence *sequence = NULL, *fork = NULL;
+    pct_generated generated;
+    const int32_t ids[6] = {1, 7, pct_model_get_config(model)->language.vocabulary - 1, 8, 2, 3};
+    pct_generate_options options = {
+        .max_tokens = 3, .temperature = 1, .top_k = 5, .top_p = 0.9f, .min_p = 0.1f, .repeat_penalty = 1.1f};
+    options.repeat_last = 4;
+    if (pct_sequence_create(&sequence, model, compute, PCT_Q8_0, PCT_BF16, &error) == PERCEPT_OK &&
+        pct_sequence_generate(sequence, ids, 6, &options, &generated, &error) == PERCEPT_OK) {
+        pct_sequence_rewind(sequence, 2);
+        if (pct_sequence_fork(&fork, sequence, &error) == PERCEPT_OK &&
+            pct_sequence_generate(fork, ids, 3, &options, &generated, &error) == PERCEPT_OK)
+            sink += (float)generated.count;
+    }
+    pct_sequence_destroy(&fork);
+    pct_sequence_destroy(&sequence);
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
     static pct_compute *compute;
     percept_error error = {0};
@@ -45,7 +66,10 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size) {
     pct_model *model = NULL;
     if (pct_model_open_memory(&model, "input", aligned, size, &error) == PERCEPT_OK) {
         const pct_model_config *config = pct_model_get_config(model);
-        if (config->image.side <= 64 && config->language.vocabulary > 16) answer(model, compute);
+        if (config->kind == PCT_MODEL_LANGUAGE)
+            go_on(model, compute);
+        else if (config->image.side <= 64 && config->language.vocabulary > 16)
+            answer(model, compute);
     } else if (model || !error.message[0]) {
         abort();
     }

@@ -1,4 +1,5 @@
 /* model_seeds: writes the seeds of model_file's corpus: tiny models of random weights. usage: model_seeds FOLDER */
+#include "../support/tiny_language.h"
 #include "../support/tiny_model.h"
 #include "../support/toy.h"
 
@@ -22,6 +23,19 @@ int main(int argc, char **argv) {
         toy.tokenizer = NULL;
         pct_model_close(&model);
         toy_free(&toy);
+    }
+    static const char *const language[] = {"llama", "qwen2"};
+    for (int i = 0; i < 2 && argc > 1; i++) {
+        char path[256];
+        percept_error error = {0};
+        tiny_language t = tiny_language_default();
+        t.qwen2 = t.factors = t.output = i == 1;
+        t.type = i ? PCT_Q8_0 : PCT_F16;
+        snprintf(path, sizeof path, "%s/language_%s", argv[1], language[i]);
+        if (tiny_language_write(path, &t, &error)) {
+            fprintf(stderr, "%s\n", error.message);
+            return 1;
+        }
     }
     return argc > 1 ? 0 : 2;
 }

@@ -58,7 +58,10 @@ static pct_tensor *attention(pct_tape *t, pct_tensor *const *x, const int *n) {
 }
 static pct_tensor *rotate(pct_tape *t, pct_tensor *const *x, const int *n) {
     static const int32_t positions[] = {0, 1, 2, 5, 5, 900};
-    return pct_op_rotate(t, x[0], n[0], n[1], n[2], 10000, positions);
+    static const pct_real factors[] = {1, 2, 3, 1, 4, 8, 8, 8};
+    const pct_rotary_form form = {
+        .count = n[1], .interleaved = n[2], .theta = 10000, .slow = n[3], .factors = n[3] ? factors : NULL};
+    return pct_op_rotate(t, x[0], n[0], &form, positions);
 }
 static pct_tensor *layer_norm(pct_tape *t, pct_tensor *const *x, const int *n) {
     return pct_op_layer_norm(t, x[0], x[1], n[0] ? x[2] : NULL, (pct_real)1e-5);
@@ -121,6 +124,7 @@ const grad_case math_cases[] = {
     {"attention", "cross, one key head", attention, 3, {{2, {9, 9}}, {2, {7, 3}}, {2, {7, 3}}}, {3, 1, 2}},
     {"rotate", "halves", rotate, 1, {{2, {6, 12}}}, {2, 6, 0}},
     {"rotate", "interleaved, partial", rotate, 1, {{2, {6, 18}}}, {3, 4, 1}},
+    {"rotate", "slowed, each pair in its own way", rotate, 1, {{2, {6, 12}}}, {2, 6, 0, 3}},
     {"layer_norm", "with beta", layer_norm, 3, {{2, {5, 7}}, {1, {7}}, {1, {7}}}, {1}},
     {"layer_norm", "no beta, map", layer_norm, 2, {{4, {1, 2, 3, 33}}, {1, {33}}}, {0}},
     {"rms_norm", "odd", rms_norm, 2, {{2, {5, 7}}, {1, {7}}}},

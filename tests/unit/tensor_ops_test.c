@@ -223,9 +223,12 @@ static void rotate_turns_pairs(void **state) {
     const int32_t positions[] = {0, 1}, late[] = {0, 100};
     float c = cosf(1), s = sinf(1), c2 = cosf(0.01f), s2 = sinf(0.01f);
     /* halves: pairs (0,2) and (1,3); the second turns by position * theta^(-1/2) */
-    EXPECT(pct_op_rotate(t, x, 1, 4, false, 10000, positions), 1, 0, 0, 1, c, -s2, s, c2);
-    EXPECT(pct_op_rotate(t, x, 1, 4, true, 10000, positions), 1, 0, 0, 1, c, s, -s2, c2);
-    EXPECT(pct_op_rotate(t, x, 1, 2, false, 10000, late), 1, 0, 0, 1, cosf(100), sinf(100), 0, 1);
+    EXPECT(pct_op_rotate(t, x, 1, &(pct_rotary_form){.count = 4, .interleaved = false, .theta = 10000}, positions), 1,
+           0, 0, 1, c, -s2, s, c2);
+    EXPECT(pct_op_rotate(t, x, 1, &(pct_rotary_form){.count = 4, .interleaved = true, .theta = 10000}, positions), 1, 0,
+           0, 1, c, s, -s2, c2);
+    EXPECT(pct_op_rotate(t, x, 1, &(pct_rotary_form){.count = 2, .interleaved = false, .theta = 10000}, late), 1, 0, 0,
+           1, cosf(100), sinf(100), 0, 1);
 }
 
 /* ---- norms --------------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ void toy_init(toy *m, int vocabulary, int width, int heads, int kv_heads) {
 
 /* What went in is not used again. */
 static pct_tensor *rotated(pct_tape *t, pct_tensor *x, int heads, int dim, const int32_t *positions) {
-    pct_tensor *y = pct_op_rotate(t, x, heads, dim, false, 100, positions);
+    pct_tensor *y = pct_op_rotate(t, x, heads, &(pct_rotary_form){.count = dim, .theta = 100}, positions);
     pct_tape_done(t, x);
     return y;
 }
