@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const pct_bench_names[PCT_BENCH_STAGES] = {"tower", "prefill", "decode", "heads", "train"};
-
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return x < y ? -1 : x > y;
@@ -38,20 +36,26 @@ percept_status pct_bench_time(pct_bench *b, pct_bench_run_fn *run, void *context
 }
 
 /* "peak" is a name too: the machine is measured in any case. */
-static percept_status choose_stages(const char *list, bool *wanted, percept_error *error) {
-    for (int i = 0; i < PCT_BENCH_STAGES; i++) wanted[i] = !list;
+static percept_status choose_stages(const pct_bench_shape *shape, const char *list, bool *wanted,
+                                    percept_error *error) {
+    const int stages = pct_bench_stage_count(shape);
+    for (int i = 0; i < stages; i++) wanted[i] = !list;
     for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
         size_t length = strcspn(at, ",");
         int found = -1;
-        for (int i = 0; i < PCT_BENCH_STAGES; i++) {
-            if (strlen(pct_bench_names[i]) == length && strncmp(at, pct_bench_names[i], length) == 0) found = i;
+        for (int i = 0; i < stages; i++) {
+            const char *name = shape->stages[i].name;
+            if (strlen(name) == length && strncmp(at, name, length) == 0) found = i;
         }
         if (found >= 0) {
             wanted[found] = true;
         } else if (length != 4 || strncmp(at, "peak", 4) != 0) {
-            return pct_fail(error, PERCEPT_ERROR_USAGE,
-                            "stages: \"%.*s\" is not one of peak, tower, prefill, decode, heads, train",
-                            (int)(length < 40 ? length : 40), at);
+            pct_text known = {0};
+            for (int i = 0; i < stages; i++) pct_text_printf(&known, ", %s", shape->stages[i].name);
+            percept_status status = pct_fail(error, PERCEPT_ERROR_USAGE, "stages: \"%.*s\" is not one of peak%s",
+                                             (int)(length < 40 ? length : 40), at, known.data ? known.data : "");
+            pct_text_free(&known);
+            return status;
         }
     }
     return PERCEPT_OK;
@@ -62,8 +66,8 @@ static percept_status open_all(pct_bench *b, percept_error *error) {
     PCT_TRY(pct_pool_create(&b->pool, o->threads, error));
     PCT_TRY(pct_compute_create(&b->compute, b->pool, pct_cpu_flags() & o->cpu_mask, error));
     pct_compute_use_int8(b->compute); /* as the engine does */
-    PCT_TRY(o->model ? pct_model_open(&b->model, o->model, false, error)
-                     : pct_bench_random_model(&b->model, o->shape, error));
+    if (!b->shape->whole) return PERCEPT_OK;
+    PCT_TRY(o->model ? pct_model_open(&b->model, o->model, false, error) : pct_bench_random_model(&b->model, error));
     PCT_TRY(pct_model_check_sees(b->model, error));
     PCT_TRY(pct_state_create(&b->state, b->model, b->compute, error));
     b->work = pct_bench_count(b->model);
@@ -77,19 +81,18 @@ static percept_status open_all(pct_bench *b, percept_error *error) {
 }
 
 static percept_status measure_all(pct_bench *b, const bool *wanted, percept_error *error) {
-    static percept_status (*const measure[PCT_BENCH_STAGES])(pct_bench *, percept_error *) = {
-        pct_bench_tower, pct_bench_prefill, pct_bench_decode, pct_bench_heads, pct_bench_train};
+    const int stages = pct_bench_stage_count(b->shape);
     int64_t total = 1;
-    for (int i = 0; i < PCT_BENCH_STAGES; i++) total += wanted[i];
+    for (int i = 0; i < stages; i++) total += wanted[i];
     pct_meter_start(&b->meter, b->meter.callback, b->meter.context, "bench", "stage", 0, total);
-    for (int i = 0; i < PCT_BENCH_STAGES; i++) {
+    for (int i = 0; i < stages; i++) {
         if (!wanted[i]) continue;
-        PCT_TRY(measure[i](b, error));
+        PCT_TRY(b->shape->stages[i].measure(b, &b->results[i], error));
         pct_meter_update(&b->meter, ++b->done, NULL);
     }
     b->resident = pct_peak_resident_bytes(); /* before the peak, which reads a quarter of a gigabyte */
     PCT_TRY(pct_bench_measure_peak(b, error));
-    for (int i = 0; i < PCT_BENCH_STAGES; i++) {
+    for (int i = 0; i < stages; i++) {
         if (b->results[i].ms > 0) pct_bench_compare(&b->peak, &b->results[i]);
     }
     pct_meter_update(&b->meter, ++b->done, NULL);
@@ -123,8 +126,12 @@ percept_status percept_bench_run(const percept_bench_options *given, percept_pro
                         options.seconds);
     }
     bool wanted[PCT_BENCH_STAGES];
-    PCT_TRY(choose_stages(options.stages, wanted, error));
     pct_bench b = {.options = &options, .meter = {.callback = progress, .context = context}};
+    PCT_TRY(pct_bench_find_shape(&b.shape, options.shape, error));
+    if (options.model && !b.shape->whole)
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "shape: \"%s\" is no model file's; leave out one of the two",
+                        b.shape->name);
+    PCT_TRY(choose_stages(b.shape, options.stages, wanted, error));
     percept_status status = open_all(&b, error);
     if (status == PERCEPT_OK) status = measure_all(&b, wanted, error);
     if (status == PERCEPT_OK) status = report(&b, json, table, error);

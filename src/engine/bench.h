@@ -1,6 +1,6 @@
 /* bench.h: what the files of the speed measurement share; nothing here is part of answering. Stages are timed by
- * bench_answer.c and bench_train.c, their operations and bytes counted by bench_count.c, set beside what the machine
- * can do (bench_peak.c) and written by bench_report.c.
+ * bench_answer.c, bench_tower.c and bench_train.c as bench_shapes.c lists them, their operations and bytes counted by
+ * bench_count.c, set beside what the machine can do (bench_peak.c) and written by bench_report.c.
  *
  * A stage's share is of the roofline (Williams, Waterman & Patterson, CACM 2009): the least time in which this machine
  * could do its operations and read its weights, whichever takes longer, over the time that it took. */
@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "model/model.h"
 #include "percept/jobs.h"
+#include "vision/tower.h"
 
 /* Multiplications and additions of each part, attention included, norms and activations not; and the bytes of its
  * weights as they lie in memory. */
@@ -30,15 +31,7 @@ typedef struct pct_bench_work {
 } pct_bench_work;
 pct_bench_work pct_bench_count(pct_model *model);
 
-enum pct_bench_stage {
-    PCT_BENCH_TOWER,
-    PCT_BENCH_PREFILL,
-    PCT_BENCH_DECODE,
-    PCT_BENCH_HEADS,
-    PCT_BENCH_TRAIN,
-    PCT_BENCH_STAGES
-};
-extern const char *const pct_bench_names[PCT_BENCH_STAGES];
+#define PCT_BENCH_STAGES 8 /* of a shape, at most */
 
 typedef struct pct_bench_result {
     double ms;    /* median of a run; 0: not measured */
@@ -60,8 +53,28 @@ typedef struct pct_bench_peak {
     double cached;          /* the same again and again over as many as the model's weights are */
 } pct_bench_peak;
 
-typedef struct pct_bench {
+typedef struct pct_bench pct_bench;
+
+/* What is measured under a name, and how: `measure` fills *result, or leaves it (ms 0) where there is nothing to time.
+ */
+typedef struct pct_bench_stage {
+    const char *name, *what;
+    percept_status (*measure)(pct_bench *bench, pct_bench_result *result, percept_error *error);
+} pct_bench_stage;
+
+/* A shape of random weights (bench_shapes.c). */
+typedef struct pct_bench_shape {
+    const char *name;
+    bool whole; /* a whole model is opened first: its random weights, or the model file's that was asked for */
+    pct_bench_stage stages[PCT_BENCH_STAGES]; /* those with a name */
+} pct_bench_shape;
+/* USAGE for an unknown name. */
+percept_status pct_bench_find_shape(const pct_bench_shape **shape, const char *name, percept_error *error);
+int pct_bench_stage_count(const pct_bench_shape *shape);
+
+struct pct_bench {
     const percept_bench_options *options;
+    const pct_bench_shape *shape;
     pct_pool *pool;
     pct_compute *compute;
     pct_model *model;
@@ -72,8 +85,8 @@ typedef struct pct_bench {
     int64_t done;
     int64_t resident; /* bytes, the most that the stages took */
     pct_bench_peak peak;
-    pct_bench_result results[PCT_BENCH_STAGES];
-} pct_bench;
+    pct_bench_result results[PCT_BENCH_STAGES]; /* of the shape's stages */
+};
 
 /* Times `run` again and again for `seconds`, at least three times, after one to warm up. median and best (of a run, in
  * seconds) may be NULL. INTERRUPTED when the progress callback says so. */
@@ -82,20 +95,24 @@ percept_status pct_bench_time(pct_bench *bench, pct_bench_run_fn *run, void *con
                               double *best, percept_error *error);
 
 percept_status pct_bench_measure_peak(pct_bench *bench, percept_error *error);
-percept_status pct_bench_tower(pct_bench *bench, percept_error *error);
-percept_status pct_bench_prefill(pct_bench *bench, percept_error *error);
-percept_status pct_bench_decode(pct_bench *bench, percept_error *error);
-percept_status pct_bench_heads(pct_bench *bench, percept_error *error);
-percept_status pct_bench_train(pct_bench *bench, percept_error *error);
+/* Stages of a whole model. */
+percept_status pct_bench_tower(pct_bench *bench, pct_bench_result *result, percept_error *error);
+percept_status pct_bench_prefill(pct_bench *bench, pct_bench_result *result, percept_error *error);
+percept_status pct_bench_decode(pct_bench *bench, pct_bench_result *result, percept_error *error);
+percept_status pct_bench_heads(pct_bench *bench, pct_bench_result *result, percept_error *error);
+percept_status pct_bench_train(pct_bench *bench, pct_bench_result *result, percept_error *error);
+/* A tower by itself, weights of `type` (PCT_BF16; PCT_Q8_0: INT8 products where the engine takes them). */
+percept_status pct_bench_tower_alone(pct_bench *bench, const pct_tower_options *options, pct_dtype type,
+                                     pct_bench_result *result, percept_error *error);
 
 /* Fills in the share and what bounds it. */
 void pct_bench_compare(const pct_bench_peak *peak, pct_bench_result *result);
 void pct_bench_json(const pct_bench *bench, pct_text *text);
 void pct_bench_table(const pct_bench *bench, pct_text *text);
 
-/* A model of the shape ("nano") with random weights, as Q8_0 through a file that is gone again, so that it takes the
- * very way of a real one. Special tokens are never said. USAGE for an unknown shape. */
-percept_status pct_bench_random_model(pct_model **model, const char *shape, percept_error *error);
+/* A model of percept-nano's shape with random weights, as Q8_0 through a file that is gone again, so that it takes the
+ * very way of a real one. Special tokens are never said. */
+percept_status pct_bench_random_model(pct_model **model, percept_error *error);
 
 /* A training batch of noise in the shape of the trainer's: `pictures` with six questions each. In the arena; rows NULL
  * when memory is out. */

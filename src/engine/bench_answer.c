@@ -12,16 +12,16 @@ static percept_status run_tower(pct_bench *b, void *context, percept_error *erro
     return pct_state_encode(b->state, b->pixels, error);
 }
 
-percept_status pct_bench_tower(pct_bench *b, percept_error *error) {
+percept_status pct_bench_tower(pct_bench *b, pct_bench_result *result, percept_error *error) {
     double seconds;
     PCT_TRY(pct_bench_time(b, run_tower, NULL, b->options->seconds, &seconds, NULL, error));
-    b->results[PCT_BENCH_TOWER] = (pct_bench_result){.ms = seconds * 1e3,
-                                                     .flop = b->work.encode,
-                                                     .int8 = in_int8(b, b->work.encode_stored),
-                                                     .bytes = b->work.encode_bytes + b->work.row_bytes,
-                                                     .rate = 1 / seconds,
-                                                     .bf16 = pct_compute_prefers_bf16(b->compute),
-                                                     .unit = "pictures/s"};
+    *result = (pct_bench_result){.ms = seconds * 1e3,
+                                 .flop = b->work.encode,
+                                 .int8 = in_int8(b, b->work.encode_stored),
+                                 .bytes = b->work.encode_bytes + b->work.row_bytes,
+                                 .rate = 1 / seconds,
+                                 .bf16 = pct_compute_prefers_bf16(b->compute),
+                                 .unit = "pictures/s"};
     return PERCEPT_OK;
 }
 
@@ -57,7 +57,7 @@ static percept_status run_asking(pct_bench *b, void *context, percept_error *err
 
 static double prefix_rows(const pct_bench *b) { return (double)pct_model_prefix_rows(b->model); }
 
-percept_status pct_bench_prefill(pct_bench *b, percept_error *error) {
+percept_status pct_bench_prefill(pct_bench *b, pct_bench_result *result, percept_error *error) {
     asking a;
     double seconds, rows = prompt_count * prompt_tokens;
     make_asking(b, &a, prompt_count, 1);
@@ -65,19 +65,18 @@ percept_status pct_bench_prefill(pct_bench *b, percept_error *error) {
     PCT_TRY(pct_bench_time(b, run_asking, &a, b->options->seconds, &seconds, NULL, error));
     double flop = rows * (b->work.row + b->work.row_attention * (prefix_rows(b) + prompt_tokens / 2.0)) +
                   prompt_count * b->work.output;
-    b->results[PCT_BENCH_PREFILL] =
-        (pct_bench_result){.ms = seconds * 1e3,
-                           .flop = flop,
-                           .int8 = in_int8(b, rows * b->work.row_stored + prompt_count * b->work.output_stored),
-                           .bytes = b->work.row_bytes + b->work.output_bytes,
-                           .rate = rows / seconds,
-                           .bf16 = pct_compute_prefers_bf16(b->compute),
-                           .unit = "tokens/s"};
+    *result = (pct_bench_result){.ms = seconds * 1e3,
+                                 .flop = flop,
+                                 .int8 = in_int8(b, rows * b->work.row_stored + prompt_count * b->work.output_stored),
+                                 .bytes = b->work.row_bytes + b->work.output_bytes,
+                                 .rate = rows / seconds,
+                                 .bf16 = pct_compute_prefers_bf16(b->compute),
+                                 .unit = "tokens/s"};
     return PERCEPT_OK;
 }
 
 /* What a token costs is the difference between a long answer and one of a single token. */
-percept_status pct_bench_decode(pct_bench *b, percept_error *error) {
+percept_status pct_bench_decode(pct_bench *b, pct_bench_result *result, percept_error *error) {
     asking a;
     double one, many;
     PCT_TRY(run_tower(b, NULL, error));
@@ -89,14 +88,14 @@ percept_status pct_bench_decode(pct_bench *b, percept_error *error) {
     double tokens = (double)a.generated - 1;
     if (tokens < 1) return PERCEPT_OK; /* this model has nothing to say to noise: nothing was measured */
     double seconds = fmax(many - one, 1e-9) / tokens;
-    b->results[PCT_BENCH_DECODE] = (pct_bench_result){
-        .ms = seconds * 1e3,
-        .flop = b->work.row + b->work.output + b->work.row_attention * (prefix_rows(b) + prompt_tokens + tokens / 2),
-        .int8 = in_int8(b, b->work.row_stored + b->work.output_stored),
-        .bytes = b->work.row_bytes + b->work.output_bytes,
-        .rate = 1 / seconds,
-        .bf16 = pct_compute_prefers_bf16(b->compute),
-        .unit = "tokens/s"};
+    *result = (pct_bench_result){.ms = seconds * 1e3,
+                                 .flop = b->work.row + b->work.output +
+                                         b->work.row_attention * (prefix_rows(b) + prompt_tokens + tokens / 2),
+                                 .int8 = in_int8(b, b->work.row_stored + b->work.output_stored),
+                                 .bytes = b->work.row_bytes + b->work.output_bytes,
+                                 .rate = 1 / seconds,
+                                 .bf16 = pct_compute_prefers_bf16(b->compute),
+                                 .unit = "tokens/s"};
     return PERCEPT_OK;
 }
 
@@ -121,7 +120,7 @@ static percept_status run_heads(pct_bench *b, void *context, percept_error *erro
     return status;
 }
 
-percept_status pct_bench_heads(pct_bench *b, percept_error *error) {
+percept_status pct_bench_heads(pct_bench *b, pct_bench_result *result, percept_error *error) {
     const pct_model_config *config = pct_model_get_config(b->model);
     looking l = {0};
     double seconds = 0;
@@ -136,12 +135,12 @@ percept_status pct_bench_heads(pct_bench *b, percept_error *error) {
     if (status == PERCEPT_OK) status = pct_bench_time(b, run_heads, &l, b->options->seconds, &seconds, NULL, error);
     pct_arena_free(&l.arena);
     pct_arena_free(&l.kept);
-    b->results[PCT_BENCH_HEADS] = (pct_bench_result){.ms = seconds * 1e3,
-                                                     .flop = region_count * b->work.region,
-                                                     .int8 = in_int8(b, region_count * b->work.region_stored),
-                                                     .bytes = b->work.region_bytes,
-                                                     .rate = region_count / seconds,
-                                                     .bf16 = pct_compute_prefers_bf16(b->compute),
-                                                     .unit = "regions/s"};
+    *result = (pct_bench_result){.ms = seconds * 1e3,
+                                 .flop = region_count * b->work.region,
+                                 .int8 = in_int8(b, region_count * b->work.region_stored),
+                                 .bytes = b->work.region_bytes,
+                                 .rate = region_count / seconds,
+                                 .bf16 = pct_compute_prefers_bf16(b->compute),
+                                 .unit = "regions/s"};
     return status;
 }

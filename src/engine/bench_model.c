@@ -57,10 +57,7 @@ static percept_status through_file(pct_model **out, const pct_model *fresh, perc
     return status;
 }
 
-percept_status pct_bench_random_model(pct_model **out, const char *shape, percept_error *error) {
-    if (strcmp(shape, "nano") != 0) {
-        return pct_fail(error, PERCEPT_ERROR_USAGE, "shape: \"%.40s\" is not known; give nano", shape);
-    }
+percept_status pct_bench_random_model(pct_model **out, percept_error *error) {
     pct_model_config config;
     pct_model_config_default(&config);
     pct_tokenizer *tokenizer = NULL;

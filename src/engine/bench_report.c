@@ -5,14 +5,6 @@
 
 #include <math.h>
 
-static const char *const stage_help[PCT_BENCH_STAGES] = {
-    "one picture: tower, connector, prefix, mask keys",
-    "8 questions of 16 tokens",
-    "one token of one answer",
-    "8 regions: masks, boxes, qualities",
-    "a training step of 8 pictures with 6 questions each",
-};
-
 static void add_number(pct_text *text, const char *key, double value) {
     pct_text_printf(text, "\"%s\": ", key);
     pct_text_number(text, rint(value * 1e4) / 1e4);
@@ -42,7 +34,7 @@ static void add_stage(pct_text *text, const pct_bench_result *r) {
 
 void pct_bench_json(const pct_bench *b, pct_text *text) {
     pct_text_puts(text, "{\"schema\": 1, \"model\": ");
-    pct_json_add_text(text, pct_model_get_card(b->model)->name);
+    pct_json_add_text(text, b->model ? pct_model_get_card(b->model)->name : b->shape->name);
     pct_text_printf(text, ", \"parameters\": %lld, \"threads\": %d, \"cpu\": \"%s\", \"peak\": {",
                     (long long)b->work.parameters, pct_pool_threads(b->pool),
                     pct_cpu_flags_text(b->compute->kernels.cpu_flags));
@@ -55,10 +47,10 @@ void pct_bench_json(const pct_bench *b, pct_text *text) {
     add_number(text, "cached_gbytes_s", b->peak.cached * 1e-9);
     pct_text_puts(text, "}, \"stages\": {");
     bool first = true;
-    for (int i = 0; i < PCT_BENCH_STAGES; i++) {
+    for (int i = 0, n = pct_bench_stage_count(b->shape); i < n; i++) {
         const pct_bench_result *r = &b->results[i];
         if (r->ms <= 0) continue;
-        pct_text_printf(text, "%s\"%s\": {", first ? "" : ", ", pct_bench_names[i]);
+        pct_text_printf(text, "%s\"%s\": {", first ? "" : ", ", b->shape->stages[i].name);
         add_stage(text, r);
         pct_text_puts(text, "}");
         first = false;
@@ -76,16 +68,17 @@ void pct_bench_table(const pct_bench *b, pct_text *text) {
     pct_text_printf(text, "%.0f GFLOP/s in F32; reading %.1f GB/s, %.1f what is cached\n", b->peak.f32 * 1e-9,
                     b->peak.memory * 1e-9, b->peak.cached * 1e-9);
     bool any = false;
-    for (int i = 0; i < PCT_BENCH_STAGES; i++) {
+    for (int i = 0, n = pct_bench_stage_count(b->shape); i < n; i++) {
         const pct_bench_result *r = &b->results[i];
         if (r->ms <= 0) continue;
         if (!any)
-            pct_text_printf(text, "%-9s%10s%10s%11s%9s  %-17s%22s  %s\n", "stage", "ms", "GFLOP", "GFLOP/s", "MB",
+            pct_text_printf(text, "%-11s%10s%10s%11s%9s  %-17s%22s  %s\n", "stage", "ms", "GFLOP", "GFLOP/s", "MB",
                             "of the peak", "rate", "what");
         any = true;
-        pct_text_printf(text, "%-9s%10.2f%10.3f%11.1f%9.1f  %3.0f%% of %-9s%10.1f %-11s  %s\n", pct_bench_names[i],
-                        r->ms, r->flop * 1e-9, r->flop / r->ms * 1e-6, r->bytes * 1e-6, r->share * 100,
-                        r->memory_bound ? "reading" : "computing", r->rate, r->unit, stage_help[i]);
+        pct_text_printf(text, "%-11s%10.2f%10.3f%11.1f%9.1f  %3.0f%% of %-9s%10.1f %-11s  %s\n",
+                        b->shape->stages[i].name, r->ms, r->flop * 1e-9, r->flop / r->ms * 1e-6, r->bytes * 1e-6,
+                        r->share * 100, r->memory_bound ? "reading" : "computing", r->rate, r->unit,
+                        b->shape->stages[i].what);
     }
     pct_text_printf(text, "largest memory %.1f MB\n", (double)b->resident * 1e-6);
 }

@@ -57,7 +57,7 @@ static double step_flop(const pct_bench *b, const pct_batch *batch) {
                 batch->rows * (w->row + w->row_attention * seen) + supervised * w->output);
 }
 
-percept_status pct_bench_train(pct_bench *b, percept_error *error) {
+percept_status pct_bench_train(pct_bench *b, pct_bench_result *result, percept_error *error) {
     training t = {0};
     double seconds = 0;
     pct_arena_init(&t.step, (size_t)64 << 20); /* as the trainer's */
@@ -65,13 +65,13 @@ percept_status pct_bench_train(pct_bench *b, percept_error *error) {
     percept_status status = prepare_training(b, &t, error);
     if (status == PERCEPT_OK) status = pct_bench_time(b, run_training, &t, b->options->seconds, &seconds, NULL, error);
     if (status == PERCEPT_OK) {
-        b->results[PCT_BENCH_TRAIN] = (pct_bench_result){.ms = seconds * 1e3,
-                                                         .flop = step_flop(b, &t.batch),
-                                                         .bytes = STEP_BYTES * (double)t.optimiser.elements,
-                                                         .rate = t.batch.segment_count / seconds,
-                                                         .unit = "questions/s",
-                                                         .bf16 = t.tape.product == PCT_BF16,
-                                                         .from_memory = true};
+        *result = (pct_bench_result){.ms = seconds * 1e3,
+                                     .flop = step_flop(b, &t.batch),
+                                     .bytes = STEP_BYTES * (double)t.optimiser.elements,
+                                     .rate = t.batch.segment_count / seconds,
+                                     .unit = "questions/s",
+                                     .bf16 = t.tape.product == PCT_BF16,
+                                     .from_memory = true};
     }
     pct_optimiser_free(&t.optimiser);
     pct_model_close(&t.model);
