@@ -1,22 +1,8 @@
 #include "heads/mask_decoder.h"
 
 #include <math.h>
-#include <stdio.h>
 
 /* ---- building ------------------------------------------------------------------------------------------------ */
-
-static void build_cross(pct_cross *cross, pct_builder *builder, int64_t width, int64_t inside, const char *name,
-                        int layer, const char *part) {
-    char base[PCT_NAME_SIZE];
-    if (layer >= 0)
-        snprintf(base, sizeof base, "%s.%d.%s", name, layer, part);
-    else
-        snprintf(base, sizeof base, "%s.%s", name, part);
-    pct_linear_build(&cross->q, builder, width, inside, true, 1, "%s.q", base);
-    pct_linear_build(&cross->k, builder, width, inside, true, 1, "%s.k", base);
-    pct_linear_build(&cross->v, builder, width, inside, true, 1, "%s.v", base);
-    pct_linear_build(&cross->out, builder, inside, width, true, 1, "%s.out", base);
-}
 
 /* Channels after an upscaling step: a quarter of the width, halved at each step, `channels` after the last. */
 static int64_t up_channels(const pct_mask_decoder_options *o, int step, bool last) {
@@ -56,9 +42,9 @@ void pct_mask_decoder_build(pct_mask_decoder *decoder, pct_builder *builder, con
     pct_linear_build(&decoder->adapt2, builder, width, width, true, 0.5, "%s.adaptor.linear2", base);
     for (int i = 0; i < o->layers; i++) {
         pct_two_way *layer = &decoder->layer[i];
-        build_cross(&layer->self, builder, width, width, base, i, "self");
-        build_cross(&layer->to_image, builder, width, half, base, i, "to_image");
-        build_cross(&layer->to_query, builder, width, half, base, i, "to_query");
+        pct_cross_build(&layer->self, builder, width, width, "%s.%d.self", base, i);
+        pct_cross_build(&layer->to_image, builder, width, half, "%s.%d.to_image", base, i);
+        pct_cross_build(&layer->to_query, builder, width, half, "%s.%d.to_query", base, i);
         pct_linear_build(&layer->up, builder, width, o->mlp, true, 1.4, "%s.%d.ffn_up", base, i);
         pct_linear_build(&layer->down, builder, o->mlp, width, true, 1, "%s.%d.ffn_down", base, i);
         pct_norm_build(&layer->norm1, builder, width, 1e-5, false, "%s.%d.norm1", base, i);
@@ -66,7 +52,7 @@ void pct_mask_decoder_build(pct_mask_decoder *decoder, pct_builder *builder, con
         pct_norm_build(&layer->norm3, builder, width, 1e-5, false, "%s.%d.norm3", base, i);
         pct_norm_build(&layer->norm4, builder, width, 1e-5, false, "%s.%d.norm4", base, i);
     }
-    build_cross(&decoder->last, builder, width, half, base, -1, "final");
+    pct_cross_build(&decoder->last, builder, width, half, "%s.final", base);
     pct_norm_build(&decoder->last_norm, builder, width, 1e-5, false, "%s.final.norm", base);
     build_upscaling(decoder, builder);
 }
@@ -154,16 +140,9 @@ static pct_tensor *spread(const pass *p, pct_tensor *x, int64_t per_picture) {
     return pct_as_rows(p->tape, x, width);
 }
 
-/* Added to start where there is one. q is given back. */
 static pct_tensor *attend(const pass *p, const pct_cross *cross, pct_tensor *start, pct_tensor *q, pct_tensor *k,
                           pct_tensor *v, const pct_span *spans) {
-    int heads = p->decoder->options.heads;
-    pct_tensor *seen = pct_op_attention(p->tape, q, k, v, heads, heads, spans, p->objects);
-    pct_tape_done(p->tape, q);
-    pct_tensor *y =
-        start ? pct_linear_apply_onto(p->tape, &cross->out, start, seen) : pct_linear_apply(p->tape, &cross->out, seen);
-    pct_tape_done(p->tape, seen);
-    return y;
+    return pct_cross_attend(p->tape, cross, start, q, k, v, p->decoder->options.heads, spans, p->objects);
 }
 
 /* With one query its softmax is 1: what comes back is out(v(Q)), whatever query and key say. */

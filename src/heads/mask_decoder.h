@@ -8,7 +8,7 @@
 #ifndef PCT_HEADS_MASK_DECODER_H
 #define PCT_HEADS_MASK_DECODER_H
 
-#include "nn/layers.h"
+#include "heads/cross.h"
 
 #define PCT_MASK_MAX_LAYERS 8
 #define PCT_MASK_MAX_UP     5
@@ -22,10 +22,6 @@ typedef struct pct_mask_decoder_options {
     int heads, layers, queries;
     int fine_stride, mask_stride, skip_stride;
 } pct_mask_decoder_options;
-
-typedef struct pct_cross {
-    pct_linear q, k, v, out;
-} pct_cross;
 
 typedef struct pct_two_way {
     pct_cross self, to_image, to_query;

@@ -92,6 +92,24 @@ pct_tensor *pct_norm_apply_half(pct_tape *tape, const pct_norm *norm, pct_tensor
     return pct_op_norm_half(tape, x, &norm->gamma->tensor, tensor_of(norm->beta), norm->epsilon, norm->rms);
 }
 
+void pct_batch_norm_build(pct_batch_norm *norm, pct_builder *builder, int64_t width, double epsilon, const char *name,
+                          ...) {
+    LAYER_NAME(base, name);
+    *norm = (pct_batch_norm){.epsilon = (pct_real)epsilon};
+    norm->gamma = pct_build_vector(builder, 1, width, "%s.weight", base);
+    norm->beta = pct_build_vector(builder, 0, width, "%s.bias", base);
+    const bool frozen = builder->frozen;
+    builder->frozen = true;
+    norm->mean = pct_build_vector(builder, 0, width, "%s.mean", base);
+    norm->variance = pct_build_vector(builder, 1, width, "%s.variance", base);
+    builder->frozen = frozen;
+}
+
+pct_tensor *pct_batch_norm_apply(pct_tape *tape, const pct_batch_norm *norm, pct_tensor *x) {
+    return pct_op_batch_norm(tape, x, &norm->gamma->tensor, &norm->beta->tensor, &norm->mean->tensor,
+                             &norm->variance->tensor, norm->epsilon);
+}
+
 void pct_conv_build(pct_conv_layer *conv, pct_builder *builder, int64_t in, int64_t out, int kernel, int stride,
                     int pad, bool bias, const char *name, ...) {
     LAYER_NAME(base, name);
@@ -109,15 +127,35 @@ pct_tensor *pct_conv_apply(pct_tape *tape, const pct_conv_layer *conv, pct_tenso
 void pct_conv_block_build(pct_conv_block *block, pct_builder *builder, int64_t in, int64_t out, int kernel, int stride,
                           int pad, enum pct_activation activation, const char *name, ...) {
     LAYER_NAME(base, name);
+    *block = (pct_conv_block){.activation = activation};
     pct_conv_build(&block->conv, builder, in, out, kernel, stride, pad, false, "%s", base);
     pct_norm_build(&block->norm, builder, out, 1e-6, false, "%s_norm", base);
-    block->activation = activation;
+}
+
+void pct_conv_block_build_batch(pct_conv_block *block, pct_builder *builder, int64_t in, int64_t out, int kernel,
+                                int stride, int pad, bool bias, enum pct_activation activation, const char *name, ...) {
+    LAYER_NAME(base, name);
+    *block = (pct_conv_block){.activation = activation};
+    pct_conv_build(&block->conv, builder, in, out, kernel, stride, pad, bias, "%s", base);
+    pct_batch_norm_build(&block->batch, builder, out, 1e-5, "%s_norm", base);
+}
+
+/* f(batch norm(map)), added to start where there is one; the map is given back. */
+static pct_tensor *apply_batch(pct_tape *tape, const pct_conv_block *block, pct_tensor *map, pct_tensor *start) {
+    pct_tensor *y = pct_batch_norm_apply(tape, &block->batch, map), *before = y;
+    pct_tape_done(tape, map);
+    if (block->activation != PCT_IDENTITY) {
+        y = pct_op_activate(tape, before, block->activation);
+        pct_tape_done(tape, before);
+    }
+    return start ? pct_op_add(tape, start, y) : y;
 }
 
 static pct_tensor *apply_block(pct_tape *tape, const pct_conv_block *block, pct_tensor *x, pct_tensor *start,
                                bool half) {
     const pct_norm *norm = &block->norm;
     pct_tensor *map = pct_conv_apply(tape, &block->conv, x);
+    if (block->batch.gamma) return apply_batch(tape, block, map, start);
     pct_tensor *y = pct_op_norm_activate(tape, map, &norm->gamma->tensor, tensor_of(norm->beta), norm->epsilon,
                                          block->activation, start, half);
     pct_tape_done(tape, map);

@@ -35,6 +35,16 @@ pct_tensor *pct_norm_apply(pct_tape *tape, const pct_norm *norm, pct_tensor *x);
 /* In BF16 alone (pct_op_norm_half) where `half`: only products read it. */
 pct_tensor *pct_norm_apply_half(pct_tape *tape, const pct_norm *norm, pct_tensor *x, bool half);
 
+/* BatchNorm after training: statistics a channel that never change, gamma and beta that may learn. Names:
+ * <name>.weight, .bias, .mean, .variance. */
+typedef struct pct_batch_norm {
+    pct_parameter *gamma, *beta, *mean, *variance;
+    pct_real epsilon;
+} pct_batch_norm;
+void pct_batch_norm_build(pct_batch_norm *norm, pct_builder *builder, int64_t width, double epsilon, const char *name,
+                          ...) PCT_PRINTF(5, 6);
+pct_tensor *pct_batch_norm_apply(pct_tape *tape, const pct_batch_norm *norm, pct_tensor *x);
+
 /* Square convolution without groups, NHWC; the weight is (out,k,k,in), initialised after He et al. (arXiv 1502.01852).
  */
 typedef struct pct_conv_layer {
@@ -49,10 +59,15 @@ pct_tensor *pct_conv_apply(pct_tape *tape, const pct_conv_layer *conv, pct_tenso
 typedef struct pct_conv_block {
     pct_conv_layer conv;
     pct_norm norm;
+    pct_batch_norm batch; /* instead of norm; gamma NULL: none */
     enum pct_activation activation;
 } pct_conv_block;
 void pct_conv_block_build(pct_conv_block *block, pct_builder *builder, int64_t in, int64_t out, int kernel, int stride,
                           int pad, enum pct_activation activation, const char *name, ...) PCT_PRINTF(9, 10);
+/* conv -> BatchNorm -> activation. bias: of the convolution. Names: <name>.{weight,bias} and <name>_norm.*. */
+void pct_conv_block_build_batch(pct_conv_block *block, pct_builder *builder, int64_t in, int64_t out, int kernel,
+                                int stride, int pad, bool bias, enum pct_activation activation, const char *name, ...)
+    PCT_PRINTF(10, 11);
 pct_tensor *pct_conv_block_apply(pct_tape *tape, const pct_conv_block *block, pct_tensor *x);
 /* For an output that only convolutions read: BF16 alone where pct_tape_halves(). */
 pct_tensor *pct_conv_block_apply_half(pct_tape *tape, const pct_conv_block *block, pct_tensor *x);

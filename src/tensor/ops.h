@@ -86,6 +86,10 @@ pct_tensor *pct_op_norm_half(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, p
  * NULL. half: as norm_half, not with start. */
 pct_tensor *pct_op_norm_activate(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_tensor *beta, pct_real epsilon,
                                  enum pct_activation f, pct_tensor *start, bool half);
+/* BatchNorm whose statistics stand still; on NHWC maps BatchNorm2d after training. mean and variance carry no gradient.
+ */
+pct_tensor *pct_op_batch_norm(pct_tape *tape, pct_tensor *x, pct_tensor *gamma, pct_tensor *beta, pct_tensor *mean,
+                              pct_tensor *variance, pct_real epsilon);
 /* Rows scaled to length 1: x / max(|x|, epsilon) */
 pct_tensor *pct_op_unit_rows(pct_tape *tape, pct_tensor *x, pct_real epsilon);
 
@@ -99,6 +103,10 @@ pct_tensor *pct_op_mean_pool(pct_tape *tape, pct_tensor *x, int kernel);
 /* (B,H,W,C) -> (B,H/k,W/k,k*k*C), channel order (dy,dx,c); and back */
 pct_tensor *pct_op_pixel_unshuffle(pct_tape *tape, pct_tensor *x, int factor);
 pct_tensor *pct_op_pixel_shuffle(pct_tape *tape, pct_tensor *x, int factor);
+/* Twice the side, by samples that are moved: x (B,H,W,C), moves (B*H*W, 8*groups) -> (B,2H,2W,C), C % groups == 0.
+ * Channel of a move: c*4*groups + g*4 + a*2 + b, c 0 across and 1 down, a and b the new pixel's row and column in its
+ * cell; a move of 4 is one cell of x: see ops/dysample.c */
+pct_tensor *pct_op_dysample(pct_tape *tape, pct_tensor *x, pct_tensor *moves, int groups);
 /* Moments of a mask: logits (Q,H,W) -> (Q,8) = soft centre x, y, deviation x, y, soft extent x0, y0, x1, y1, all in
  * 0..1 of the map; p = sigmoid(logit). The extent is a soft first and last position: see ops/moments.c */
 pct_tensor *pct_op_mask_moments(pct_tape *tape, pct_tensor *logits);

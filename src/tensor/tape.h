@@ -44,6 +44,9 @@ struct pct_tape {
     struct pct_spare *spare;
     size_t spare_smallest; /* bytes; smaller blocks are not worth the search, and losses stay readable */
     struct pct_rotary *rotary;
+    /* Told of a part's named steps as they are computed, for comparison with other programs; NULL: nobody looks. */
+    void (*watch)(void *context, const char *step, const pct_tensor *x);
+    void *watch_context;
     pct_tensor dummy; /* what is returned when not even a tensor's header fits */
 };
 
@@ -89,6 +92,11 @@ const pct_real *pct_tape_plain(pct_tape *tape, pct_tensor *tensor);
  * it, else NULL. The list of inputs is copied. saved_size bytes are taken zeroed for node->saved. */
 pct_node *pct_tape_record(pct_tape *tape, const char *operation, void (*back)(pct_tape *, pct_node *),
                           pct_tensor *output, pct_tensor *const *inputs, int count, size_t saved_size);
+/* The part's step `step` is x: passed to tape->watch, when it is set, while x->data still stands. Returns x. */
+static inline pct_tensor *pct_tape_step(pct_tape *tape, const char *step, pct_tensor *x) {
+    if (tape->watch && !pct_tape_failed(tape)) tape->watch(tape->watch_context, step, x);
+    return x;
+}
 /* From a scalar, in reverse order of recording. Parameters' gradients are added to (the optimiser zeroes them). */
 void pct_tape_back(pct_tape *tape, pct_tensor *loss);
 

@@ -63,6 +63,15 @@ static pct_tensor *rotate(pct_tape *t, pct_tensor *const *x, const int *n) {
         .count = n[1], .interleaved = n[2], .theta = 10000, .slow = n[3], .factors = n[3] ? factors : NULL};
     return pct_op_rotate(t, x[0], n[0], &form, positions);
 }
+/* Statistics are constants: n[0] channels. */
+static pct_tensor *batch_norm(pct_tape *t, pct_tensor *const *x, const int *n) {
+    pct_tensor *mean = pct_tape_zeros(t, 1, (int64_t[]){n[0]}), *variance = pct_tape_zeros(t, 1, (int64_t[]){n[0]});
+    for (int i = 0; i < n[0]; i++) {
+        pct_tensor_data(mean)[i] = (pct_real)0.25 - (pct_real)i / n[0];
+        pct_tensor_data(variance)[i] = (pct_real)0.5 + (pct_real)(i % 5);
+    }
+    return pct_op_batch_norm(t, x[0], x[1], x[2], mean, variance, (pct_real)1e-5);
+}
 static pct_tensor *layer_norm(pct_tape *t, pct_tensor *const *x, const int *n) {
     return pct_op_layer_norm(t, x[0], x[1], n[0] ? x[2] : NULL, (pct_real)1e-5);
 }
@@ -125,6 +134,8 @@ const grad_case math_cases[] = {
     {"rotate", "halves", rotate, 1, {{2, {6, 12}}}, {2, 6, 0}},
     {"rotate", "interleaved, partial", rotate, 1, {{2, {6, 18}}}, {3, 4, 1}},
     {"rotate", "slowed, each pair in its own way", rotate, 1, {{2, {6, 12}}}, {2, 6, 0, 3}},
+    {"batch_norm", "rows", batch_norm, 3, {{2, {5, 7}}, {1, {7}}, {1, {7}}}, {7}},
+    {"batch_norm", "map, more channels than a run", batch_norm, 3, {{4, {1, 2, 3, 70}}, {1, {70}}, {1, {70}}}, {70}},
     {"layer_norm", "with beta", layer_norm, 3, {{2, {5, 7}}, {1, {7}}, {1, {7}}}, {1}},
     {"layer_norm", "no beta, map", layer_norm, 2, {{4, {1, 2, 3, 33}}, {1, {33}}}, {0}},
     {"rms_norm", "odd", rms_norm, 2, {{2, {5, 7}}, {1, {7}}}},

@@ -47,6 +47,9 @@ static pct_tensor *pixel_unshuffle(pct_tape *t, pct_tensor *const *x, const int 
 static pct_tensor *pixel_shuffle(pct_tape *t, pct_tensor *const *x, const int *n) {
     return pct_op_pixel_shuffle(t, x[0], n[0]);
 }
+static pct_tensor *dysample(pct_tape *t, pct_tensor *const *x, const int *n) {
+    return pct_op_dysample(t, x[0], x[1], n[0]);
+}
 
 const grad_case shape_cases[] = {
     {"reshape", "2 to 3 dimensions", reshape, 1, {{2, {6, 5}}}, {2, 3, 5}},
@@ -74,5 +77,8 @@ const grad_case shape_cases[] = {
     {"pixel_unshuffle", "3", pixel_unshuffle, 1, {{4, {1, 3, 6, 2}}}, {3}},
     {"pixel_shuffle", "2", pixel_shuffle, 1, {{4, {2, 2, 3, 12}}}, {2}},
     {"pixel_shuffle", "3", pixel_shuffle, 1, {{4, {1, 1, 2, 18}}}, {3}},
+    {"dysample", "two groups, two pictures", dysample, 2, {{4, {2, 3, 4, 6}}, {2, {24, 16}}}, {2}},
+    {"dysample", "moves beyond the edges", dysample, 2, {{4, {1, 2, 3, 5}}, {2, {6, 8}}}, {1}, -7, 7},
+    {"dysample", "one row", dysample, 2, {{4, {1, 1, 3, 3}}, {2, {3, 8}}}, {1}},
 };
 const int shape_case_count = (int)PCT_COUNT(shape_cases);
