@@ -2,7 +2,10 @@
  *
  * The plain decoder is PerceptionGPT's: an MLP on the state that predicts the object token, then a sigmoid. The
  * moments decoder also sees the object's mask as eight numbers (soft position, spread, extent) and the mask's query,
- * and corrects the mask's extent: a small language model places masks far sooner than it learns numbers. */
+ * and corrects the mask's extent: a small language model places masks far sooner than it learns numbers.
+ *
+ * Names percept.box_encoder.N and percept.box_decoder.N are the released code's bbox_encoder.layers.N and
+ * bbox_decoder.layers.N. */
 #ifndef PCT_HEADS_BOX_H
 #define PCT_HEADS_BOX_H
 

@@ -12,20 +12,24 @@ static int64_t up_channels(const pct_mask_decoder_options *o, int step, bool las
 
 static void build_upscaling(pct_mask_decoder *decoder, pct_builder *builder) {
     const pct_mask_decoder_options *o = &decoder->options;
+    enum pct_activation bend = o->plain ? PCT_RELU : PCT_GELU;
     int64_t channels = o->width;
     for (int stride = o->fine_stride; stride > o->mask_stride; stride /= 2) {
         PCT_ASSERT(decoder->ups < PCT_MASK_MAX_UP);
         int64_t next = up_channels(o, decoder->ups, stride / 2 == o->mask_stride);
-        pct_conv_block_build(&decoder->up[decoder->ups], builder, channels, next, 3, 1, 1, PCT_GELU,
+        pct_conv_block_build(&decoder->up[decoder->ups], builder, channels, next, 3, 1, 1, bend,
                              "percept.mask_decoder.up%d", decoder->ups);
         decoder->ups++;
         channels = next;
         if (o->skip_width > 0 && stride / 2 == o->skip_stride)
             pct_linear_build(&decoder->skip, builder, o->skip_width, channels, true, 1, "percept.mask_decoder.skip");
     }
-    pct_conv_block_build(&decoder->refine, builder, channels, o->channels, 3, 1, 1, PCT_GELU,
-                         "percept.mask_decoder.refine");
-    pct_linear_build(&decoder->pixel, builder, o->channels, o->channels, true, 1, "percept.mask_decoder.pixel");
+    if (!o->plain) {
+        pct_conv_block_build(&decoder->refine, builder, channels, o->channels, 3, 1, 1, bend,
+                             "percept.mask_decoder.refine");
+        channels = o->channels;
+    }
+    pct_linear_build(&decoder->pixel, builder, channels, o->channels, true, 1, "percept.mask_decoder.pixel");
     pct_mlp_build(&decoder->hyper, builder, (int64_t[]){o->width, o->width, o->width, o->channels}, 3, PCT_RELU, 0.3,
                   "percept.mask_decoder.hyper");
 }
@@ -79,6 +83,26 @@ static pct_tensor *positions(pct_tape *tape, int64_t side, int64_t width) {
     return table;
 }
 
+/* As the released code has them: the same generator, told that the grid's side is the number of channels and the width
+ * a side. Channel k of a cell holds in its column's first half sin or cos of k, in the other half of the row, with the
+ * frequency of that column. */
+static pct_tensor *positions_as_coded(pct_tape *tape, int64_t side, int64_t width) {
+    pct_tensor *table = pct_tape_tensor(tape, PCT_REAL, 2, (int64_t[]){side * side, width});
+    if (pct_tape_failed(tape)) return table;
+    const int64_t half = side / 2;
+    PCT_ASSERT(side % 4 == 0);
+    for (int64_t cell = 0; cell < side * side; cell++) {
+        const int64_t row = cell / side, column = cell % side, j = column % half / 2;
+        const double frequency = pow(10000.0, -2.0 * (double)j / (double)half);
+        pct_real *out = pct_tensor_data(table) + cell * width;
+        for (int64_t k = 0; k < width; k++) {
+            const double angle = (double)(column < half ? k : row) * frequency;
+            out[k] = (pct_real)(column % 2 ? cos(angle) : sin(angle));
+        }
+    }
+    return table;
+}
+
 pct_mask_keys pct_mask_decoder_prepare(pct_tape *tape, const pct_mask_decoder *decoder, pct_tensor *fine,
                                        pct_tensor *skip, int64_t pictures) {
     int64_t cells = pct_tensor_rows(fine) / pictures;
@@ -89,7 +113,9 @@ pct_mask_keys pct_mask_decoder_prepare(pct_tape *tape, const pct_mask_decoder *d
     pct_tape_done(tape, inside);
     keys.grid = pct_op_add(tape, pct_linear_apply(tape, &decoder->shortcut, fine), change);
     pct_tape_done(tape, change);
-    keys.place = positions(tape, keys.side, decoder->options.width);
+    pct_tape_step(tape, "mask.adapted", keys.grid);
+    keys.place = decoder->options.as_coded ? positions_as_coded(tape, keys.side, decoder->options.width)
+                                           : positions(tape, keys.side, decoder->options.width);
     pct_tensor *placed = pct_op_add_rows(tape, keys.grid, keys.place);
     const pct_two_way *first = &decoder->layer[0];
     keys.k = pct_linear_apply(tape, &first->to_image.k, placed);
@@ -212,6 +238,8 @@ static void two_way(const pass *p, int index, pct_tensor *first_queries, pct_ten
     }
     *grid = update_grid(p, layer, *grid, q, pct_op_add(tape, x, first_queries), x);
     *queries = x;
+    pct_tape_step(tape, "mask.queries", *queries);
+    pct_tape_step(tape, "mask.grid", *grid);
 }
 
 /* The grid is given back. */
@@ -223,7 +251,7 @@ static pct_tensor *upscale(const pass *p, pct_tensor *grid) {
     for (int i = 0; i < decoder->ups; i++) {
         pct_tensor *small = pct_conv_block_apply(tape, &decoder->up[i], x);
         pct_tape_done(tape, x);
-        x = pct_op_resize(tape, small, 2 * small->dim[1], 2 * small->dim[2]);
+        x = pct_tape_step(tape, "mask.up", pct_op_resize(tape, small, 2 * small->dim[1], 2 * small->dim[2]));
         pct_tape_done(tape, small);
         stride /= 2;
         if (!p->keys->skip || stride != decoder->options.skip_stride) continue;
@@ -232,9 +260,12 @@ static pct_tensor *upscale(const pass *p, pct_tensor *grid) {
         pct_tape_done(tape, skip);
         pct_tape_done(tape, alone);
     }
-    pct_tensor *refined = pct_conv_block_apply(tape, &decoder->refine, x);
-    pct_tape_done(tape, x);
-    return pct_linear_apply(tape, &decoder->pixel, pct_as_rows(tape, refined, refined->dim[3]));
+    if (!decoder->options.plain) {
+        pct_tensor *refined = pct_conv_block_apply(tape, &decoder->refine, x);
+        pct_tape_done(tape, x);
+        x = refined;
+    }
+    return pct_linear_apply(tape, &decoder->pixel, pct_as_rows(tape, x, x->dim[3]));
 }
 
 pct_mask_output pct_mask_decoder_apply(pct_tape *tape, const pct_mask_decoder *decoder, const pct_mask_keys *keys,
@@ -257,13 +288,14 @@ pct_mask_output pct_mask_decoder_apply(pct_tape *tape, const pct_mask_decoder *d
     queries = attend(&p, &decoder->last, queries, q, k, v, p.to_own);
     pct_tape_done(tape, k);
     pct_tape_done(tape, v);
-    queries = pct_norm_apply(tape, &decoder->last_norm, queries);
+    queries = pct_tape_step(tape, "mask.asked", pct_norm_apply(tape, &decoder->last_norm, queries));
     /* The first query of each object makes the network and goes on to the other heads. */
     pct_tensor *query = pct_op_slice_columns(tape, pct_as_rows(tape, queries, o->queries * o->width), 0, o->width);
-    pct_tensor *pixels = upscale(&p, grid), *weights = pct_mlp_apply(tape, &decoder->hyper, query);
+    pct_tensor *pixels = pct_tape_step(tape, "mask.pixels", upscale(&p, grid));
+    pct_tensor *weights = pct_tape_step(tape, "mask.weights", pct_mlp_apply(tape, &decoder->hyper, query));
     int64_t channels = pct_tensor_width(weights);
     weights = pct_op_reshape(tape, weights, 3, (int64_t[]){p.objects, 1, channels});
     pixels = pct_op_reshape(tape, pixels, 3, (int64_t[]){p.objects, side * side, channels});
-    pct_tensor *logits = pct_op_matmul_nt(tape, weights, pixels);
+    pct_tensor *logits = pct_tape_step(tape, "mask.logits", pct_op_matmul_nt(tape, weights, pixels));
     return (pct_mask_output){pct_op_reshape(tape, logits, 3, (int64_t[]){p.objects, side, side}), query};
 }

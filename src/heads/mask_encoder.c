@@ -1,20 +1,34 @@
 #include "heads/mask_encoder.h"
 
-static void build_block(pct_bottleneck *block, pct_builder *builder, int64_t in, int64_t inside, int stride, bool first,
-                        int stage, int index) {
+/* Where a block stands, and what it is made of. */
+typedef struct place {
+    int stage, index;
+    bool batch; /* BatchNorm, else LayerNorm2d */
+} place;
+
+static void build_conv(pct_conv_block *block, pct_builder *builder, const place *at, int64_t in, int64_t out,
+                       int kernel, int stride, enum pct_activation activation, const char *name) {
     const char *format = "percept.mask_encoder.stage%d.%d.%s";
-    block->projects = first;
-    pct_conv_block_build(&block->in, builder, in, inside, 1, 1, 0, PCT_RELU, format, stage, index, "conv1");
-    pct_conv_block_build(&block->middle, builder, inside, inside, 3, stride, 1, PCT_RELU, format, stage, index,
-                         "conv2");
-    pct_conv_block_build(&block->out, builder, inside, 2 * inside, 1, 1, 0, PCT_RELU, format, stage, index, "conv3");
-    if (first)
-        pct_conv_block_build(&block->shortcut, builder, in, 2 * inside, 1, stride, 0, PCT_IDENTITY, format, stage,
-                             index, "shortcut");
+    const int pad = kernel / 2;
+    if (at->batch)
+        pct_conv_block_build_batch(block, builder, in, out, kernel, stride, pad, false, activation, format, at->stage,
+                                   at->index, name);
+    else
+        pct_conv_block_build(block, builder, in, out, kernel, stride, pad, activation, format, at->stage, at->index,
+                             name);
+}
+
+static void build_block(pct_bottleneck *block, pct_builder *builder, const place *at, int64_t in, int64_t inside,
+                        int stride) {
+    block->projects = at->index == 0;
+    build_conv(&block->in, builder, at, in, inside, 1, 1, PCT_RELU, "conv1");
+    build_conv(&block->middle, builder, at, inside, inside, 3, stride, PCT_RELU, "conv2");
+    build_conv(&block->out, builder, at, inside, 2 * inside, 1, 1, PCT_RELU, "conv3");
+    if (block->projects) build_conv(&block->shortcut, builder, at, in, 2 * inside, 1, stride, PCT_IDENTITY, "shortcut");
 }
 
 void pct_mask_encoder_build(pct_mask_encoder *encoder, pct_builder *builder, int64_t side, int64_t channels,
-                            int64_t hidden, int64_t width) {
+                            int64_t hidden, int64_t width, bool mixed) {
     PCT_ASSERT(side % 32 == 0);
     *encoder = (pct_mask_encoder){.side = side};
     pct_conv_block_build(&encoder->stem, builder, 1, channels, 7, 2, 3, PCT_RELU, "percept.mask_encoder.conv1");
@@ -22,7 +36,8 @@ void pct_mask_encoder_build(pct_mask_encoder *encoder, pct_builder *builder, int
     for (int stage = 0; stage < 4; stage++)
         for (int i = 0; i < 2; i++) {
             int stride = stage > 0 && i == 0 ? 2 : 1;
-            build_block(&encoder->block[stage][i], builder, in, channels, stride, i == 0, stage, i);
+            const place at = {stage, i, mixed && i > 0};
+            build_block(&encoder->block[stage][i], builder, &at, in, channels, stride);
             in = 2 * channels;
         }
     int64_t cells = (side / 32) * (side / 32);
@@ -40,9 +55,10 @@ static pct_tensor *apply_block(pct_tape *tape, const pct_bottleneck *block, pct_
 pct_tensor *pct_mask_encoder_apply(pct_tape *tape, const pct_mask_encoder *encoder, pct_tensor *masks) {
     int64_t count = masks->dim[0];
     pct_tensor *x = pct_conv_block_apply(tape, &encoder->stem, masks);
-    x = pct_op_max_pool(tape, x, 3, 2, 1);
+    x = pct_tape_step(tape, "mask_encoder.stem", pct_op_max_pool(tape, x, 3, 2, 1));
     for (int stage = 0; stage < 4; stage++)
-        for (int i = 0; i < 2; i++) x = apply_block(tape, &encoder->block[stage][i], x);
+        for (int i = 0; i < 2; i++)
+            x = pct_tape_step(tape, "mask_encoder.block", apply_block(tape, &encoder->block[stage][i], x));
     x = pct_linear_apply(tape, &encoder->encode, pct_as_rows(tape, x, pct_tensor_count(x) / count));
     return pct_linear_apply(tape, &encoder->decode, x);
 }

@@ -79,10 +79,12 @@ static void build_heads(pct_model *model, pct_builder *builder) {
         .fine_stride = c->vision.fine == PCT_FINE_NONE ? c->vision.stride : c->vision.fine_stride,
         .mask_stride = c->heads.mask_stride,
         .skip_stride = skip,
+        .plain = c->heads.mask_upscaling == PCT_UPSCALING_PLAIN,
+        .as_coded = c->heads.mask_positions == PCT_POSITIONS_AS_CODED,
     };
     pct_mask_decoder_build(&model->mask_decoder, builder, &mask);
     pct_mask_encoder_build(&model->mask_encoder, builder, c->heads.mask_encoder_side, c->heads.mask_encoder_width,
-                           c->heads.box_width, width);
+                           c->heads.box_width, width, c->heads.mask_encoder_norm == PCT_MASK_NORM_MIXED);
     pct_box_encoder_build(&model->box_encoder, builder, c->heads.box_width, width);
     pct_box_decoder_build(&model->box_decoder, builder, c->heads.box == PCT_BOX_MOMENTS, width, c->heads.mask_width,
                           c->heads.box_width);

@@ -138,6 +138,9 @@ static percept_status check_limits(const pct_model_config *c, percept_error *err
         {"heads.mask_channels", c->heads.mask_channels, 4, 1024},
         {"heads.mask_queries", c->heads.mask_queries, 1, 16},
         {"heads.mask_stride", c->heads.mask_stride, 1, 64},
+        {"heads.mask_upscaling", (int32_t)c->heads.mask_upscaling, 0, 1},
+        {"heads.mask_positions", (int32_t)c->heads.mask_positions, 0, 1},
+        {"heads.mask_encoder_norm", (int32_t)c->heads.mask_encoder_norm, 0, 1},
         {"heads.mask_encoder_side", c->heads.mask_encoder_side, 32, 512},
         {"heads.mask_encoder_width", c->heads.mask_encoder_width, 4, 256},
         {"heads.quality", c->heads.quality, 0, 1},
@@ -169,6 +172,9 @@ static percept_status check_geometry(const pct_model_config *c, percept_error *e
                         "heads.mask_stride: %d; the masks' features, every %d pixels, are doubled up to it: choose %d "
                         "divided by 1, 2, 4, ... 32",
                         c->heads.mask_stride, from, from);
+    if (c->heads.mask_positions == PCT_POSITIONS_AS_CODED)
+        PCT_TRY(check_divides("heads.mask_positions: as-coded wants 4, which", 4, "the masks' grid",
+                              c->image.side / from, error));
     if (c->vision.stem == PCT_STEM_CONV) {
         if (!power_of_two(c->vision.fine_stride) || !power_of_two(c->vision.stride) || c->vision.fine_stride > 32 ||
             c->vision.fine_stride > c->vision.stride)

@@ -35,6 +35,13 @@ enum pct_model_kind { PCT_MODEL_JOINED, PCT_MODEL_LANGUAGE };
 /* plain: the paper's MLP on the hidden state. moments: the same MLP also sees the mask's soft position and extent and
  * corrects that extent. */
 enum pct_box_head { PCT_BOX_MOMENTS, PCT_BOX_PLAIN };
+/* How the mask decoder's grid is brought to the masks' side. plain: as in the paper's code, ReLU. refined: GELU, and
+ * one convolution more at the end. */
+enum pct_mask_upscaling { PCT_UPSCALING_REFINED, PCT_UPSCALING_PLAIN };
+/* Positions in the mask decoder. as-coded: what the paper's code computes, its arguments being in the wrong order. */
+enum pct_mask_positions { PCT_POSITIONS_SINE, PCT_POSITIONS_AS_CODED };
+/* Norms of the mask encoder. mixed: as in the paper's code, BatchNorm (frozen) in every second block. */
+enum pct_mask_norm { PCT_MASK_NORM_LAYER, PCT_MASK_NORM_MIXED };
 
 typedef struct pct_model_lora {
     int32_t rank; /* 0: none */
@@ -98,7 +105,10 @@ typedef struct pct_model_config {
         int32_t mask_queries;  /* an object's queries in the mask decoder; the paper has 1 */
         int32_t mask_channels; /* of the upscaled map that masks are read from */
         int32_t mask_stride;   /* pixels a cell of the mask logits */
+        enum pct_mask_upscaling mask_upscaling;
+        enum pct_mask_positions mask_positions;
         int32_t mask_encoder_side, mask_encoder_width;
+        enum pct_mask_norm mask_encoder_norm;
         int32_t quality;  /* 1: a head that predicts the region's quality */
         int32_t presence; /* 1: which names are in the picture, from the class token */
         int32_t naming;   /* 1: every patch names its owner */

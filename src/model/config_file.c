@@ -68,6 +68,9 @@ static const field fields[] = {
     {"percept.mask.queries", AT(heads.mask_queries), INTEGER, {0}, false},
     {"percept.mask.channels", AT(heads.mask_channels), INTEGER, {0}, false},
     {"percept.mask.stride", AT(heads.mask_stride), INTEGER, {0}, false},
+    {"percept.mask.upscaling", AT(heads.mask_upscaling), CHOICE, {"refined", "plain"}, true},
+    {"percept.mask.positions", AT(heads.mask_positions), CHOICE, {"sine-2d", "as-coded"}, false},
+    {"percept.mask_encoder.norm", AT(heads.mask_encoder_norm), CHOICE, {"layer", "mixed"}, true},
     {"percept.mask_encoder.side", AT(heads.mask_encoder_side), INTEGER, {0}, false},
     {"percept.mask_encoder.width", AT(heads.mask_encoder_width), INTEGER, {0}, false},
     {"percept.quality", AT(heads.quality), INTEGER, {0}, false},
@@ -85,7 +88,6 @@ static const char *const constants[][2] = {
     {"percept.template", "percept"},
     {"percept.object_token", "<obj>"},
     {"percept.object_state", "before"},
-    {"percept.mask.positions", "sine-2d"},
     {"percept.region_embedding", "box-or-mask"},
 };
 

@@ -62,7 +62,13 @@
     I(heads, presence, 0, 1, "1", "1: a head says which names are in the picture")                                     \
     I(heads, naming, 0, 1, "1", "1: every patch names its owner")                                                      \
     I(heads, cell_box, 0, 1, "1", "1: every patch says where its owner's box is")                                      \
-    K(heads, box, enum pct_box_head, boxes, "moments", "what the box head sees beside the hidden state")
+    K(heads, box, enum pct_box_head, boxes, "moments", "what the box head sees beside the hidden state")               \
+    K(heads, mask_upscaling, enum pct_mask_upscaling, upscalings, "refined",                                           \
+      "how the masks' grid grows; plain: as in the paper's code")                                                      \
+    K(heads, mask_positions, enum pct_mask_positions, mask_positions, "sine-2d",                                       \
+      "of the masks' grid; as-coded: what the paper's code computes")                                                  \
+    K(heads, mask_encoder_norm, enum pct_mask_norm, mask_norms, "layer",                                               \
+      "of the mask encoder; mixed: BatchNorm in every second block, as in the paper's code")
 #define PCT_TRAIN_LORA(I, K) I(lora, rank, 0, 256, "0", "rank of LoRA; 0: none")
 #define PCT_TRAIN_MODEL(I, K)                                                                                          \
     PCT_TRAIN_IMAGE(I, K)                                                                                              \

@@ -6,7 +6,8 @@
 
 enum tiny_kind {
     TINY_NANO,   /* percept-nano's switches */
-    TINY_PAPER,  /* PerceptionGPT's: patch stem, second pass, plain box head, one query, own output, LoRA */
+    TINY_PAPER,  /* PerceptionGPT's: patch stem, second pass, plain box head, one query, released forms, own output,
+                 LoRA */
     TINY_COARSE, /* no finer features, last layer instead of merges, causal prefix, cells at rotary positions */
     TINY_INTERN, /* InternViT's and InternVL's: scaled layers, no norm before them, cells gathered in squares */
     TINY_KINDS
@@ -45,6 +46,9 @@ static inline pct_model_config tiny_config(enum tiny_kind kind) {
         c.language.tied = 0;
         c.heads.box = PCT_BOX_PLAIN;
         c.heads.mask_queries = 1;
+        c.heads.mask_upscaling = PCT_UPSCALING_PLAIN;
+        c.heads.mask_positions = PCT_POSITIONS_AS_CODED;
+        c.heads.mask_encoder_norm = PCT_MASK_NORM_MIXED;
         c.lora.rank = 2;
         c.lora.dropout = 0.25f;
         c.vision.activation = PCT_VISION_QUICK_GELU;
