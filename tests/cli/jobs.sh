@@ -96,6 +96,11 @@ says out "made by 'percept train tiny.yaml --run.out=run'" # no path of this mac
 says out 'six'
 "$make_picture" a.png 96 64
 run 0 ask a.png 'find the red disc' -m run/model.gguf --json --max-tokens 8
+# PerceptionGPT's own structure: trains, and its file answers
+run 0 train "$here/../../configs/perceptiongpt-tiny.yaml" --data.cutouts cutouts --run.out paper --schedule.steps 2 \
+  --schedule.warmup 1 --schedule.batch 1 --run.validate_every 0 --run.calibrate 0 --run.test 0
+there paper/model.gguf
+run 0 ask a.png 'find the red disc' -m paper/model.gguf --json --max-tokens 8
 run 2 train tiny.yaml
 lines err 1
 run 2 train tiny.yaml --schedule.stepz 5
