@@ -1,0 +1,27 @@
+/* segment.h: what a plane of foreground probabilities says about a picture by itself: mask, box and score.
+ *
+ * For models whose answer is forced (MLLMSeg): no token tells whether anything was found, nor how surely. The score is
+ * not calibrated, and absence is a matter of a threshold on it: a region without a pixel has the score 0. */
+#ifndef PCT_IMAGE_SEGMENT_H
+#define PCT_IMAGE_SEGMENT_H
+
+#include "image/fit.h"
+
+typedef struct pct_segment {
+    pct_mask mask; /* of the picture's size; owned: pct_mask_free */
+    pct_box box;   /* the mask's extent in pixel edges; zeros without a pixel */
+    float score;   /* mean probability, 0..1, of the plane's cells that are foreground; 0 without a pixel */
+} pct_segment;
+
+/* probability[side][side], over the model's square, is resized bilinearly to the picture and compared there: foreground
+ * is >= threshold. (Resizing logits instead would move the edges.) Cells in a padded square's margin do not count; NaN
+ * is background. */
+percept_status pct_segment_read(pct_segment *out, const pct_fit *fit, const float *probability, int side,
+                                float threshold, pct_pool *pool, percept_error *error);
+/* In place: plane = 1/(1+exp(-plane)) */
+void pct_segment_sigmoid(float *plane, size_t count);
+/* MLLMSeg's box of a mask in referring evaluation: first and last column and row with a pixel, so that x1 and y1 are
+ * one less than those of pct_mask_box; zeros without a pixel. Its foreground is > 0.5, not >= 0.5. */
+pct_box pct_segment_corners(const pct_mask *mask);
+
+#endif
