@@ -101,6 +101,10 @@ run 2 bench something
 refused 'takes no arguments'
 run 2 bench --stages tower,peek --seconds 0.01
 refused 'not one of peak'
+run 2 bench --shape vit-l-14 --stages decode
+refused '"decode" is not one of peak, tower-bf16, tower-int8'
+run 2 bench --shape vit
+refused '"vit" is not one of nano, vit-l-14'
 run 2 scenes
 refused 'no folder is named'
 run 2 scenes -o new --count 0

@@ -1,4 +1,5 @@
 /* What the speed measurement counts, and how it sets a stage beside the machine. Times are no test's matter. */
+#include "base/cpu.h"
 #include "engine/bench.h"
 
 #include <setjmp.h>
@@ -68,10 +69,42 @@ static void counts_follow_from_the_shapes(void **state) {
     pct_model_close(&model);
 }
 
+/* A tower by itself: its operations by hand, in both types; INT8 only where the machine has it. */
+static void towers_alone(void **state) {
+    (void)state;
+    const percept_bench_options options = {.seconds = 0.01};
+    const pct_tower_options tower = {.side = 32,
+                                     .stride = 8,
+                                     .fine_stride = 8,
+                                     .width = 64,
+                                     .layers = 2,
+                                     .heads = 2,
+                                     .mlp = 96,
+                                     .activation = PCT_QUICK_GELU,
+                                     .epsilon = 1e-5};
+    const double rows = 17, matrices = 2 * (4 * 64 * 64 + 2 * 64 * 96);
+    const double flop = 2 * rows * matrices + 2 * 16 * 3 * 8 * 8 * 64 + 2 * 4 * 64 * rows * rows;
+    for (int int8 = 0; int8 < 2; int8++) {
+        percept_error error = {0};
+        pct_bench bench = {.options = &options};
+        pct_bench_result result = {0};
+        if (pct_compute_create(&bench.compute, NULL, pct_cpu_flags(), &error)) fail_msg("%s", error.message);
+        const bool faster = pct_compute_use_int8(bench.compute);
+        if (pct_bench_tower_alone(&bench, &tower, int8 ? PCT_Q8_0 : PCT_BF16, &result, &error))
+            fail_msg("%s", error.message);
+        assert_true(result.ms > 0);
+        near(result.flop, flop);
+        near(result.int8 + 1, 1 + (int8 && faster ? 2 * rows * matrices : 0));
+        assert_true(result.bytes > matrices * (int8 ? 34.0 / 32 : 2) && result.bytes < matrices * 6);
+        pct_compute_destroy(&bench.compute);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_slower_limit_bounds),
         cmocka_unit_test(counts_follow_from_the_shapes),
+        cmocka_unit_test(towers_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,14 +46,16 @@ static void bicubic_is_pillows_bit_for_bit(void **state) {
     }
 }
 
-static void padded_fit_is_pillows_and_threads_change_nothing(void **state) {
-    static const char *const names[] = {"pad_wide", "pad_tall", "pad_odd"};
+static void fits_are_pillows_and_threads_change_nothing(void **state) {
+    static const char *const names[] = {"pad_wide",    "pad_tall",   "pad_odd",       "pad_row",    "pad_column",
+                                        "squash_wide", "squash_row", "squash_column", "squash_dot", "squash_small"};
     pct_pool *pool;
     assert_ok(pct_pool_create(&pool, 3, NULL));
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         pct_image in = read_vector(names[i], "in"), want = read_vector(names[i], "out"), out;
         pct_fit fit;
-        assert_ok(pct_fit_make(&fit, PCT_FIT_PAD, want.width, in.width, in.height, NULL));
+        const enum pct_fit_mode mode = names[i][0] == 'p' ? PCT_FIT_PAD : PCT_FIT_STRETCH;
+        assert_ok(pct_fit_make(&fit, mode, want.width, in.width, in.height, NULL));
         assert_ok(pct_fit_resize(&fit, &in, &out, i ? pool : NULL, NULL));
         assert_same_pixels(&out, &want);
         const float mean[3] = {0.5f, 0.25f, 0}, std[3] = {0.5f, 2, 1};
@@ -225,14 +227,10 @@ static void masks_go_there_and_back(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bicubic_is_pillows_bit_for_bit),
-        cmocka_unit_test(padded_fit_is_pillows_and_threads_change_nothing),
-        cmocka_unit_test(extreme_shapes_resize),
-        cmocka_unit_test(hidden_colours_do_not_bleed),
-        cmocka_unit_test(coverage_keeps_the_area),
-        cmocka_unit_test(planes_follow_the_formula),
-        cmocka_unit_test(boxes_go_there_and_back),
-        cmocka_unit_test(masks_go_there_and_back),
+        cmocka_unit_test(bicubic_is_pillows_bit_for_bit), cmocka_unit_test(fits_are_pillows_and_threads_change_nothing),
+        cmocka_unit_test(extreme_shapes_resize),          cmocka_unit_test(hidden_colours_do_not_bleed),
+        cmocka_unit_test(coverage_keeps_the_area),        cmocka_unit_test(planes_follow_the_formula),
+        cmocka_unit_test(boxes_go_there_and_back),        cmocka_unit_test(masks_go_there_and_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

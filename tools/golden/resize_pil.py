@@ -17,6 +17,9 @@ CASES = [  # name, width, height, new width, new height, kind
     ("one", 1, 5, 4, 4, "noise"),
 ]
 PADDED = [("pad_wide", 50, 21, 24), ("pad_tall", 19, 44, 24), ("pad_odd", 33, 32, 64)]
+SQUASHED = [("squash_wide", 71, 30, 28), ("squash_small", 13, 9, 28), ("squash_row", 37, 1, 16),
+            ("squash_column", 1, 41, 16), ("squash_dot", 1, 1, 8)]
+PADDED_LATER = [("pad_row", 45, 1, 16), ("pad_column", 1, 30, 16)]
 
 
 def picture(width, height, kind, random):
@@ -33,7 +36,16 @@ def main(folder):
         image = Image.fromarray(picture(width, height, kind, random))
         image.save(f"{folder}/bicubic_{name}_in.png")
         image.resize((new_width, new_height), Image.Resampling.BICUBIC).save(f"{folder}/bicubic_{name}_out.png")
-    for name, width, height, side in PADDED:
+    pad(folder, PADDED, random)
+    for name, width, height, side in SQUASHED:
+        image = Image.fromarray(picture(width, height, "noise", random))
+        image.save(f"{folder}/bicubic_{name}_in.png")
+        image.resize((side, side), Image.Resampling.BICUBIC).save(f"{folder}/bicubic_{name}_out.png")
+    pad(folder, PADDED_LATER, random)
+
+
+def pad(folder, cases, random):
+    for name, width, height, side in cases:
         image = Image.fromarray(picture(width, height, "noise", random))
         square = max(width, height)
         canvas = Image.new("RGB", (square, square), (255, 255, 255))
