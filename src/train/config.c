@@ -8,7 +8,8 @@
 static const char *const fits[] = {"pad", "stretch", NULL};
 static const char *const stems[] = {"conv", "patch", NULL};
 static const char *const fines[] = {"stem", "second", "none", NULL};
-static const char *const connectors[] = {"linear", "mlp", NULL};
+static const char *const connectors[] = {"linear", "mlp", "norm_mlp", NULL};
+static const char *const activations[] = {"gelu", "gelu_erf", "quick_gelu", NULL};
 static const char *const prefixes[] = {"full", "causal", NULL};
 static const char *const cell_positions[] = {"rotary", "learned", NULL};
 static const char *const inits[] = {"plain", "mimetic", NULL};
@@ -33,6 +34,8 @@ static const pct_config_field fields[] = {
     PCT_CONFIG_NUMBERS("model.image.deviation", C, wanted.deviation, 0.01, 10, "0.25, 0.25, 0.25", "divided by"),
     PCT_TRAIN_VISION(MODEL_INTEGER, MODEL_CHOICE) PCT_TRAIN_LANGUAGE(MODEL_INTEGER, MODEL_CHOICE) PCT_CONFIG_NUMBER(
         "model.language.rope_theta", C, wanted.rope_theta, 10, 1e8, "10000", "base of rotary positions"),
+    PCT_CONFIG_NUMBER("model.vision.norm_epsilon", C, wanted.vision_epsilon, 1e-8, 1e-2, "1e-5",
+                      "of the tower's norms"),
     PCT_CONFIG_NUMBER("model.language.norm_epsilon", C, wanted.norm_epsilon, 1e-8, 1e-2, "1e-5", "of RMSNorm"),
     PCT_TRAIN_HEADS(MODEL_INTEGER, MODEL_CHOICE) PCT_TRAIN_LORA(MODEL_INTEGER, MODEL_CHOICE)
         PCT_CONFIG_NUMBER("model.lora.alpha", C, wanted.lora_alpha, 0, 1024, "64", "LoRA's scale times its rank"),
@@ -151,6 +154,7 @@ static percept_status finish_model(pct_train_config *config, percept_error *erro
     PCT_TRY(copy_three(model->image.deviation, &config->wanted.deviation, "model.image.deviation", error));
     model->language.rope_theta = config->wanted.rope_theta;
     model->language.norm_epsilon = config->wanted.norm_epsilon;
+    model->vision.norm_epsilon = config->wanted.vision_epsilon;
     model->lora.alpha = config->wanted.lora_alpha;
     model->lora.dropout = config->wanted.lora_dropout;
     size_t length = strlen(config->wanted.lora_targets);

@@ -27,6 +27,13 @@
     I(vision, mlp, 16, 8192, "1024", "hidden width of the tower's MLPs")                                               \
     I(vision, merge, 0, 1, "1", "1: learned merge of all hidden layers; 0: the last layer alone")                      \
     I(vision, merge_norm, 0, 1, "1", "1: a LayerNorm after the merge; 0: as in the paper")                             \
+    I(vision, pre_norm, 0, 1, "1", "1: a LayerNorm before the first layer")                                            \
+    I(vision, patch_bias, 0, 1, "0", "1: the patch stem has a bias")                                                   \
+    I(vision, layer_scale, 0, 1, "0", "1: what attention and MLP add is scaled channel by channel")                    \
+    I(vision, qk_norm, 0, 1, "0", "1: RMSNorm of queries and keys")                                                    \
+    I(vision, class_row, 0, 1, "1", "1: the connector sees the class token too; 0: the cells alone")                   \
+    I(vision, shuffle, 1, 8, "1", "so many by so many cells become one image token")                                   \
+    K(vision, activation, enum pct_vision_activation, activations, "gelu", "of the tower's MLPs")                      \
     K(vision, stem, enum pct_stem, stems, "conv", "what makes the first features")                                     \
     K(vision, fine, enum pct_fine, fines, "stem", "where the masks' finer features come from")
 #define PCT_TRAIN_LANGUAGE(I, K)                                                                                       \
@@ -86,7 +93,7 @@ typedef struct pct_train_config {
 #undef PCT_NUMBER
 #undef PCT_CHOICE
         pct_config_numbers mean, deviation;
-        float rope_theta, norm_epsilon, lora_alpha, lora_dropout;
+        float rope_theta, norm_epsilon, vision_epsilon, lora_alpha, lora_dropout;
         const char *lora_targets;
     } wanted;
     struct {
