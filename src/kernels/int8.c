@@ -14,6 +14,8 @@ struct pct_int8 {
     int64_t out, in, k; /* k: `in` padded */
     size_t panel_bytes, bytes;
     char *panels;
+    pct_int8_factor *factors;
+    int64_t factor_count;
 };
 
 const pct_int8_tile *pct_int8_tile_for(uint32_t cpu_flags) {
@@ -43,24 +45,33 @@ struct filling {
     pct_dtype type;
     size_t row_bytes;
     int64_t group; /* rows that are widened before they are rounded */
-    char *memory;  /* each worker's `room` bytes: such a group, then a panel's rows as bytes */
+    char *memory;  /* each worker's `room` bytes: such a group, a panel's rows as bytes, places of large elements */
     size_t room;
+    int64_t most;   /* large elements a row; 0: they are not looked for */
+    int64_t *large; /* each worker's count of rows that have some */
 };
 
 /* Rows n.. of the weights, `count` of them, to rows of bytes with their scales. A group is widened before the first of
  * it is rounded: just stored, its numbers could not be read back in wider pieces at once. */
-static void round_rows(const struct filling *f, int64_t n, int64_t count, pct_real *wide, int8_t *rows, float *scale) {
+static int64_t round_rows(const struct filling *f, int64_t n, int64_t count, pct_real *wide, int8_t *rows,
+                          float *scale) {
     const pct_int8 *w = f->to;
+    int32_t *places = (int32_t *)(void *)(rows + PCT_INT8_COLUMNS * w->k);
+    int64_t large = 0;
     for (int64_t r0 = 0; r0 < count; r0 += f->group) {
         const int64_t r1 = pct_min_i64(r0 + f->group, count);
         for (int64_t r = r0; r < r1; r++)
             f->kernels->dequantise[f->type](wide + (r - r0) * w->in,
                                             (const char *)f->weights + (size_t)(n + r) * f->row_bytes, w->in);
         for (int64_t r = r0; r < r1; r++) {
-            scale[r] = (float)f->kernels->to_int8(rows + r * w->k, wide + (r - r0) * w->in, w->in);
+            pct_real *row = wide + (r - r0) * w->in;
+            for (int64_t i = 0; i < w->factor_count; i++) row[w->factors[i].column] /= (pct_real)w->factors[i].factor;
+            scale[r] = (float)f->kernels->to_int8(rows + r * w->k, row, w->in);
             memset(rows + r * w->k + w->in, 0, (size_t)(w->k - w->in));
+            large += pct_int8_large(f->kernels, places, row, w->in, (pct_real)scale[r], f->most) > 0;
         }
     }
+    return large;
 }
 
 static void filling_part(void *context, int64_t begin, int64_t end, int worker) {
@@ -73,7 +84,7 @@ static void filling_part(void *context, int64_t begin, int64_t end, int worker) 
         const int64_t n = p * PCT_INT8_COLUMNS, count = pct_min_i64(PCT_INT8_COLUMNS, w->out - n);
         memset(head, 0, sizeof *head);
         memset(rows + count * w->k, 0, (size_t)((PCT_INT8_COLUMNS - count) * w->k));
-        round_rows(f, n, count, wide, rows, head->scale);
+        f->large[worker] += round_rows(f, n, count, wide, rows, head->scale);
         for (int64_t r = 0; w->tile->flip && r < count; r++) {
             int32_t sum = 0;
             for (int64_t i = 0; i < w->in; i++) sum += rows[r * w->k + i];
@@ -83,9 +94,66 @@ static void filling_part(void *context, int64_t begin, int64_t end, int worker) 
     }
 }
 
+/* ---- columns of weights that are far above the others ------------------------------------------------------------ */
+
+struct measuring {
+    const struct filling *f;
+    pct_real *tops, *rows; /* [in] a worker */
+};
+
+static void measuring_part(void *context, int64_t begin, int64_t end, int worker) {
+    const struct measuring *job = context;
+    const int64_t in = job->f->to->in;
+    pct_real *top = job->tops + worker * in, *row = job->rows + worker * in;
+    for (int64_t n = begin; n < end; n++) {
+        job->f->kernels->dequantise[job->f->type](row, (const char *)job->f->weights + (size_t)n * job->f->row_bytes,
+                                                  in);
+        for (int64_t i = 0; i < in; i++) {
+            const pct_real size = row[i] < 0 ? -row[i] : row[i];
+            top[i] = size > top[i] ? size : top[i];
+        }
+    }
+}
+
+/* Finds the columns whose largest weight is 4 times and more that of all but a few, and what power of two each is to be
+ * divided by. */
+static percept_status find_factors(pct_int8 *w, pct_compute *compute, const struct filling *f, percept_error *error) {
+    const size_t workers = (size_t)pct_pool_threads(compute->pool), in = (size_t)w->in;
+    pct_real *tops = calloc(2 * workers * in, sizeof *tops);
+    int32_t *places = malloc((size_t)f->most * sizeof *places);
+    w->factors = malloc((size_t)f->most * sizeof *w->factors);
+    if (!tops || !places || !w->factors) {
+        free(tops);
+        free(places);
+        return pct_fail_memory(error, "packed weights");
+    }
+    struct measuring job = {f, tops, tops + workers * in};
+    pct_parallel_for(compute->pool, w->out, 64, measuring_part, &job);
+    pct_real top = 0, rest = 0;
+    for (size_t i = 0; i < in; i++) {
+        for (size_t t = 1; t < workers; t++) tops[i] = tops[t * in + i] > tops[i] ? tops[t * in + i] : tops[i];
+        top = tops[i] > top ? tops[i] : top;
+    }
+    const int64_t count = pct_int8_large(f->kernels, places, tops, w->in, top / 127, f->most);
+    for (int64_t i = 0; i < count; i++) w->factors[i] = (pct_int8_factor){places[i], (float)tops[places[i]]};
+    for (int64_t i = 0; i < count; i++) tops[places[i]] = 0;
+    for (size_t i = 0; i < in; i++) rest = tops[i] > rest ? tops[i] : rest;
+    for (int64_t i = 0; i < count; i++) {
+        float factor = 1;
+        while (factor < 0x1p20f && 2 * factor * (float)rest <= w->factors[i].factor) factor *= 2;
+        w->factors[i].factor = factor;
+    }
+    w->factor_count = count;
+    free(tops);
+    free(places);
+    return PERCEPT_OK;
+}
+
 percept_status pct_int8_create(pct_int8 **made, pct_compute *compute, const void *weights, pct_dtype stored_type,
                                int64_t out, int64_t in, percept_error *error) {
     struct filling f = {.kernels = &compute->kernels, .weights = weights, .type = stored_type};
+    const int threads = pct_pool_threads(compute->pool);
+    percept_status status = PERCEPT_OK;
     *made = NULL;
     if (!pct_dtype_row_bytes(stored_type, in, &f.row_bytes))
         return pct_fail(error, PERCEPT_ERROR_INPUT, "rows of %lld weights cannot be stored as %s", (long long)in,
@@ -99,22 +167,34 @@ percept_status pct_int8_create(pct_int8 **made, pct_compute *compute, const void
     w->panel_bytes = sizeof(pct_int8_head) + (size_t)(w->k * PCT_INT8_COLUMNS);
     w->bytes = w->panel_bytes * (size_t)pct_parts(out, PCT_INT8_COLUMNS);
     w->panels = aligned_alloc(PCT_ARENA_ALIGN, w->bytes);
-    if (!w->panels) {
-        pct_int8_destroy(&w);
-        return pct_fail_memory(error, "packed weights");
-    }
+    f.large = calloc((size_t)threads, sizeof *f.large);
     f.to = w;
+    f.most = pct_int8_most_apart(in);
     f.group = pct_max_i64(1, pct_min_i64(PCT_INT8_COLUMNS, 4096 / in));
-    f.room = (size_t)pct_round_up((f.group * in) * (int64_t)sizeof(pct_real) + PCT_INT8_COLUMNS * w->k, 64);
-    f.memory = pct_compute_scratch(compute, f.room * (size_t)pct_pool_threads(compute->pool));
-    pct_parallel_for(compute->pool, pct_parts(out, PCT_INT8_COLUMNS), 1, filling_part, &f);
+    const int64_t places = f.most * (int64_t)sizeof(int32_t);
+    f.room = (size_t)pct_round_up(f.group * in * (int64_t)sizeof(pct_real) + PCT_INT8_COLUMNS * w->k + places, 64);
+    if (!w->panels || !f.large) status = pct_fail_memory(error, "packed weights");
+    for (int pass = 0; pass < 2 && status == PERCEPT_OK; pass++) {
+        f.memory = pct_compute_scratch(compute, f.room * (size_t)threads);
+        pct_parallel_for(compute->pool, pct_parts(out, PCT_INT8_COLUMNS), 1, filling_part, &f);
+        int64_t large = 0;
+        for (int t = 0; t < threads; t++) large += f.large[t];
+        if (large * 4 < out) break; /* stray large weights of a row say nothing of a column */
+        status = find_factors(w, compute, &f, error);
+        if (!w->factor_count) break;
+        f.most = 0;
+        memset(f.large, 0, (size_t)threads * sizeof *f.large);
+    }
+    free(f.large);
+    if (status != PERCEPT_OK) pct_int8_destroy(&w);
     *made = w;
-    return PERCEPT_OK;
+    return status;
 }
 
 void pct_int8_destroy(pct_int8 **weights) {
     if (!*weights) return;
     free((*weights)->panels);
+    free((*weights)->factors);
     free(*weights);
     *weights = NULL;
 }
@@ -144,45 +224,63 @@ double pct_int8_error(const pct_kernels *kernels, const void *weights, pct_dtype
 /* ---- products ---------------------------------------------------------------------------------------------------- */
 
 struct product {
-    const pct_kernels *kernels;
     const pct_int8 *weights;
-    const pct_real *x, *bias;
+    pct_int8_rows a;
+    const pct_real *bias;
     pct_real *y;
-    int64_t ldx, ldy, rows;
-    int8_t *a; /* rows of k bytes */
-    pct_real *scale;
+    int64_t ldy;
+    char *high_panels; /* as the weights' panels, of PCT_INT8_DEPTH channels; where a.apart */
     bool by_columns;
 };
 
-/* Rows of x to bytes. */
-static void quantise_rows(const struct product *p, int64_t m0, int64_t m1) {
-    const pct_int8 *w = p->weights;
-    for (int64_t m = m0; m < m1; m++) {
-        int8_t *to = p->a + m * w->k;
-        p->scale[m] = p->kernels->to_int8(to, p->x + m * p->ldx, w->in);
-        memset(to + w->in, 0, (size_t)(w->k - w->in));
-        if (w->tile->flip)
-            for (int64_t i = 0; i < w->k; i++) to[i] = (int8_t)((uint8_t)to[i] ^ w->tile->flip);
-    }
+#define HIGH_PANEL_BYTES (sizeof(pct_int8_head) + PCT_INT8_DEPTH * PCT_INT8_COLUMNS)
+
+static pct_int8_head *high_panel_at(const struct product *p, int64_t index) {
+    return (pct_int8_head *)(void *)(p->high_panels + (size_t)index * HIGH_PANEL_BYTES);
 }
 
-static void quantise_part(void *context, int64_t begin, int64_t end, int worker) { quantise_rows(context, begin, end); }
+/* Where channel i of column j lies among quads. */
+static int64_t place_of(int64_t i, int64_t j) {
+    return i / 64 * 2048 + j / 16 * 1024 + i % 64 / 4 * 64 + j % 16 * 4 + i % 4;
+}
+
+/* The weights that meet the highs, out of their panels. */
+static void gather_part(void *context, int64_t begin, int64_t end, int worker) {
+    const struct product *p = context;
+    for (int64_t i = begin; i < end; i++) {
+        pct_int8_head *to = high_panel_at(p, i);
+        const int8_t *quads = pct_int8_quads(panel_at(p->weights, i));
+        int8_t *high = (int8_t *)(to + 1);
+        memset(to, 0, HIGH_PANEL_BYTES);
+        for (int64_t c = 0; c < p->a.apart; c++)
+            for (int64_t j = 0; j < PCT_INT8_COLUMNS; j++) {
+                const int8_t q = quads[place_of(p->a.channels[c], j)];
+                high[place_of(c, j)] = q;
+                if (p->a.flip) to->start[j] -= 128 * q;
+            }
+    }
+}
 
 /* Rows [m0,m1) x panels [p0,p1) of y on this thread. */
 static void block(const struct product *p, int64_t m0, int64_t m1, int64_t p0, int64_t p1) {
     const pct_int8 *w = p->weights;
     const pct_int8_tile *tile = w->tile;
-    const int64_t step = pct_max_i64(B_BLOCK_BYTES / (int64_t)w->panel_bytes, 1);
-    _Alignas(64) int32_t sum[PCT_INT8_MAX_MR * PCT_INT8_COLUMNS];
+    const int64_t step = pct_max_i64(B_BLOCK_BYTES / (int64_t)w->panel_bytes, 1), lda = p->a.lda;
+    _Alignas(64) int32_t sum[PCT_INT8_MAX_MR * PCT_INT8_COLUMNS], high[PCT_INT8_MAX_MR * PCT_INT8_COLUMNS];
     if (tile->begin) tile->begin();
     for (int64_t pb = p0; pb < p1; pb += step)
         for (int64_t m = m0; m < m1; m += tile->mr)
             for (int64_t i = pb; i < pct_min_i64(pb + step, p1); i++) {
                 const int64_t rows = pct_min_i64(tile->mr, m1 - m), n = i * PCT_INT8_COLUMNS;
                 const pct_int8_head *panel = panel_at(w, i);
-                tile->multiply(sum, rows, p->a + m * w->k, w->k, panel, w->k);
+                const int8_t *a = p->a.a + m * lda;
+                tile->multiply(sum, rows, a, lda, panel, w->k);
+                if (p->a.apart) {
+                    tile->multiply(high, rows, a + w->k, lda, high_panel_at(p, i), PCT_INT8_DEPTH);
+                    tile->join(sum, high, rows);
+                }
                 tile->finish(p->y + m * p->ldy + n, p->ldy, rows, pct_min_i64(PCT_INT8_COLUMNS, w->out - n), sum,
-                             p->scale + m, panel, p->bias ? p->bias + n : NULL);
+                             p->a.scale + m, panel, p->bias ? p->bias + n : NULL);
             }
     if (tile->end) tile->end();
 }
@@ -190,14 +288,10 @@ static void block(const struct product *p, int64_t m0, int64_t m1, int64_t p0, i
 static void product_part(void *context, int64_t begin, int64_t end, int worker) {
     const struct product *p = context;
     const int64_t mr = p->weights->tile->mr;
-    if (p->by_columns) {
-        block(p, 0, p->rows, begin, end);
-        return;
-    }
-    /* its own rows need nobody else's work: no barrier */
-    const int64_t m0 = begin * mr, m1 = pct_min_i64(end * mr, p->rows);
-    quantise_rows(p, m0, m1);
-    block(p, m0, m1, 0, pct_parts(p->weights->out, PCT_INT8_COLUMNS));
+    if (p->by_columns)
+        block(p, 0, p->a.rows, begin, end);
+    else
+        block(p, begin * mr, pct_min_i64(end * mr, p->a.rows), 0, pct_parts(p->weights->out, PCT_INT8_COLUMNS));
 }
 
 /* Share of the pool's time that is spent working when `items` equal items are split. */
@@ -208,21 +302,25 @@ static double balance(int64_t items, int threads) {
 void pct_int8_run(pct_compute *compute, const pct_int8 *weights, pct_real *y, int64_t ldy, const pct_real *x,
                   int64_t ldx, int64_t rows, const pct_real *bias) {
     if (rows < 1) return;
-    struct product p = {.kernels = &compute->kernels,
-                        .weights = weights,
-                        .x = x,
-                        .bias = bias,
-                        .y = y,
-                        .ldx = ldx,
-                        .ldy = ldy,
-                        .rows = rows};
+    struct product p = {.weights = weights, .bias = bias, .y = y, .ldy = ldy};
+    p.a = (pct_int8_rows){.kernels = &compute->kernels,
+                          .x = x,
+                          .ldx = ldx,
+                          .rows = rows,
+                          .in = weights->in,
+                          .k = weights->k,
+                          .flip = weights->tile->flip,
+                          .factors = weights->factors,
+                          .factor_count = weights->factor_count};
     const int threads = pct_pool_threads(compute->pool);
-    const int64_t mr = weights->tile->mr, row_tiles = pct_parts(rows, mr),
-                  panels = pct_parts(weights->out, PCT_INT8_COLUMNS);
-    const size_t a_bytes = (size_t)(row_tiles * mr * weights->k);
-    p.a = pct_compute_scratch(compute, a_bytes + (size_t)rows * sizeof *p.scale);
-    p.scale = (pct_real *)(void *)(p.a + a_bytes);
+    const int64_t row_tiles = pct_parts(rows, weights->tile->mr), panels = pct_parts(weights->out, PCT_INT8_COLUMNS);
+    const size_t row_room = (size_t)pct_round_up(weights->in, 16) * sizeof(pct_real) * (size_t)threads;
+    const size_t a_bytes = pct_int8_rows_plan(&p.a), high_bytes = (size_t)panels * HIGH_PANEL_BYTES;
+    p.high_panels = pct_compute_scratch(compute, high_bytes + row_room + a_bytes);
+    pct_real *room = (pct_real *)(void *)(p.high_panels + high_bytes);
+    pct_int8_rows_lay(&p.a, (char *)room + row_room);
+    pct_int8_rows_round(&p.a, compute->pool, room);
+    if (p.a.apart) pct_parallel_for(compute->pool, panels, 4, gather_part, &p);
     p.by_columns = balance(panels, threads) > 1.05 * balance(row_tiles, threads);
-    if (p.by_columns) pct_parallel_for(compute->pool, rows, pct_max_i64(1, 8192 / weights->k), quantise_part, &p);
     pct_parallel_for(compute->pool, p.by_columns ? panels : row_tiles, 1, product_part, &p);
 }

@@ -70,6 +70,9 @@ typedef struct pct_kernels {
     /* y = whole numbers in -127..127 with x close to scale*y; returns the scale, largest magnitude/127. NaN for a row
      * with a NaN or an infinity, 0 for one with nothing above 1e-30; y is all 0 then. */
     pct_real (*to_int8)(int8_t *y, const pct_real *x, int64_t count);
+    /* The first `most` places i in rising order with |x[i]| > limit, to index; returns how many there are in all. NaN
+     * is not above anything. */
+    int64_t (*above)(int32_t *index, const pct_real *x, int64_t count, pct_real limit, int64_t most);
     /* y += a*x */
     void (*axpy)(pct_real *y, pct_real a, const pct_real *x, int64_t count);
     void (*add)(pct_real *y, const pct_real *a, const pct_real *b, int64_t count);
@@ -214,7 +217,9 @@ typedef struct pct_linear_back {
 void pct_linear_back_run(pct_compute *compute, const pct_linear_back *back, uint16_t *half);
 
 /* Weights (out,in) packed once for many products, in PCT_BF16, PCT_REAL or PCT_I8; any other compute_type is refused.
- * In PCT_I8 the weights are rounded anew, one scale for each output channel, and x is rounded row by row. */
+ * In PCT_I8 the weights are rounded anew, one scale for each output channel, and x is rounded row by row; input
+ * channels that are far above a row's others keep 14 bits, and so do those that are in the weights' rows
+ * (kernels/int8.h). */
 typedef struct pct_packed pct_packed;
 percept_status pct_packed_create(pct_packed **packed, pct_compute *compute, pct_dtype compute_type, const void *weights,
                                  pct_dtype stored_type, int64_t out, int64_t in, percept_error *error);

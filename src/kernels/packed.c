@@ -105,9 +105,16 @@ struct rows {
     const pct_compute *compute;
     const pct_packed *packed;
     const pct_real *x;
-    int64_t ldx, rows;
+    int64_t ldx, rows, lda;
     char *to;
 };
+
+/* Elements between rows, so that these are an odd number of cache lines apart: with a power of two the 16 rows of a
+ * tile would fall into one or two sets of the first cache, which hold 12. */
+static int64_t odd_lines(int64_t elements, int64_t size) {
+    const int64_t line = 64 / size;
+    return (pct_round_up(elements, line) / line | 1) * line;
+}
 
 /* Blocks of rows, converted and padded for the tile. */
 static void rows_part(void *context, int64_t begin, int64_t end, int worker) {
@@ -116,12 +123,12 @@ static void rows_part(void *context, int64_t begin, int64_t end, int worker) {
     const pct_tile *tile = p->tile;
     for (int64_t i = begin; i < end; i++) {
         const int64_t m = i * tile->mr, count = pct_min_i64(tile->mr, job->rows - m);
-        char *to = job->to + m * p->in_padded * tile->element;
+        char *to = job->to + m * job->lda * tile->element;
         if (tile->type == PCT_REAL) {
             tile->pack_a(to, job->x + m * job->ldx, job->ldx, false, count, p->in, p->in_padded);
             continue;
         }
-        for (int64_t r = 0; r < count; r++, to += p->in_padded * tile->element) {
+        for (int64_t r = 0; r < count; r++, to += job->lda * tile->element) {
             uint16_t half[512];
             for (int64_t k = 0; k < p->in; k += 512) {
                 const int64_t n = pct_min_i64(512, p->in - k);
@@ -145,8 +152,8 @@ void pct_packed_run(pct_compute *compute, const pct_packed *packed, pct_real *y,
     }
     if (tile->type == PCT_BF16 || !tile->a_direct || packed->in_padded != packed->in) {
         const int64_t blocks = pct_parts(rows, tile->mr);
-        lda = packed->in_padded;
-        struct rows job = {compute, packed, x, ldx, rows, NULL};
+        lda = tile->type == PCT_BF16 ? odd_lines(packed->in_padded, tile->element) : packed->in_padded;
+        struct rows job = {compute, packed, x, ldx, rows, lda, NULL};
         job.to = pct_compute_scratch(compute, (size_t)(blocks * tile->mr * lda) * (size_t)tile->element);
         pct_parallel_for(compute->pool, blocks, 1, rows_part, &job);
         a = job.to;

@@ -1,6 +1,9 @@
 /* bench_kernels.c: times of the kernels on the shapes of percept-nano, beside what the machine can do. */
 #include "check.h"
 
+#include "base/clock.h"
+#include "kernels/peak.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -253,6 +256,33 @@ static void bench_packed(check *c, pct_dtype type) {
     check_end(c);
 }
 
+/* The same of ViT-L/14 at 224 and of SmolLM2-135M's prompts of 512 tokens, beside what the tiles alone could do. */
+static void bench_large(check *c, pct_dtype type) {
+    static const int16_t shapes[][3] = {{257, 1024, 1024}, {257, 1024, 4096}, {257, 4096, 1024},
+                                        {512, 576, 576},   {512, 576, 1536},  {512, 1536, 576}};
+    struct heavy h = {.compute = c->compute, .x = check_floats(c, 512 * 4096), .y = check_floats(c, 4096 * 1024)};
+    h.w = check_memory(c, 4096 * 1024 / 32 * 34);
+    check_fill(c, h.y, 4096 * 1024, 1), check_fill(c, h.x, 512 * 4096, 1);
+    c->ref->quantise[PCT_Q8_0](h.w, h.y, 4096 * 1024);
+    for (unsigned i = 0; i < PCT_COUNT(shapes); i++) {
+        const int64_t m = shapes[i][0], k = shapes[i][1], n = shapes[i][2];
+        char shape[64];
+        h.gemm = (pct_gemm){.m = m, .n = n, .k = k, .type = type};
+        run_pack(&h);
+        snprintf(shape, sizeof shape, "%lldx%lldx%lld", (long long)m, (long long)k, (long long)n);
+        check_time(c, shape, 2.0 * (double)(m * n * k), "GFLOPS", run_packed, &h);
+    }
+    pct_packed_destroy(&h.packed);
+    float sum;
+    pct_peak_loop *peak = pct_peak_bf16(c->now->cpu_flags);
+    if (peak) {
+        const double begin = pct_clock_seconds(), flop = peak(20000, &sum), seconds = pct_clock_seconds() - begin;
+        printf("%-24s %-28s %10.1f us %9.1f %s\n", c->entry, "one thread's BF16 peak", seconds * 1e6,
+               flop / seconds / 1e9, "GFLOPS");
+    }
+    check_end(c);
+}
+
 static void bench_conv(check *c, pct_dtype type) {
     static const pct_conv shapes[] = {{8, 96, 96, 3, 32, 3, 1, 1, 1, PCT_REAL},
                                       {8, 48, 48, 32, 64, 3, 1, 1, 1, PCT_REAL},
@@ -350,4 +380,6 @@ void bench_heavy(check *c) {
     if (check_begin(c, "decoding")) bench_decoding(c);
     if (check_begin(c, "to_int8")) bench_to_int8(c);
     if (check_begin(c, "packed int8")) bench_packed(c, PCT_I8);
+    if (check_begin(c, "large bf16")) bench_large(c, PCT_BF16);
+    if (check_begin(c, "large int8")) bench_large(c, PCT_I8);
 }

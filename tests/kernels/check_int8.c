@@ -127,7 +127,77 @@ static void check_whole(check *c, pct_dtype stored) {
     check_end(c);
 }
 
+static void check_above(check *c) {
+    for (int round = 0; round < 40; round++) {
+        const int64_t n = check_size(c, 300), most = 1 + check_below(c, 20);
+        float *x = check_floats(c, n);
+        int32_t *now = check_memory(c, (size_t)most * 4), *ref = check_memory(c, (size_t)most * 4);
+        check_fill_extreme(c, x, n, true);
+        memset(now, 0, (size_t)most * 4), memset(ref, 0, (size_t)most * 4);
+        const int64_t found = c->now->above(now, x, n, 0.5f, most);
+        check_true(c, "count", found == c->ref->above(ref, x, n, 0.5f, most));
+        check_same(c, "places", now, ref, (size_t)most * 4);
+        check_end(c);
+    }
+}
+
+static double cosine(const float *a, const double *b, int64_t count) {
+    double aa = 0, bb = 0, ab = 0;
+    for (int64_t i = 0; i < count; i++) aa += (double)a[i] * (double)a[i], bb += b[i] * b[i], ab += (double)a[i] * b[i];
+    return ab / sqrt(aa * bb + 1e-300);
+}
+
+/* Eight channels a hundred times as large as the others: of x, of the weights, of both; and more of them over the rows
+ * than can be apart. Against the true product, against plain C, and each row against itself alone. */
+static void check_large_channels(check *c) {
+    enum { IN_X = 1, IN_W = 2, MOVING = 4 };
+    static const int kinds[] = {IN_X, IN_W, IN_X | IN_W, IN_X | MOVING, 0};
+    for (unsigned kind = 0; kind < PCT_COUNT(kinds); kind++) {
+        const int64_t rows = 1 + check_below(c, 80), in = 160 + check_below(c, 500), out = 1 + check_below(c, 120);
+        float *w = check_floats(c, out * in), *x = check_floats(c, rows * in), *y = check_floats(c, rows * out);
+        float *plain = check_floats(c, rows * out), *alone = check_floats(c, out);
+        double *wanted = aligned(sizeof *wanted * (size_t)(rows * out));
+        check_fill(c, w, out * in, 0.05f), check_fill(c, x, rows * in, 1);
+        for (int64_t i = 0; i < 8; i++) {
+            const int64_t fixed = (i * 19 + 3) % in;
+            for (int64_t r = 0; r < rows && kinds[kind] & IN_X; r++)
+                x[r * in + (kinds[kind] & MOVING ? check_below(c, in) : fixed)] *= 100;
+            const int64_t column = kinds[kind] == IN_W ? fixed : fixed + 1; /* both: beside each other */
+            for (int64_t r = 0; r < out && kinds[kind] & IN_W; r++) w[r * in + column] *= 100;
+        }
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t j = 0; j < out; j++) {
+                wanted[r * out + j] = 0;
+                for (int64_t k = 0; k < in; k++) wanted[r * out + j] += (double)x[r * in + k] * (double)w[j * in + k];
+            }
+        pct_compute *simple;
+        pct_packed *packed, *packed_simple;
+        percept_error error;
+        if (pct_compute_create(&simple, NULL, 0, &error) != PERCEPT_OK ||
+            pct_packed_create(&packed, c->compute, PCT_I8, w, PCT_REAL, out, in, &error) != PERCEPT_OK ||
+            pct_packed_create(&packed_simple, simple, PCT_I8, w, PCT_REAL, out, in, &error) != PERCEPT_OK)
+            abort();
+        pct_packed_run(c->compute, packed, y, out, x, in, rows, NULL);
+        pct_packed_run(simple, packed_simple, plain, out, x, in, rows, NULL);
+        check_near(c, "against plain C", y, plain, rows * out, 1e-5, 1e-5);
+        check_true(c, "cosine of all", cosine(y, wanted, rows * out) > (kinds[kind] & MOVING ? 0.998 : 0.9997));
+        if (!(kinds[kind] & MOVING)) {
+            const int64_t r = check_below(c, rows);
+            pct_packed_run(c->compute, packed, alone, out, x + r * in, in, 1, NULL);
+            check_same(c, "a row alone", alone, y + r * out, (size_t)out * 4);
+        }
+        pct_packed_destroy(&packed);
+        pct_packed_destroy(&packed_simple);
+        pct_compute_destroy(&simple);
+        free(wanted);
+        check_end(c);
+    }
+}
+
 void check_int8(check *c) {
+    if (check_begin(c, "above")) check_above(c);
+    for (int round = 0; round < 4; round++)
+        if (check_begin(c, "packed int8, large channels")) check_large_channels(c);
     if (check_begin(c, "int8 rows")) check_rows(c);
     if (check_begin(c, "int8 tile")) check_tile(c);
     for (int round = 0; round < 12; round++) {

@@ -22,6 +22,16 @@ static pct_real to_int8(int8_t *y, const pct_real *x, int64_t count) {
     return (pct_real)scale;
 }
 
+static int64_t above(int32_t *index, const pct_real *x, int64_t count, pct_real limit, int64_t most) {
+    int64_t found = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (!(fabsf((float)x[i]) > (float)limit)) continue;
+        if (found < most) index[found] = (int32_t)i;
+        found++;
+    }
+    return found;
+}
+
 static void pack(int8_t *quads, const int8_t *rows, int64_t ld, int64_t k) {
     for (int64_t i = 0; i < k; i += PCT_INT8_DEPTH)
         for (int64_t n = 0; n < PCT_INT8_COLUMNS; n += 16)
@@ -44,6 +54,10 @@ static void multiply(int32_t *sum, int64_t rows, const int8_t *a, int64_t lda, c
         }
 }
 
+static void join(int32_t *sum, const int32_t *high, int64_t rows) {
+    for (int64_t i = 0; i < rows * PCT_INT8_COLUMNS; i++) sum[i] += 128 * high[i];
+}
+
 static void finish(pct_real *c, int64_t ldc, int64_t rows, int64_t columns, const int32_t *sum,
                    const pct_real *row_scale, const pct_int8_head *panel, const pct_real *bias) {
     for (int64_t r = 0; r < rows; r++, c += ldc, sum += PCT_INT8_COLUMNS)
@@ -52,6 +66,9 @@ static void finish(pct_real *c, int64_t ldc, int64_t rows, int64_t columns, cons
 }
 
 const pct_int8_tile pct_ref_tile_int8 = {
-    .name = "plain int8", .mr = MR, .pack = pack, .multiply = multiply, .finish = finish};
+    .name = "plain int8", .mr = MR, .pack = pack, .multiply = multiply, .join = join, .finish = finish};
 
-void pct_ref_int8(pct_kernels *kernels) { kernels->to_int8 = to_int8; }
+void pct_ref_int8(pct_kernels *kernels) {
+    kernels->to_int8 = to_int8;
+    kernels->above = above;
+}

@@ -57,6 +57,12 @@ static void multiply(int32_t *sum, int64_t rows, const int8_t *a, int64_t lda, c
     _tile_stored(3, sum + 528, 128);
 }
 
+static void join(int32_t *sum, const int32_t *high, int64_t rows) {
+    for (int64_t i = 0; i < rows * PCT_INT8_COLUMNS; i += 16)
+        _mm512_store_si512(
+            sum + i, _mm512_add_epi32(_mm512_load_si512(sum + i), _mm512_slli_epi32(_mm512_load_si512(high + i), 7)));
+}
+
 static void finish(float *c, int64_t ldc, int64_t rows, int64_t columns, const int32_t *sum, const float *row_scale,
                    const pct_int8_head *panel, const float *bias) {
     const __mmask16 low = pct_mask16(columns), high = pct_mask16(columns - 16);
@@ -78,5 +84,11 @@ static void finish(float *c, int64_t ldc, int64_t rows, int64_t columns, const i
 static void begin(void) { pct_amx_configure(16); }
 static void end(void) { _tile_release(); }
 
-const pct_int8_tile pct_amx_tile_int8 = {
-    .name = "amx int8", .mr = 32, .pack = pack, .multiply = multiply, .finish = finish, .begin = begin, .end = end};
+const pct_int8_tile pct_amx_tile_int8 = {.name = "amx int8",
+                                         .mr = 32,
+                                         .pack = pack,
+                                         .multiply = multiply,
+                                         .join = join,
+                                         .finish = finish,
+                                         .begin = begin,
+                                         .end = end};

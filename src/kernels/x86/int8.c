@@ -35,6 +35,18 @@ static pct_real to_int8(int8_t *y, const float *x, int64_t count) {
     return scale;
 }
 
+static int64_t above(int32_t *index, const float *x, int64_t count, float limit, int64_t most) {
+    int64_t found = 0;
+    for (int64_t i = 0; i < count; i += 16) {
+        const __m512 size = _mm512_abs_ps(_mm512_maskz_loadu_ps(part_of(count - i), x + i));
+        unsigned which = _mm512_cmp_ps_mask(size, _mm512_set1_ps(limit), _CMP_GT_OQ) & (unsigned)part_of(count - i);
+        if (found >= most) found += __builtin_popcount(which), which = 0;
+        for (; which; which &= which - 1, found++)
+            if (found < most) index[found] = (int32_t)(i + __builtin_ctz(which));
+    }
+    return found;
+}
+
 /* sums of `rows` rows; a constant at each place that calls it, so that they stay in registers */
 static inline __attribute__((always_inline)) void rows_of(int rows, int32_t *sum, const int8_t *a, int64_t lda,
                                                           const pct_int8_head *panel, int64_t k) {
@@ -105,6 +117,18 @@ static pct_real to_int8(int8_t *y, const float *x, int64_t count) {
     return scale;
 }
 
+static int64_t above(int32_t *index, const float *x, int64_t count, float limit, int64_t most) {
+    int64_t found = 0;
+    for (int64_t i = 0; i < count; i += 8) {
+        const __m256 greater = _mm256_cmp_ps(v_abs(load_some(x + i, count - i)), _mm256_set1_ps(limit), _CMP_GT_OQ);
+        unsigned which = (unsigned)_mm256_movemask_ps(greater) & (count - i >= 8 ? 255u : (1u << (count - i)) - 1);
+        if (found >= most) found += __builtin_popcount(which), which = 0;
+        for (; which; which &= which - 1, found++)
+            if (found < most) index[found] = (int32_t)(i + __builtin_ctz(which));
+    }
+    return found;
+}
+
 /* sums of `rows` rows and 16 of the panel's columns, those from `half` on */
 static inline __attribute__((always_inline)) void rows_of(int rows, int32_t *sum, const int8_t *a, int64_t lda,
                                                           const pct_int8_head *panel, int half, int64_t k) {
@@ -173,6 +197,19 @@ static void pack(int8_t *quads, const int8_t *rows, int64_t ld, int64_t k) {
             }
 }
 
+static void join(int32_t *sum, const int32_t *high, int64_t rows) {
+    for (int64_t i = 0; i < rows * PCT_INT8_COLUMNS; i += LANES) {
+#ifdef PCT_ISA_AVX512
+        const __m512i more = _mm512_slli_epi32(_mm512_loadu_si512(high + i), 7);
+        _mm512_storeu_si512(sum + i, _mm512_add_epi32(_mm512_loadu_si512(sum + i), more));
+#else
+        const __m256i more = _mm256_slli_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(high + i)), 7);
+        __m256i *to = (__m256i *)(void *)(sum + i);
+        _mm256_storeu_si256(to, _mm256_add_epi32(_mm256_loadu_si256(to), more));
+#endif
+    }
+}
+
 static void finish(float *c, int64_t ldc, int64_t rows, int64_t columns, const int32_t *sum, const float *row_scale,
                    const pct_int8_head *panel, const float *bias) {
     for (int64_t r = 0; r < rows; r++, c += ldc, sum += PCT_INT8_COLUMNS)
@@ -190,10 +227,16 @@ static void finish(float *c, int64_t ldc, int64_t rows, int64_t columns, const i
 
 #ifdef __AVX512VNNI__
 const pct_int8_tile pct_x86_tile_int8_vnni = {
-    .name = "vnni int8", .mr = MR, .flip = 0x80, .pack = pack, .multiply = multiply, .finish = finish};
-void pct_x86_int8_vnni(pct_kernels *kernels) { kernels->to_int8 = to_int8; }
+    .name = "vnni int8", .mr = MR, .flip = 0x80, .pack = pack, .multiply = multiply, .join = join, .finish = finish};
+void pct_x86_int8_vnni(pct_kernels *kernels) {
+    kernels->to_int8 = to_int8;
+    kernels->above = above;
+}
 #else
 const pct_int8_tile pct_x86_tile_int8_avx2 = {
-    .name = "avx2 int8", .mr = MR, .pack = pack, .multiply = multiply, .finish = finish};
-void pct_x86_int8_avx2(pct_kernels *kernels) { kernels->to_int8 = to_int8; }
+    .name = "avx2 int8", .mr = MR, .pack = pack, .multiply = multiply, .join = join, .finish = finish};
+void pct_x86_int8_avx2(pct_kernels *kernels) {
+    kernels->to_int8 = to_int8;
+    kernels->above = above;
+}
 #endif
