@@ -42,6 +42,7 @@ void pct_compute_destroy(pct_compute **compute) {
 #ifdef PCT_HAVE_DNN
     pct_dnn_close(&(*compute)->dnn);
 #endif
+    pct_packed_destroy(&(*compute)->panel);
     free((*compute)->scratch);
     free(*compute);
     *compute = NULL;

@@ -11,9 +11,9 @@
 
 struct pct_int8 {
     const pct_int8_tile *tile;
-    int64_t out, in, k; /* k: `in` padded */
-    size_t panel_bytes, bytes;
-    char *panels;
+    int64_t out, in, k;              /* k: `in` padded */
+    size_t panel_bytes, bytes, room; /* of the panels: one, used, there */
+    void *panels;
     pct_int8_factor *factors;
     int64_t factor_count;
 };
@@ -33,7 +33,7 @@ const pct_int8_tile *pct_int8_tile_for(uint32_t cpu_flags) {
 }
 
 static pct_int8_head *panel_at(const pct_int8 *w, int64_t index) {
-    return (pct_int8_head *)(void *)(w->panels + (size_t)index * w->panel_bytes);
+    return (pct_int8_head *)(void *)((char *)w->panels + (size_t)index * w->panel_bytes);
 }
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
@@ -149,31 +149,39 @@ static percept_status find_factors(pct_int8 *w, pct_compute *compute, const stru
     return PERCEPT_OK;
 }
 
-percept_status pct_int8_create(pct_int8 **made, pct_compute *compute, const void *weights, pct_dtype stored_type,
-                               int64_t out, int64_t in, percept_error *error) {
+static size_t panel_size(int64_t k) { return sizeof(pct_int8_head) + (size_t)(k * PCT_INT8_COLUMNS); }
+
+size_t pct_int8_size(int64_t out, int64_t in) {
+    return panel_size(pct_round_up(in, PCT_INT8_DEPTH)) * (size_t)pct_parts(out, PCT_INT8_COLUMNS) + sizeof(pct_int8);
+}
+
+percept_status pct_int8_renew(pct_int8 **made, pct_compute *compute, const void *weights, pct_dtype stored_type,
+                              int64_t out, int64_t in, percept_error *error) {
     struct filling f = {.kernels = &compute->kernels, .weights = weights, .type = stored_type};
     const int threads = pct_pool_threads(compute->pool);
     percept_status status = PERCEPT_OK;
-    *made = NULL;
     if (!pct_dtype_row_bytes(stored_type, in, &f.row_bytes))
         return pct_fail(error, PERCEPT_ERROR_INPUT, "rows of %lld weights cannot be stored as %s", (long long)in,
                         pct_dtype_name(stored_type));
-    pct_int8 *w = calloc(1, sizeof *w);
+    pct_int8 *w = *made ? *made : calloc(1, sizeof *w);
     if (!w) return pct_fail_memory(error, "packed weights");
+    free(w->factors);
+    w->factors = NULL;
+    w->factor_count = 0;
     w->tile = pct_int8_tile_for(compute->kernels.cpu_flags);
     w->out = out;
     w->in = in;
     w->k = pct_round_up(in, PCT_INT8_DEPTH);
-    w->panel_bytes = sizeof(pct_int8_head) + (size_t)(w->k * PCT_INT8_COLUMNS);
+    w->panel_bytes = panel_size(w->k);
     w->bytes = w->panel_bytes * (size_t)pct_parts(out, PCT_INT8_COLUMNS);
-    w->panels = aligned_alloc(PCT_ARENA_ALIGN, w->bytes);
+    const bool there = pct_packed_room(&w->panels, &w->room, w->bytes);
     f.large = calloc((size_t)threads, sizeof *f.large);
     f.to = w;
     f.most = pct_int8_most_apart(in);
     f.group = pct_max_i64(1, pct_min_i64(PCT_INT8_COLUMNS, 4096 / in));
     const int64_t places = f.most * (int64_t)sizeof(int32_t);
     f.room = (size_t)pct_round_up(f.group * in * (int64_t)sizeof(pct_real) + PCT_INT8_COLUMNS * w->k + places, 64);
-    if (!w->panels || !f.large) status = pct_fail_memory(error, "packed weights");
+    if (!there || !f.large) status = pct_fail_memory(error, "packed weights");
     for (int pass = 0; pass < 2 && status == PERCEPT_OK; pass++) {
         f.memory = pct_compute_scratch(compute, f.room * (size_t)threads);
         pct_parallel_for(compute->pool, pct_parts(out, PCT_INT8_COLUMNS), 1, filling_part, &f);

@@ -91,8 +91,10 @@ int64_t pct_int8_large(const pct_kernels *kernels, int32_t *index, const pct_rea
 
 /* The integer form of weights, and products with it; what packed.c does for compute_type PCT_I8. */
 typedef struct pct_int8 pct_int8;
-percept_status pct_int8_create(pct_int8 **made, pct_compute *compute, const void *weights, pct_dtype stored_type,
-                               int64_t out, int64_t in, percept_error *error);
+/* As pct_packed_renew; on failure *made is gone. */
+percept_status pct_int8_renew(pct_int8 **made, pct_compute *compute, const void *weights, pct_dtype stored_type,
+                              int64_t out, int64_t in, percept_error *error);
+size_t pct_int8_size(int64_t out, int64_t in);
 void pct_int8_destroy(pct_int8 **weights);
 size_t pct_int8_bytes(const pct_int8 *weights);
 void pct_int8_run(pct_compute *compute, const pct_int8 *weights, pct_real *y, int64_t ldy, const pct_real *x,

@@ -171,6 +171,7 @@ struct pct_compute {
     unsigned library;                             /* enum pct_library_use */
     const struct pct_tile *tile_real, *tile_bf16; /* of the products */
     bool int8;                                    /* pct_compute_use_int8 */
+    struct pct_packed *panel;                     /* of a matrix that has no place in its set's budget; reused */
 };
 percept_status pct_compute_create(pct_compute **compute, pct_pool *pool, uint32_t cpu_flags, percept_error *error);
 void pct_compute_destroy(pct_compute **compute);
@@ -223,7 +224,13 @@ void pct_linear_back_run(pct_compute *compute, const pct_linear_back *back, uint
 typedef struct pct_packed pct_packed;
 percept_status pct_packed_create(pct_packed **packed, pct_compute *compute, pct_dtype compute_type, const void *weights,
                                  pct_dtype stored_type, int64_t out, int64_t in, percept_error *error);
+/* The same in the memory of *packed (NULL: new) where it suffices; what *packed was is lost, and on failure NULL. */
+percept_status pct_packed_renew(pct_packed **packed, pct_compute *compute, pct_dtype compute_type, const void *weights,
+                                pct_dtype stored_type, int64_t out, int64_t in, percept_error *error);
 void pct_packed_destroy(pct_packed **packed);
+/* What pct_packed_bytes() would say. */
+size_t pct_packed_size(const pct_compute *compute, pct_dtype compute_type, pct_dtype stored_type, int64_t out,
+                       int64_t in);
 size_t pct_packed_bytes(const pct_packed *packed);
 /* What PCT_I8 loses of stored weights (out,in): root of the sum of squared differences over the sum of squares; NaN
  * when memory is out. */

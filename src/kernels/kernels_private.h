@@ -137,6 +137,10 @@ void pct_tile_product(pct_pool *pool, const pct_tile *tile, pct_real *c, int64_t
  * memory ends the process: callers' sizes are those of their own tensors, which have been allocated before. */
 void *pct_compute_scratch(pct_compute *compute, size_t size);
 
+/* At least `bytes` (a multiple of 64) at *memory, of which *room are there already; the contents are lost where it
+ * grows. */
+bool pct_packed_room(void **memory, size_t *room, size_t bytes);
+
 /* ---- depthwise convolution ------------------------------------------------------------------------------------ */
 
 void pct_depthwise_run(pct_compute *compute, const pct_conv *conv, pct_real *y, const pct_real *x, const pct_real *w,

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 
 struct pct_packed {
-    pct_int8 *whole; /* PCT_I8: all that follows is unused */
+    pct_int8 *whole; /* PCT_I8: where tile is NULL */
     const pct_tile *tile;
     int64_t out, in, in_padded;
-    size_t bytes;
+    size_t bytes, room; /* of the panels: used, there */
     void *panels;
 };
 
@@ -45,48 +45,75 @@ static void filling_part(void *context, int64_t begin, int64_t end, int worker) 
     }
 }
 
-percept_status pct_packed_create(pct_packed **packed, pct_compute *compute, pct_dtype compute_type, const void *weights,
-                                 pct_dtype stored_type, int64_t out, int64_t in, percept_error *error) {
-    struct filling f = {.kernels = &compute->kernels, .weights = weights, .type = stored_type};
-    *packed = NULL;
-    if (compute->int8 && pct_dtype_block(stored_type) > 1) compute_type = PCT_I8;
-    if (out < 1 || in < 1 || !compute->kernels.dequantise[stored_type] ||
-        !pct_dtype_row_bytes(stored_type, in, &f.row_bytes))
-        return pct_fail(error, PERCEPT_ERROR_INPUT, "weights of %lld x %lld cannot be stored as %s", (long long)out,
-                        (long long)in, pct_dtype_name(stored_type));
-    if (compute_type != PCT_REAL && compute_type != PCT_BF16 && compute_type != PCT_I8)
-        return pct_fail(error, PERCEPT_ERROR_INPUT, "products in %s are not made; use BF16, F32 or INT8",
-                        pct_dtype_name(compute_type));
-    const pct_tile *tile = compute_type == PCT_REAL ? compute->tile_real : compute->tile_bf16;
-    pct_packed *made = calloc(1, sizeof *made);
-    if (!made) return pct_fail_memory(error, "packed weights");
-    if (compute_type == PCT_I8) {
-        const percept_status status = pct_int8_create(&made->whole, compute, weights, stored_type, out, in, error);
-        if (status != PERCEPT_OK)
-            free(made);
-        else
-            *packed = made;
-        return status;
-    }
+/* The type that weights are packed in: the compute's say stands above the caller's. */
+static pct_dtype packed_type(const pct_compute *compute, pct_dtype wanted, pct_dtype stored) {
+    return compute->int8 && pct_dtype_block(stored) > 1 ? PCT_I8 : wanted;
+}
+
+size_t pct_packed_size(const pct_compute *compute, pct_dtype compute_type, pct_dtype stored_type, int64_t out,
+                       int64_t in) {
+    const pct_dtype type = packed_type(compute, compute_type, stored_type);
+    if (type == PCT_I8) return pct_int8_size(out, in) + sizeof(pct_packed);
+    const pct_tile *tile = type == PCT_REAL ? compute->tile_real : compute->tile_bf16;
+    return ((pct_tile_b_bytes(tile, in, out) + 63) & ~(size_t)63) + sizeof(pct_packed);
+}
+
+static percept_status fill(pct_packed *made, pct_compute *compute, const pct_tile *tile, struct filling *f, int64_t out,
+                           int64_t in, percept_error *error) {
+    const size_t one = (size_t)(tile->nr * in), workers = (size_t)pct_pool_threads(compute->pool);
     made->tile = tile;
     made->out = out;
     made->in = in;
     made->in_padded = pct_round_up(in, tile->kr);
     made->bytes = (pct_tile_b_bytes(tile, in, out) + 63) & ~(size_t)63;
-    made->panels = aligned_alloc(PCT_ARENA_ALIGN, made->bytes);
-    const size_t one = (size_t)(tile->nr * in), workers = (size_t)pct_pool_threads(compute->pool);
-    f.packed = made;
-    f.rows = malloc(one * workers * (sizeof *f.rows + sizeof *f.half));
-    if (!made->panels || !f.rows) {
-        free(f.rows);
-        pct_packed_destroy(&made);
+    f->packed = made;
+    f->rows = malloc(one * workers * (sizeof *f->rows + sizeof *f->half));
+    if (!f->rows || !pct_packed_room(&made->panels, &made->room, made->bytes)) {
+        free(f->rows);
         return pct_fail_memory(error, "packed weights");
     }
-    f.half = (uint16_t *)(f.rows + one * workers);
-    pct_parallel_for(compute->pool, pct_parts(out, tile->nr), 1, filling_part, &f);
-    free(f.rows);
-    *packed = made;
+    f->half = (uint16_t *)(f->rows + one * workers);
+    pct_parallel_for(compute->pool, pct_parts(out, tile->nr), 1, filling_part, f);
+    free(f->rows);
     return PERCEPT_OK;
+}
+
+percept_status pct_packed_renew(pct_packed **packed, pct_compute *compute, pct_dtype compute_type, const void *weights,
+                                pct_dtype stored_type, int64_t out, int64_t in, percept_error *error) {
+    struct filling f = {.kernels = &compute->kernels, .weights = weights, .type = stored_type};
+    percept_status status;
+    compute_type = packed_type(compute, compute_type, stored_type);
+    if (out < 1 || in < 1 || !compute->kernels.dequantise[stored_type] ||
+        !pct_dtype_row_bytes(stored_type, in, &f.row_bytes))
+        status = pct_fail(error, PERCEPT_ERROR_INPUT, "weights of %lld x %lld cannot be stored as %s", (long long)out,
+                          (long long)in, pct_dtype_name(stored_type));
+    else if (compute_type != PCT_REAL && compute_type != PCT_BF16 && compute_type != PCT_I8)
+        status = pct_fail(error, PERCEPT_ERROR_INPUT, "products in %s are not made; use BF16, F32 or INT8",
+                          pct_dtype_name(compute_type));
+    else if (!*packed && !(*packed = calloc(1, sizeof **packed)))
+        status = pct_fail_memory(error, "packed weights");
+    else if (compute_type == PCT_I8)
+        status = pct_int8_renew(&(*packed)->whole, compute, weights, stored_type, out, in, error);
+    else
+        status = fill(*packed, compute, compute_type == PCT_REAL ? compute->tile_real : compute->tile_bf16, &f, out, in,
+                      error);
+    if (status != PERCEPT_OK) pct_packed_destroy(packed);
+    if (status == PERCEPT_OK && compute_type == PCT_I8) (*packed)->tile = NULL;
+    return status;
+}
+
+percept_status pct_packed_create(pct_packed **packed, pct_compute *compute, pct_dtype compute_type, const void *weights,
+                                 pct_dtype stored_type, int64_t out, int64_t in, percept_error *error) {
+    *packed = NULL;
+    return pct_packed_renew(packed, compute, compute_type, weights, stored_type, out, in, error);
+}
+
+bool pct_packed_room(void **memory, size_t *room, size_t bytes) {
+    if (bytes <= *room) return true;
+    free(*memory);
+    *memory = aligned_alloc(PCT_ARENA_ALIGN, bytes);
+    *room = *memory ? bytes : 0;
+    return *memory != NULL;
 }
 
 void pct_packed_destroy(pct_packed **packed) {
@@ -98,7 +125,7 @@ void pct_packed_destroy(pct_packed **packed) {
 }
 
 size_t pct_packed_bytes(const pct_packed *packed) {
-    return (packed->whole ? pct_int8_bytes(packed->whole) : packed->bytes) + sizeof *packed;
+    return (packed->tile ? packed->bytes : pct_int8_bytes(packed->whole)) + sizeof *packed;
 }
 
 struct rows {
@@ -146,7 +173,7 @@ void pct_packed_run(pct_compute *compute, const pct_packed *packed, pct_real *y,
     const void *a = x;
     int64_t lda = ldx;
     if (rows < 1) return;
-    if (packed->whole) {
+    if (!tile) {
         pct_int8_run(compute, packed->whole, y, ldy, x, ldx, rows, bias);
         return;
     }

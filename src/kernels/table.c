@@ -16,6 +16,7 @@ void pct_kernels_init(pct_kernels *kernels, uint32_t cpu_flags) {
         pct_x86_loops_avx2(kernels);
         pct_x86_norms_avx2(kernels);
         pct_x86_activations_avx2(kernels);
+        pct_x86_dequantise_avx2(kernels);
         pct_x86_matvec_avx2(kernels);
         pct_x86_int8_avx2(kernels);
     }
@@ -25,6 +26,7 @@ void pct_kernels_init(pct_kernels *kernels, uint32_t cpu_flags) {
         pct_x86_loops_avx512(kernels);
         pct_x86_norms_avx512(kernels);
         pct_x86_activations_avx512(kernels);
+        pct_x86_dequantise_avx512(kernels);
         pct_x86_matvec_avx512(kernels);
     }
 #endif

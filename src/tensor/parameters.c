@@ -8,6 +8,7 @@
 
 void pct_parameters_init(pct_parameters *set) {
     memset(set, 0, sizeof *set);
+    set->packed_budget = PCT_PACKED_BUDGET;
     /* Large chunks, since a matrix that does not fit in the rest of one leaves it unused; untouched pages cost
      * nothing. */
     pct_arena_init(&set->arena, (size_t)8 << 20);
@@ -180,18 +181,26 @@ const pct_real *pct_parameter_plain(pct_parameter *parameter, pct_compute *compu
 }
 
 const pct_packed *pct_parameter_packed(pct_parameter *parameter, pct_compute *compute, pct_dtype type) {
-    pct_tensor *tensor = &parameter->tensor;
+    const pct_tensor *tensor = &parameter->tensor;
+    pct_parameters *set = parameter->set;
+    const int64_t out = tensor->dim[0], in = tensor->dim[1];
     PCT_ASSERT(tensor->rank == 2);
-    pthread_mutex_lock(&parameter->set->lock);
-    if (parameter->packed && parameter->packed_version != parameter->version) pct_packed_destroy(&parameter->packed);
-    if (!parameter->packed) {
-        if (pct_packed_create(&parameter->packed, compute, type, tensor->data, tensor->type, tensor->dim[0],
-                              tensor->dim[1], NULL) != PERCEPT_OK) {
-            parameter->packed = NULL;
-        }
+    pthread_mutex_lock(&set->lock);
+    if (parameter->packed && parameter->packed_version != parameter->version) {
+        set->packed_bytes -= pct_packed_bytes(parameter->packed);
+        pct_packed_destroy(&parameter->packed);
+    }
+    const size_t size = parameter->packed ? 0 : pct_packed_size(compute, type, tensor->type, out, in);
+    const bool fits = size <= set->packed_budget && set->packed_bytes <= set->packed_budget - size;
+    if (!parameter->packed && fits &&
+        pct_packed_create(&parameter->packed, compute, type, tensor->data, tensor->type, out, in, NULL) == PERCEPT_OK) {
+        set->packed_bytes += pct_packed_bytes(parameter->packed);
         parameter->packed_version = parameter->version;
     }
     const pct_packed *packed = parameter->packed;
-    pthread_mutex_unlock(&parameter->set->lock);
-    return packed;
+    pthread_mutex_unlock(&set->lock);
+    if (packed || fits) return packed;
+    if (pct_packed_renew(&compute->panel, compute, type, tensor->data, tensor->type, out, in, NULL) != PERCEPT_OK)
+        return NULL;
+    return compute->panel;
 }

@@ -47,6 +47,10 @@ typedef struct pct_parameter {
     struct pct_parameters *set; /* that it lives in */
 } pct_parameter;
 
+/* What packed forms of a set may take together, unless its owner says otherwise: a 7B model in 4 bits stays within
+ * 8 GB. */
+#define PCT_PACKED_BUDGET ((size_t)3 << 30)
+
 /* All parameters of a model in the order they were added (= file order). Memory is owned by the set, which must not be
  * moved after the first add. The derived forms (twin, packed, plain) are made under the lock, so that sessions on
  * several threads may share frozen parameters; whoever changes data does so while nobody else uses the set. */
@@ -54,6 +58,7 @@ typedef struct pct_parameters {
     pct_parameter **list; /* pointers are stable */
     size_t count, capacity;
     pct_arena arena;
+    size_t packed_budget, packed_bytes; /* of packed forms: allowed (PCT_PACKED_BUDGET at first), taken */
     pthread_mutex_t lock;
 } pct_parameters;
 
@@ -72,7 +77,9 @@ pct_parameter *pct_parameters_find(const pct_parameters *set, const char *name);
 const uint16_t *pct_parameter_twin(pct_parameter *parameter, pct_compute *compute);
 /* As pct_real (the data itself where they are): norms, biases, convolutions. */
 const pct_real *pct_parameter_plain(pct_parameter *parameter, pct_compute *compute);
-/* Packed for products in `type` (PCT_BF16 or PCT_REAL; the type of the first call stays): a matrix (out,in). */
+/* Packed for products in `type` (PCT_BF16 or PCT_REAL; the type of the first call stays): a matrix (out,in). Made once
+ * as long as the set's budget lasts; beyond, at each call, in a panel of the compute's that the next call overwrites.
+ */
 const pct_packed *pct_parameter_packed(pct_parameter *parameter, pct_compute *compute, pct_dtype type);
 
 int64_t pct_tensor_count(const pct_tensor *tensor); /* elements */

@@ -195,6 +195,51 @@ static void linear_many_is_as_many_products(void **state) {
     }
 }
 
+/* Above the budget a matrix is packed at each use into one panel, whatever its size: the very same results, nothing
+ * kept.
+ */
+static void packed_weights_keep_to_their_budget(void **state) {
+    fixture *f = *state;
+    enum { IN = 96, ROWS = 9, COUNT = 3 };
+    static const int64_t outs[COUNT] = {24, 40, 7};
+    pct_real w[40 * IN], x[ROWS * IN], wanted[COUNT][ROWS * 40];
+    unsigned char stored[COUNT][40 * IN / 32 * 34];
+    fill_random(x, ROWS * IN, 2);
+    for (int i = 0; i < COUNT; i++) {
+        fill_random(w, 40 * IN, 6 + (unsigned)i);
+        f->compute->kernels.quantise[PCT_Q8_0](stored[i], w, 40 * IN);
+    }
+    const size_t first = pct_packed_size(f->compute, PCT_REAL, PCT_Q8_0, outs[0], IN);
+    const size_t budgets[] = {PCT_PACKED_BUDGET, 0, first};
+    for (int b = 0; b < 3; b++) {
+        pct_parameters set;
+        pct_parameters_init(&set);
+        assert_true(set.packed_budget == PCT_PACKED_BUDGET);
+        set.packed_budget = budgets[b];
+        pct_parameter *weight[COUNT];
+        for (int i = 0; i < COUNT; i++)
+            weight[i] = pct_parameters_add_stored(&set, (const char *[]){"a", "b", "c"}[i], PCT_Q8_0, 2,
+                                                  (int64_t[]){outs[i], IN}, stored[i], NULL);
+        for (int round = 0; round < 2; round++) {
+            pct_tape tape;
+            pct_tape_init(&tape, f->compute, &f->arena, false, PCT_REAL);
+            pct_tensor *in = pct_tape_input(&tape, PCT_REAL, 2, (int64_t[]){ROWS, IN}, x);
+            for (int i = 0; i < COUNT; i++) {
+                const pct_tensor *y = pct_op_linear(&tape, in, &weight[i]->tensor, NULL);
+                if (b == 0) memcpy(wanted[i], pct_tensor_data(y), sizeof(pct_real) * (size_t)(ROWS * outs[i]));
+                expect_values(y, wanted[i], (size_t)(ROWS * outs[i]), 0, __FILE__, __LINE__);
+            }
+        }
+        size_t taken = 0;
+        for (int i = 0; i < COUNT; i++) {
+            assert_true((weight[i]->packed != NULL) == (b == 0 || (b == 2 && i == 0)));
+            if (weight[i]->packed) taken += pct_packed_bytes(weight[i]->packed);
+        }
+        assert_true(set.packed_bytes == taken && (b == 0 || taken == budgets[b]));
+        pct_parameters_free(&set);
+    }
+}
+
 static void convolutions(void **state) {
     pct_tape *t = tape_of(state);
     pct_tensor *x = T4(t, 1, 3, 3, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9);
@@ -361,6 +406,7 @@ int main(void) {
         cmocka_unit_test(products),
         cmocka_unit_test(linear_of_stored_weights_is_near_the_plain_product),
         cmocka_unit_test(linear_many_is_as_many_products),
+        cmocka_unit_test(packed_weights_keep_to_their_budget),
         cmocka_unit_test(convolutions),
         cmocka_unit_test(attention_looks_where_spans_say),
         cmocka_unit_test(rotate_turns_pairs),

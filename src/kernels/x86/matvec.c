@@ -2,21 +2,13 @@
  *
  * Compiled for AVX2 and for AVX-512 (matvec_vnni.c lays better ones over it). Integer blocks: |w| (unsigned) times x
  * with w's sign, 32 at a time; |w| <= 128 and |x| <= 127, so pairs of products fit 16 bits and nothing saturates. */
-#include "kernels/x86/vector.h"
+#include "kernels/x86/blocks.h"
 
 /* Four neighbouring products summed in each of 8 lanes. */
 static inline __m256i products(__m256i w, __m256i x) {
     const __m256i size = _mm256_sign_epi8(w, w), turned = _mm256_sign_epi8(x, w);
     return _mm256_madd_epi16(_mm256_maddubs_epi16(size, turned), _mm256_set1_epi16(1));
 }
-
-static inline float half_at(const uint8_t *bytes) {
-    uint16_t bits;
-    memcpy(&bits, bytes, sizeof bits);
-    return _cvtsh_ss(bits);
-}
-
-static inline __m256i load_32(const void *from) { return _mm256_loadu_si256(from); }
 
 static inline float sum_8(__m256 a) {
     __m128 x = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
@@ -49,13 +41,6 @@ static void matvec_q8_0(float *out, const void *w, size_t row_bytes, const void 
     }
 }
 
-/* 16 bytes of nibbles: low ones are elements 0..15, high ones 16..31. */
-static inline __m256i nibbles(const uint8_t *from) {
-    const __m128i bytes = _mm_loadu_si128((const __m128i *)from);
-    const __m256i both = _mm256_set_m128i(_mm_srli_epi16(bytes, 4), bytes);
-    return _mm256_and_si256(both, _mm256_set1_epi8(15));
-}
-
 static void matvec_q4_0(float *out, const void *w, size_t row_bytes, const void *x, int64_t columns, int64_t r0,
                         int64_t r1) {
     const pct_input_q8 *vector = x;
@@ -81,16 +66,6 @@ static void matvec_q4_1(float *out, const void *w, size_t row_bytes, const void 
         }
         out[r] = sum_8(sum) + minima;
     }
-}
-
-/* As Q4_0 and Q4_1, the fifth bits from a word of 32. */
-static inline __m256i fifths(const uint8_t *from) {
-    int32_t bits;
-    memcpy(&bits, from, sizeof bits);
-    const __m256i each = _mm256_shuffle_epi8(
-        _mm256_set1_epi32(bits), _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303));
-    const __m256i bit = _mm256_set1_epi64x((long long)0x8040201008040201u);
-    return _mm256_and_si256(_mm256_cmpeq_epi8(_mm256_and_si256(each, bit), bit), _mm256_set1_epi8(16));
 }
 
 static void matvec_q5_0(float *out, const void *w, size_t row_bytes, const void *x, int64_t columns, int64_t r0,
@@ -120,27 +95,6 @@ static void matvec_q5_1(float *out, const void *w, size_t row_bytes, const void 
         }
         out[r] = sum_8(sum) + minima;
     }
-}
-
-/* The 6-bit scales and minima of a Q4_K or Q5_K superblock, a byte each. */
-static inline void k_scales(uint8_t scale[8], uint8_t minimum[8], const uint8_t *from) {
-    uint32_t word[3], made[2];
-    memcpy(word, from, 12);
-    made[0] = word[0] & 0x3f3f3f3fu;
-    made[1] = (word[2] & 0x0f0f0f0fu) | (word[0] >> 6 & 0x03030303u) << 4;
-    memcpy(scale, made, 8);
-    made[0] = word[1] & 0x3f3f3f3fu;
-    made[1] = (word[2] >> 4 & 0x0f0f0f0fu) | (word[1] >> 6 & 0x03030303u) << 4;
-    memcpy(minimum, made, 8);
-}
-
-/* Sub-block j of 32 of such a superblock. */
-static inline __m256i k45_at(const uint8_t *block, int j, bool five) {
-    const __m256i both = load_32(block + (five ? 48 : 16) + 32 * (j / 2));
-    const __m256i q = _mm256_and_si256(j & 1 ? _mm256_srli_epi16(both, 4) : both, _mm256_set1_epi8(15));
-    if (!five) return q;
-    const __m256i bit = _mm256_set1_epi8((char)(1 << j)), has = _mm256_and_si256(load_32(block + 16), bit);
-    return _mm256_or_si256(q, _mm256_and_si256(_mm256_cmpeq_epi8(has, bit), _mm256_set1_epi8(16)));
 }
 
 static inline __attribute__((always_inline)) void matvec_k45(float *out, const void *w, size_t row_bytes, const void *x,
@@ -173,15 +127,6 @@ static void matvec_q4_k(float *out, const void *w, size_t row_bytes, const void 
 static void matvec_q5_k(float *out, const void *w, size_t row_bytes, const void *x, int64_t columns, int64_t r0,
                         int64_t r1) {
     matvec_k45(out, w, row_bytes, x, columns, r0, r1, true);
-}
-
-/* Quarter (0..3) of 32 of a half of a Q6_K superblock, -32..31. */
-static inline __m256i q6_k_at(const uint8_t *low, const uint8_t *high, int quarter) {
-    const __m256i both = load_32(low + 32 * (quarter & 1)), bits = load_32(high);
-    const __m256i q = _mm256_and_si256(quarter < 2 ? both : _mm256_srli_epi16(both, 4), _mm256_set1_epi8(15));
-    const __m256i top =
-        _mm256_and_si256(_mm256_slli_epi16(_mm256_srli_epi16(bits, 2 * quarter), 4), _mm256_set1_epi8(0x30));
-    return _mm256_sub_epi8(_mm256_or_si256(q, top), _mm256_set1_epi8(32));
 }
 
 static void matvec_q6_k(float *out, const void *w, size_t row_bytes, const void *x, int64_t columns, int64_t r0,
@@ -270,24 +215,6 @@ MATVEC(f32, float, widen_f32, )
 MATVEC(bf16, uint16_t, widen_bf16, pct_float_of_bf16)
 MATVEC(f16, uint16_t, widen_f16, pct_float_of_half)
 
-static void row_f16(float *y, const void *x, int64_t count) {
-    const uint16_t *bits = x;
-    int64_t i = 0;
-    for (; i + 8 <= count; i += 8) _mm256_storeu_ps(y + i, widen_f16(bits + i));
-    for (; i < count; i++) y[i] = pct_float_of_half(bits[i]);
-}
-
-static void row_q8_0(float *y, const void *x, int64_t count) {
-    const uint8_t *block = x;
-    for (int64_t b = 0; b < count / 32; b++, block += 34, y += 32) {
-        const __m256 scale = _mm256_set1_ps(half_at(block));
-        for (int i = 0; i < 32; i += 8) {
-            const __m256i wide = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(block + 2 + i)));
-            _mm256_storeu_ps(y + i, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(wide)));
-        }
-    }
-}
-
 void NAME(pct_x86_matvec)(pct_kernels *kernels) {
     for (int t = PCT_Q8_0; t <= PCT_Q6_K; t++) kernels->matvec_input[t] = input_q8;
     kernels->matvec[PCT_Q8_0] = matvec_q8_0;
@@ -301,6 +228,4 @@ void NAME(pct_x86_matvec)(pct_kernels *kernels) {
     kernels->matvec[PCT_REAL] = matvec_f32;
     kernels->matvec[PCT_BF16] = matvec_bf16;
     kernels->matvec[PCT_F16] = matvec_f16;
-    kernels->dequantise[PCT_F16] = row_f16;
-    kernels->dequantise[PCT_Q8_0] = row_q8_0;
 }

@@ -8,6 +8,7 @@
     void pct_x86_loops_##suffix(pct_kernels *kernels);                                                                 \
     void pct_x86_norms_##suffix(pct_kernels *kernels);                                                                 \
     void pct_x86_activations_##suffix(pct_kernels *kernels);                                                           \
+    void pct_x86_dequantise_##suffix(pct_kernels *kernels);                                                            \
     void pct_x86_matvec_##suffix(pct_kernels *kernels);                                                                \
     extern const pct_tile pct_x86_tile_real_##suffix, pct_x86_tile_bf16_##suffix;
 PCT_X86_VARIANT(avx2)
