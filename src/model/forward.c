@@ -28,8 +28,9 @@ static pct_tensor *place_cells(pct_tape *tape, const pct_model *model, pct_tenso
 /* <bos> before the cells of each picture: where the class token's row is, or as one row more. */
 static pct_tensor *place_bos(pct_tape *tape, const pct_model *model, pct_tensor *prefix, int64_t pictures,
                              int64_t rows) {
-    int32_t *ids = pct_tape_ints(tape, 2 * pictures), *place = ids + pictures;
+    int32_t *ids = pct_tape_ints(tape, 2 * pictures);
     if (!ids) return prefix;
+    int32_t *place = ids + pictures;
     for (int64_t p = 0; p < pictures; p++) {
         ids[p] = model->bos;
         place[p] = (int32_t)(p * rows);
@@ -37,10 +38,10 @@ static pct_tensor *place_bos(pct_tape *tape, const pct_model *model, pct_tensor 
     const bool more = !model->config.vision.class_row;
     pct_tensor *bos = pct_op_gather_rows(tape, &model->language.embedding->tensor, ids, more ? 1 : pictures);
     if (!more) return pct_op_replace_rows(tape, prefix, bos, place, pictures);
-    int32_t *order = pct_tape_ints(tape, pictures * rows);
+    int32_t *order = pct_tape_ints(tape, pictures * rows); /* row 0 of all is <bos>, then come the cells */
     if (!order) return prefix;
     for (int64_t i = 0; i < pictures * rows; i++)
-        order[i] = i % rows == 0 ? 0 : (int32_t)(1 + i / rows * (rows - 1) + i % rows - 1);
+        order[i] = i % rows == 0 ? 0 : (int32_t)(i / rows * (rows - 1) + i % rows);
     pct_tensor *all = pct_op_concat_rows(tape, (pct_tensor *[]){bos, prefix}, 2);
     return pct_op_gather_rows(tape, all, order, pictures * rows);
 }

@@ -32,10 +32,10 @@ static const pct_config_field fields[] = {
     PCT_TRAIN_IMAGE(MODEL_INTEGER, MODEL_CHOICE)
         PCT_CONFIG_NUMBERS("model.image.mean", C, wanted.mean, 0, 1, "0.5, 0.5, 0.5", "subtracted from 0..1 RGB"),
     PCT_CONFIG_NUMBERS("model.image.deviation", C, wanted.deviation, 0.01, 10, "0.25, 0.25, 0.25", "divided by"),
-    PCT_TRAIN_VISION(MODEL_INTEGER, MODEL_CHOICE) PCT_TRAIN_LANGUAGE(MODEL_INTEGER, MODEL_CHOICE) PCT_CONFIG_NUMBER(
-        "model.language.rope_theta", C, wanted.rope_theta, 10, 1e8, "10000", "base of rotary positions"),
-    PCT_CONFIG_NUMBER("model.vision.norm_epsilon", C, wanted.vision_epsilon, 1e-8, 1e-2, "1e-5",
-                      "of the tower's norms"),
+    PCT_TRAIN_VISION(MODEL_INTEGER, MODEL_CHOICE) PCT_CONFIG_NUMBER(
+        "model.vision.norm_epsilon", C, wanted.vision_epsilon, 1e-8, 1e-2, "1e-5", "of its LayerNorms"),
+    PCT_TRAIN_LANGUAGE(MODEL_INTEGER, MODEL_CHOICE) PCT_CONFIG_NUMBER("model.language.rope_theta", C, wanted.rope_theta,
+                                                                      10, 1e8, "10000", "base of rotary positions"),
     PCT_CONFIG_NUMBER("model.language.norm_epsilon", C, wanted.norm_epsilon, 1e-8, 1e-2, "1e-5", "of RMSNorm"),
     PCT_TRAIN_HEADS(MODEL_INTEGER, MODEL_CHOICE) PCT_TRAIN_LORA(MODEL_INTEGER, MODEL_CHOICE)
         PCT_CONFIG_NUMBER("model.lora.alpha", C, wanted.lora_alpha, 0, 1024, "64", "LoRA's scale times its rank"),
