@@ -113,6 +113,10 @@ void pct_conv_run(pct_compute *compute, const pct_conv *conv, pct_real *y, const
         pct_depthwise_run(compute, conv, y, x, w, bias);
         return;
     }
+    if (pct_plane_serves(conv)) {
+        pct_plane_run(compute, conv, y, x, w, bias);
+        return;
+    }
     if (pct_flat_serves(compute, conv)) {
         pct_flat_run(compute, conv, y, x, w, bias);
         return;

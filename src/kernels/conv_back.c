@@ -209,6 +209,10 @@ void pct_conv_back(pct_compute *compute, const pct_conv *conv, pct_real *dx, pct
         pct_depthwise_back(compute, conv, dx, dw, dy, x, w);
         return;
     }
+    if (pct_plane_serves(conv)) {
+        pct_plane_back(compute, conv, dx, dw, dy, x, w);
+        return;
+    }
 #ifdef PCT_HAVE_DNN
     const bool library = conv->type == PCT_BF16 && (compute->library & PCT_LIBRARY_CONV);
     if (library && dx && pct_dnn_conv_back(compute, conv, dx, NULL, dy, x, w)) dx = NULL;

@@ -28,6 +28,12 @@ const void *pct_conv_rows(const pct_tile *tile, void *to, const void *gathered, 
 const void *pct_conv_operand(pct_compute *compute, const pct_conv *conv, void *to, const pct_real *x, int64_t count);
 /* Bytes that pct_conv_operand needs, rounded up to 64. */
 size_t pct_conv_operand_bytes(const pct_conv *conv, int64_t count);
+/* conv_plane.c: one channel to one, stride 1. dx and dw, each may be NULL, are added to. */
+bool pct_plane_serves(const pct_conv *conv);
+void pct_plane_run(pct_compute *compute, const pct_conv *conv, pct_real *y, const pct_real *x, const pct_real *w,
+                   const pct_real *bias);
+void pct_plane_back(pct_compute *compute, const pct_conv *conv, pct_real *dx, pct_real *dw, const pct_real *dy,
+                    const pct_real *x, const pct_real *w);
 static inline size_t pct_round64(size_t size) { return (size + 63) & ~(size_t)63; }
 
 #endif

@@ -197,7 +197,7 @@ static double *doubles(check *c, const float *from, int64_t count) {
     return sums;
 }
 
-enum conv_kind { ANY, DEPTHWISE, THREE /* by three, as in stems */ };
+enum conv_kind { ANY, DEPTHWISE, THREE /* by three, as in stems */, PLANE /* one channel to one */ };
 
 static void check_conv(check *c, pct_dtype type, enum conv_kind kind) {
     struct conv_case k = {.conv = {.batch = 1 + check_below(c, 3),
@@ -218,6 +218,12 @@ static void check_conv(check *c, pct_dtype type, enum conv_kind kind) {
         v->kernel = 3, v->pad = 1, v->stride = 1 + check_below(c, 2), v->out = 16 + check_below(c, 60);
         v->in = check_below(c, 3) ? 16 + check_below(c, 60) : 1 + check_below(c, 3);
         v->height = 2 + check_below(c, 14), v->width = 2 + check_below(c, 14);
+        v->fresh = check_below(c, 2);
+    }
+    if (kind == PLANE) {
+        v->in = v->out = v->stride = 1;
+        v->kernel = 1 + check_below(c, 5), v->pad = check_below(c, 4);
+        v->width = 1 + check_below(c, 40);
         v->fresh = check_below(c, 2);
     }
     if (v->kernel > v->height + 2 * v->pad || v->kernel > v->width + 2 * v->pad) v->kernel = 1;
@@ -255,6 +261,7 @@ void check_convolutions(check *c) {
         if (check_begin(c, "conv f32")) check_conv(c, PCT_REAL, ANY);
         if (check_begin(c, "conv bf16")) check_conv(c, PCT_BF16, ANY);
         if (check_begin(c, "depthwise")) check_conv(c, PCT_REAL, DEPTHWISE);
+        if (check_begin(c, "conv plane")) check_conv(c, round % 2 ? PCT_BF16 : PCT_REAL, PLANE);
         if (check_begin(c, "conv 3x3")) check_conv(c, PCT_BF16, THREE);
     }
 }
