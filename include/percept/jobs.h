@@ -103,8 +103,8 @@ PERCEPT_API percept_status percept_quantize_run(const percept_quantize_options *
 typedef struct percept_bench_options {
     size_t size;
     const char *model;  /* a model file; NULL: random weights */
-    const char *shape;  /* of the random weights: "nano" or "vit-l-14" */
-    const char *stages; /* comma-separated: "peak,tower,prefill,decode,heads,train", for vit-l-14
+    const char *shape;  /* of the random weights: "nano", "vit-l-14", "internvit-300m" */
+    const char *stages; /* comma-separated: "peak,tower,prefill,decode,heads,train", for a tower
                          * "peak,tower-bf16,tower-int8"; NULL: all */
     double seconds;     /* of measuring, each stage */
     int32_t threads;

@@ -23,11 +23,31 @@ static const pct_tower_options vit_l_14 = {.side = 224,
                                            .activation = PCT_QUICK_GELU,
                                            .epsilon = 1e-5};
 
+/* InternViT-300M at 448 pixels: MLLMSeg's. */
+static const pct_tower_options internvit_300m = {.side = 448,
+                                                 .stride = 14,
+                                                 .fine_stride = 14,
+                                                 .width = 1024,
+                                                 .layers = 24,
+                                                 .heads = 16,
+                                                 .mlp = 4096,
+                                                 .no_pre_norm = true,
+                                                 .patch_bias = true,
+                                                 .layer_scale = true,
+                                                 .activation = PCT_GELU_ERF,
+                                                 .epsilon = 1e-6};
+
 static percept_status vit_l_14_bf16(pct_bench *b, pct_bench_result *result, percept_error *error) {
     return pct_bench_tower_alone(b, &vit_l_14, PCT_BF16, result, error);
 }
 static percept_status vit_l_14_int8(pct_bench *b, pct_bench_result *result, percept_error *error) {
     return pct_bench_tower_alone(b, &vit_l_14, PCT_Q8_0, result, error);
+}
+static percept_status internvit_bf16(pct_bench *b, pct_bench_result *result, percept_error *error) {
+    return pct_bench_tower_alone(b, &internvit_300m, PCT_BF16, result, error);
+}
+static percept_status internvit_int8(pct_bench *b, pct_bench_result *result, percept_error *error) {
+    return pct_bench_tower_alone(b, &internvit_300m, PCT_Q8_0, result, error);
 }
 
 static const pct_bench_shape shapes[] = {
@@ -36,6 +56,10 @@ static const pct_bench_shape shapes[] = {
      false,
      {{"tower-bf16", "one picture of 224 x 224: patches and 24 layers, weights in BF16", vit_l_14_bf16},
       {"tower-int8", "the same, weights in Q8_0, products in INT8", vit_l_14_int8}}},
+    {"internvit-300m",
+     false,
+     {{"tower-bf16", "one picture of 448 x 448: patches and 24 layers, weights in BF16", internvit_bf16},
+      {"tower-int8", "the same, weights in Q8_0, products in INT8", internvit_int8}}},
 };
 
 percept_status pct_bench_find_shape(const pct_bench_shape **found, const char *name, percept_error *error) {

@@ -104,7 +104,7 @@ refused 'not one of peak'
 run 2 bench --shape vit-l-14 --stages decode
 refused '"decode" is not one of peak, tower-bf16, tower-int8'
 run 2 bench --shape vit
-refused '"vit" is not one of nano, vit-l-14'
+refused '"vit" is not one of nano, vit-l-14, internvit-300m'
 run 2 scenes
 refused 'no folder is named'
 run 2 scenes -o new --count 0
