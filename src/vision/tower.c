@@ -101,13 +101,12 @@ static pct_tensor *apply_onto(pct_tape *tape, const pct_linear *linear, const pc
     return y;
 }
 
-/* Queries or keys; with qk_norm normed over all heads together. */
-static pct_tensor *apply_normed(pct_tape *tape, const pct_linear *linear, const pct_norm *norm, pct_tensor *x) {
-    pct_tensor *y = pct_linear_apply(tape, linear, x);
-    if (!norm->gamma) return y;
-    pct_tensor *normed = pct_norm_apply(tape, norm, y);
-    pct_tape_done(tape, y);
-    return normed;
+/* Queries or keys over all heads together, in place of themselves; without such norms as they are. */
+static void apply_norm(pct_tape *tape, const pct_norm *norm, pct_tensor **x) {
+    if (!norm->gamma) return;
+    pct_tensor *normed = pct_norm_apply(tape, norm, *x);
+    pct_tape_done(tape, *x);
+    *x = normed;
 }
 
 static pct_tensor *apply_layer(pct_tape *tape, const pct_tower *tower, const pct_tower_layer *layer, pct_tensor *x,
@@ -116,14 +115,13 @@ static pct_tensor *apply_layer(pct_tape *tape, const pct_tower *tower, const pct
     const bool attends =
         pct_linear_takes_half(&layer->q) && pct_linear_takes_half(&layer->k) && pct_linear_takes_half(&layer->v);
     pct_tensor *y = pct_norm_apply_half(tape, &layer->norm1, x, attends);
-    pct_tensor *q = apply_normed(tape, &layer->q, &layer->norm_q, y);
-    pct_tensor *k = apply_normed(tape, &layer->k, &layer->norm_k, y);
-    pct_tensor *v = pct_linear_apply(tape, &layer->v, y);
+    pct_tensor *qkv[3];
+    pct_linear_apply_many(tape, (const pct_linear *const[]){&layer->q, &layer->k, &layer->v}, 3, y, qkv);
     pct_tape_done(tape, y);
-    pct_tensor *seen = pct_op_attention(tape, q, k, v, heads, heads, spans, pictures);
-    pct_tape_done(tape, q);
-    pct_tape_done(tape, k);
-    pct_tape_done(tape, v);
+    apply_norm(tape, &layer->norm_q, &qkv[0]);
+    apply_norm(tape, &layer->norm_k, &qkv[1]);
+    pct_tensor *seen = pct_op_attention(tape, qkv[0], qkv[1], qkv[2], heads, heads, spans, pictures);
+    for (int i = 0; i < 3; i++) pct_tape_done(tape, qkv[i]);
     pct_tensor *middle = apply_onto(tape, &layer->out, layer->scale1, x, seen);
     pct_tape_done(tape, seen);
     y = pct_norm_apply_half(tape, &layer->norm2, middle, pct_linear_takes_half(&layer->up));
