@@ -52,13 +52,16 @@ static percept_status copy_tokens(pct_tokenizer *tokenizer, const pct_bpe_parts 
     tokenizer->blob = malloc(total);
     tokenizer->offsets = malloc((count + 1) * sizeof *tokenizer->offsets);
     tokenizer->kinds = malloc(count);
-    if (!tokenizer->blob || !tokenizer->offsets || !tokenizer->kinds) return pct_fail_memory(error, "vocabulary");
+    tokenizer->rules = malloc(count);
+    if (!tokenizer->blob || !tokenizer->offsets || !tokenizer->kinds || !tokenizer->rules) return pct_fail_memory(error, "vocabulary");
     size_t at = 0;
     for (int32_t b = 0; b < 256; b++) tokenizer->byte_ids[b] = -1;
     for (int32_t i = 0; i < parts->token_count; i++) {
         const pct_bpe_token *token = &parts->tokens[i];
         tokenizer->offsets[i] = at;
         tokenizer->kinds[i] = (unsigned char)token->kind;
+        tokenizer->rules[i] = pct_token_is_added(token->kind) ? (unsigned char)token->rules : 0;
+        tokenizer->normalised_tokens |= tokenizer->rules[i] & PCT_TOKEN_NORMALISED;
         if (token->length) memcpy(tokenizer->blob + at, token->text, token->length);
         at += token->length;
         tokenizer->blob[at++] = 0;
@@ -163,7 +166,7 @@ static percept_status check_parts(const pct_bpe_parts *parts, percept_error *err
 }
 
 static percept_status list_words(pct_tokenizer *tokenizer, percept_error *error) {
-    if (tokenizer->splitter && !tokenizer->splitter->whole) return PERCEPT_OK;
+    if (tokenizer->splitter && !tokenizer->whole) return PERCEPT_OK;
     tokenizer->words.seed = pct_hash_bytes(tokenizer->blob, tokenizer->offsets[tokenizer->size]);
     for (int32_t i = 0; i < tokenizer->size; i++) {
         size_t length;
@@ -205,9 +208,43 @@ static percept_status order_scores(pct_tokenizer *tokenizer, const pct_bpe_parts
         tokenizer->order[list[i].id] = rank;
     }
     free(list);
+    return PERCEPT_OK;
+}
+
+/* SentencePiece's tokens of bytes go before other tokens of one byte; with merges there are no others. */
+static void list_bytes(pct_tokenizer *tokenizer, const pct_bpe_parts *parts) {
+    for (int32_t b = 0; parts->characters && b < 256; b++) tokenizer->byte_ids[b] = -1;
     for (int32_t i = parts->token_count; i-- > 0;)
         if (parts->tokens[i].kind == PCT_TOKEN_BYTE && parts->tokens[i].length == 1)
             tokenizer->byte_ids[(unsigned char)parts->tokens[i].text[0]] = i;
+}
+
+/* The settings that are plain values, and the chat template. */
+static percept_status copy_settings(pct_tokenizer *tokenizer, const pct_bpe_parts *parts, percept_error *error) {
+    tokenizer->bos = parts->bos;
+    tokenizer->eos = parts->eos;
+    tokenizer->pad = parts->pad;
+    tokenizer->unknown = parts->unknown;
+    tokenizer->add_bos = parts->add_bos;
+    tokenizer->characters = parts->characters;
+    tokenizer->prefix = parts->prefix;
+    tokenizer->squeeze_blanks = parts->squeeze_blanks;
+    tokenizer->fuse_unknown = parts->fuse_unknown;
+    tokenizer->nfc = parts->nfc;
+    tokenizer->whole = parts->whole > 0;
+    if (!parts->chat_template) return PERCEPT_OK;
+    tokenizer->chat_template = strdup(parts->chat_template);
+    return tokenizer->chat_template ? PERCEPT_OK : pct_fail_memory(error, "chat template");
+}
+
+/* Pattern and merges, or scores. */
+static percept_status copy_rules(pct_tokenizer *tokenizer, const pct_bpe_parts *parts, percept_error *error) {
+    if (parts->scores || parts->characters) list_bytes(tokenizer, parts);
+    if (parts->scores) return order_scores(tokenizer, parts, error);
+    PCT_TRY(copy_merges(tokenizer, parts, error));
+    if (parts->characters) return PERCEPT_OK;
+    PCT_TRY(pct_bpe_splitter_create(&tokenizer->splitter, parts->pattern, error));
+    if (parts->whole == 0) tokenizer->whole = tokenizer->splitter->whole;
     return PERCEPT_OK;
 }
 
@@ -216,20 +253,10 @@ percept_status pct_bpe_build(pct_tokenizer **out, const pct_bpe_parts *parts, pe
     PCT_TRY(check_parts(parts, error));
     pct_tokenizer *tokenizer = calloc(1, sizeof *tokenizer);
     if (!tokenizer) return pct_fail_memory(error, "tokenizer");
-    tokenizer->bos = parts->bos;
-    tokenizer->eos = parts->eos;
-    tokenizer->pad = parts->pad;
-    tokenizer->unknown = parts->unknown;
-    tokenizer->add_bos = parts->add_bos;
-    percept_status status = copy_tokens(tokenizer, parts, error);
+    percept_status status = copy_settings(tokenizer, parts, error);
+    if (status == PERCEPT_OK) status = copy_tokens(tokenizer, parts, error);
     if (status == PERCEPT_OK) status = sort_added(tokenizer, error);
-    if (status == PERCEPT_OK && parts->scores) {
-        tokenizer->space_prefix = parts->space_prefix;
-        status = order_scores(tokenizer, parts, error);
-    } else if (status == PERCEPT_OK) {
-        status = copy_merges(tokenizer, parts, error);
-        if (status == PERCEPT_OK) status = pct_bpe_splitter_create(&tokenizer->splitter, parts->pattern, error);
-    }
+    if (status == PERCEPT_OK) status = copy_rules(tokenizer, parts, error);
     if (status == PERCEPT_OK) status = list_words(tokenizer, error);
     if (status == PERCEPT_OK)
         *out = tokenizer;
@@ -247,6 +274,8 @@ void pct_tokenizer_destroy(pct_tokenizer **handle) {
     free(tokenizer->blob);
     free(tokenizer->offsets);
     free(tokenizer->kinds);
+    free(tokenizer->rules);
+    free(tokenizer->chat_template);
     free(tokenizer->merges);
     free(tokenizer->scores);
     free(tokenizer->order);

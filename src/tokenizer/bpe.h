@@ -6,6 +6,7 @@
  * SentencePiece (LLaMA): blanks are characters like others, one may be put before the text; it starts as its
  * characters, and the pair of neighbours whose joined text is the token with the highest score is merged until no
  * joined text is a token; characters that are no token become their bytes' tokens. As llama.cpp does it.
+ * The same with ranked merges in place of scores is what Hugging Face's tokenizer.json holds of such a vocabulary.
  *
  * A vocabulary that comes from a file is checked whole:
  * token texts are any bytes and any length up to a cap, merges must join two ordinary tokens into an ordinary token. */
@@ -32,11 +33,29 @@ uint32_t pct_bpe_byte_to_code(unsigned char byte);
 /* -1 when the character stands for no byte. */
 int pct_bpe_code_to_byte(uint32_t code);
 
+/* What a token of its own (control, unknown, user) does to the text around it, beside being found in it. */
+enum pct_token_rule {
+    PCT_TOKEN_STRIPS_LEFT = 1 << 0,  /* white space before it is dropped */
+    PCT_TOKEN_STRIPS_RIGHT = 1 << 1, /* white space behind it is dropped */
+    PCT_TOKEN_WHOLE_WORD = 1 << 2,   /* not found inside a word */
+    PCT_TOKEN_NORMALISED = 1 << 3,   /* looked for after normalisation, else before */
+    PCT_TOKEN_JOINS = 1 << 4,        /* what follows goes on: no blank is put before it (SentencePiece's own words) */
+};
+
+/* Whether SentencePiece puts a blank before a stretch of text; stretches lie between tokens of their own. */
+enum pct_token_prefix {
+    PCT_PREFIX_NEVER,
+    PCT_PREFIX_ALWAYS,
+    PCT_PREFIX_UNLESS_BLANK, /* not where the stretch begins with one */
+    PCT_PREFIX_FIRST,        /* so, and only at the beginning of the whole text */
+};
+
 /* A vocabulary in the making: tokens are real bytes (not GPT-2's characters). All borrowed until build returns. */
 typedef struct pct_bpe_token {
     const char *text;
     size_t length;
     enum pct_token_kind kind;
+    unsigned rules; /* of enum pct_token_rule */
 } pct_bpe_token;
 typedef struct pct_bpe_merge {
     int32_t left, right, result; /* ids; result's text is left's and right's together */
@@ -49,8 +68,14 @@ typedef struct pct_bpe_parts {
     const char *pattern;            /* name, see pct_bpe_pattern */
     int32_t bos, eos, pad, unknown; /* -1: none */
     bool add_bos;
-    const float *scores; /* a token each: SentencePiece, without merges and pattern; blanks are ' '. NULL: byte-level */
-    bool space_prefix;   /* SentencePiece: a blank before the text and after special tokens */
+    const float *scores; /* a token each: SentencePiece, without merges and pattern; blanks are ' ' */
+    bool characters;     /* SentencePiece with merges in place of scores; neither: byte-level */
+    enum pct_token_prefix prefix;
+    bool squeeze_blanks; /* SentencePiece: those at both ends are dropped, runs of them become one */
+    bool fuse_unknown;   /* unknown characters in a row are one unknown token */
+    bool nfc;            /* text is brought to Unicode's form NFC first */
+    int whole;           /* a word in the vocabulary is one token whatever the merges say: 1; -1: not; 0: as the pattern has it */
+    const char *chat_template; /* Jinja text, only kept; NULL: none */
 } pct_bpe_parts;
 /* PERCEPT_ERROR_MODEL when the parts do not fit together. */
 percept_status pct_bpe_build(pct_tokenizer **tokenizer, const pct_bpe_parts *parts, percept_error *error);

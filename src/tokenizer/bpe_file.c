@@ -1,6 +1,6 @@
-/* bpe_file.c: a tokenizer from and to the keys tokenizer.ggml.* of a GGUF file, laid out as llama.cpp has it.
+/* bpe_file.c: a tokenizer from the keys tokenizer.ggml.* of a GGUF file, laid out as llama.cpp has it.
  * Byte-level: ordinary tokens in GPT-2's printable characters, special and added ones as they are, merges as "left
- * right". SentencePiece is read in spm_file.c and written here. */
+ * right". SentencePiece is read in spm_file.c; writing is in save.c. */
 #include "tokenizer/bpe_private.h"
 
 #include "base/arena.h"
@@ -153,6 +153,7 @@ static percept_status load(struct loader *loader, pct_tokenizer **out) {
                            .merge_count = (int32_t)merges.count,
                            .pattern = pattern};
     PCT_TRY(pct_token_read_marks(loader->file, &parts, loader->error));
+    PCT_TRY(pct_token_read_settings(loader->file, &parts, tokens, loader->error));
     percept_status status = pct_bpe_build(out, &parts, loader->error);
     if (status == PERCEPT_ERROR_MODEL) pct_error_prefix(loader->error, "%s", pct_gguf_path(loader->file));
     return status;
@@ -166,117 +167,5 @@ percept_status pct_tokenizer_load(pct_tokenizer **tokenizer, const pct_gguf *fil
     percept_status status = load(&loader, tokenizer);
     pct_text_table_free(&loader.ids);
     pct_arena_free(&loader.arena);
-    return status;
-}
-
-/* ---- saving ---- */
-
-static void add_printable(pct_text *out, const char *bytes, size_t length) {
-    for (size_t i = 0; i < length; i++) {
-        char code[4];
-        pct_text_add(out, code, (size_t)pct_utf8_write(pct_bpe_byte_to_code((unsigned char)bytes[i]), code));
-    }
-}
-
-/* As SentencePiece's files have it: U+2581 for a blank, <0x0A> for a byte's token. */
-static void add_piece(pct_text *out, enum pct_token_kind kind, const char *text, size_t length) {
-    if (kind == PCT_TOKEN_BYTE && length == 1) {
-        pct_text_printf(out, "<0x%02X>", (unsigned char)text[0]);
-        return;
-    }
-    for (size_t i = 0; i < length; i++) {
-        const bool blank = text[i] == ' ';
-        pct_text_add(out, blank ? "\xe2\x96\x81" : text + i, blank ? 3 : 1);
-    }
-}
-
-/* Texts of one array gathered in one place; the pointers are set when nothing moves any more. */
-struct gathered {
-    pct_text text;
-    pct_gguf_string *items;
-    int64_t count;
-};
-
-static void finish_item(struct gathered *list, size_t start) {
-    list->items[list->count++].length = list->text.length - start;
-}
-
-static percept_status set_strings(pct_gguf_writer *writer, const char *key, struct gathered *list,
-                                  percept_error *error) {
-    if (list->text.failed) return pct_fail_memory(error, "vocabulary");
-    size_t at = 0;
-    for (int64_t i = 0; i < list->count; i++) {
-        list->items[i].data = list->text.data ? list->text.data + at : "";
-        at += list->items[i].length;
-    }
-    pct_gguf_set_strings(writer, key, list->count, list->items);
-    pct_text_clear(&list->text);
-    list->count = 0;
-    return PERCEPT_OK;
-}
-
-static percept_status save_tokens(const pct_tokenizer *tokenizer, pct_gguf_writer *writer, struct gathered *list,
-                                  int32_t *kinds, percept_error *error) {
-    for (int32_t i = 0; i < tokenizer->size; i++) {
-        size_t length, start = list->text.length;
-        const char *text = pct_tokenizer_text(tokenizer, i, &length);
-        kinds[i] = tokenizer->kinds[i];
-        if (pct_token_is_added(tokenizer->kinds[i]))
-            pct_text_add(&list->text, text, length);
-        else if (tokenizer->scores)
-            add_piece(&list->text, tokenizer->kinds[i], text, length);
-        else
-            add_printable(&list->text, text, length);
-        finish_item(list, start);
-    }
-    PCT_TRY(set_strings(writer, KEY("tokens"), list, error));
-    pct_gguf_set_array(writer, KEY("token_type"), PCT_GGUF_I32, tokenizer->size, kinds);
-    return PERCEPT_OK;
-}
-
-static percept_status save_merges(const pct_tokenizer *tokenizer, pct_gguf_writer *writer, struct gathered *list,
-                                  percept_error *error) {
-    for (int32_t i = 0; i < tokenizer->merge_count; i++) {
-        size_t length, start = list->text.length;
-        const char *left = pct_tokenizer_text(tokenizer, tokenizer->merges[i].left, &length);
-        add_printable(&list->text, left, length);
-        pct_text_add(&list->text, " ", 1);
-        const char *right = pct_tokenizer_text(tokenizer, tokenizer->merges[i].right, &length);
-        add_printable(&list->text, right, length);
-        finish_item(list, start);
-    }
-    return set_strings(writer, KEY("merges"), list, error);
-}
-
-static void save_id(pct_gguf_writer *writer, const char *key, int32_t id) {
-    if (id >= 0) pct_gguf_set_u32(writer, key, (uint32_t)id);
-}
-
-percept_status pct_tokenizer_save(const pct_tokenizer *tokenizer, pct_gguf_writer *writer, percept_error *error) {
-    size_t most = (size_t)(tokenizer->size > tokenizer->merge_count ? tokenizer->size : tokenizer->merge_count);
-    struct gathered list = {.items = calloc(most, sizeof *list.items)};
-    int32_t *kinds = calloc((size_t)tokenizer->size, sizeof *kinds);
-    percept_status status = PERCEPT_OK;
-    if (!list.items || !kinds) {
-        status = pct_fail_memory(error, "vocabulary");
-    } else {
-        pct_gguf_set_string(writer, KEY("model"), tokenizer->scores ? "llama" : "gpt2");
-        pct_gguf_set_string(writer, KEY("pre"), pct_tokenizer_pattern(tokenizer));
-        status = save_tokens(tokenizer, writer, &list, kinds, error);
-        if (tokenizer->scores) {
-            pct_gguf_set_array(writer, KEY("scores"), PCT_GGUF_F32, tokenizer->size, tokenizer->scores);
-            pct_gguf_set_bool(writer, KEY("add_space_prefix"), tokenizer->space_prefix);
-        } else if (status == PERCEPT_OK) {
-            status = save_merges(tokenizer, writer, &list, error);
-        }
-        save_id(writer, KEY("bos_token_id"), tokenizer->bos);
-        save_id(writer, KEY("eos_token_id"), tokenizer->eos);
-        save_id(writer, KEY("padding_token_id"), tokenizer->pad);
-        save_id(writer, KEY("unknown_token_id"), tokenizer->unknown);
-        pct_gguf_set_bool(writer, KEY("add_bos_token"), tokenizer->add_bos);
-    }
-    pct_text_free(&list.text);
-    free(list.items);
-    free(kinds);
     return status;
 }

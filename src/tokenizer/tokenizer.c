@@ -1,4 +1,4 @@
-/* tokenizer.c: ids, text of tokens, decoding; see tokenizer.h. Encoding is in bpe_encode.c. */
+/* tokenizer.c: ids, text of tokens, decoding; see tokenizer.h. Encoding is in encode.c. */
 #include "tokenizer/tokenizer.h"
 
 #include "formats/utf8.h"
@@ -33,6 +33,8 @@ void pct_token_scratch_free(pct_token_scratch *scratch) {
         free(scratch->bpe->symbols);
         free(scratch->bpe->heap);
         pct_text_free(&scratch->bpe->text);
+        pct_text_free(&scratch->bpe->normal);
+        free(scratch->bpe->codes);
         free(scratch->bpe);
     }
     *scratch = (pct_token_scratch){0};
@@ -46,6 +48,8 @@ bool pct_tokenizer_adds_bos(const pct_tokenizer *tokenizer) { return tokenizer->
 const char *pct_tokenizer_pattern(const pct_tokenizer *tokenizer) {
     return tokenizer->splitter ? tokenizer->splitter->name : "default";
 }
+
+const char *pct_tokenizer_chat_template(const pct_tokenizer *tokenizer) { return tokenizer->chat_template; }
 
 const char *pct_tokenizer_text(const pct_tokenizer *tokenizer, int32_t id, size_t *length) {
     *length = 0;
@@ -75,7 +79,7 @@ int32_t pct_tokenizer_special(const pct_tokenizer *tokenizer, const char *text) 
 
 void pct_tokenizer_decode(const pct_tokenizer *tokenizer, const int32_t *ids, size_t count, bool show_special,
                           pct_text *out) {
-    bool prefixed = tokenizer->space_prefix; /* the blank that encoding puts first */
+    bool prefixed = tokenizer->prefix != PCT_PREFIX_NEVER; /* the blank that encoding puts first */
     for (size_t i = 0; i < count; i++) {
         size_t length;
         const char *text = pct_tokenizer_text(tokenizer, ids[i], &length);
