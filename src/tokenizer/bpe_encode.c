@@ -34,6 +34,8 @@ struct bpe_candidate pct_bpe_heap_pop(struct pct_bpe_scratch *own) {
 
 /* ---- one word ---- */
 
+#define NO_TOKEN (-2) /* a symbol that stands between others and gives nothing */
+
 /* A word of n bytes has n - 1 candidates at first, and each of at most n - 1 merges adds two. */
 percept_status pct_bpe_reserve(struct pct_bpe_scratch *own, size_t length, percept_error *error) {
     if (length <= own->capacity) return PERCEPT_OK;
@@ -85,15 +87,19 @@ static percept_status encode_word(const struct encoder *encoder, const char *wor
     int32_t count = 0;
     for (size_t i = 0; i < length; i++) {
         int32_t id = tokenizer->byte_ids[(unsigned char)word[i]];
-        if (id < 0) id = tokenizer->unknown; /* the vocabulary lacks this byte */
-        if (id < 0) continue;
+        if (id < 0) { /* the vocabulary lacks this byte */
+            if (tokenizer->unknowns == PCT_UNKNOWN_GONE) continue;
+            id = tokenizer->unknowns == PCT_UNKNOWN_TOKEN && tokenizer->unknown >= 0 ? tokenizer->unknown : NO_TOKEN;
+            if (id >= 0 && tokenizer->fuse_unknown && count > 0 && symbols[count - 1].id == id) continue;
+        }
         symbols[count] = (struct bpe_symbol){.id = id, .previous = count - 1, .next = count + 1};
         count++;
     }
     if (!count) return PERCEPT_OK;
     symbols[count - 1].next = -1;
     pct_bpe_merge_symbols(tokenizer, encoder->own, count);
-    for (int32_t i = 0; i >= 0; i = symbols[i].next) PCT_TRY(pct_ids_add(encoder->ids, symbols[i].id, encoder->error));
+    for (int32_t i = 0; i >= 0; i = symbols[i].next)
+        if (symbols[i].id >= 0) PCT_TRY(pct_ids_add(encoder->ids, symbols[i].id, encoder->error));
     return PERCEPT_OK;
 }
 

@@ -32,11 +32,12 @@ struct pct_tokenizer {
     bool characters;      /* SentencePiece with merges */
     enum pct_token_prefix prefix;
     bool squeeze_blanks, fuse_unknown, nfc;
+    enum pct_token_unknown unknowns;
     bool whole;             /* words in the vocabulary are one token */
     unsigned char *rules;   /* a token each */
     bool normalised_tokens; /* some are looked for after normalisation */
     char *chat_template;    /* NULL: none */
-    int32_t *added; /* control, unknown and user tokens with a text, sorted by text */
+    int32_t *added;         /* control, unknown and user tokens with a text, sorted by text */
     int32_t added_count;
     bool starts[256]; /* bytes with which any of them begins */
     pct_bpe_splitter *splitter;
@@ -100,9 +101,9 @@ void pct_bpe_merge_symbols(const pct_tokenizer *tokenizer, struct pct_bpe_scratc
 
 /* Text in Unicode's form NFC: borrowed from the text itself or from `own`. Bytes that are not UTF-8 stay. (normal.c) */
 percept_status pct_token_nfc(struct pct_bpe_scratch *own, const char **text, size_t *length, percept_error *error);
-/* Bytes of white space at the beginning, and at the end, of a text. */
-size_t pct_token_space_before(const char *text, size_t length);
-size_t pct_token_space_after(const char *text, size_t length);
+/* Bytes of white space at the beginning, and at the end, of a text; of ASCII's alone or of Unicode's. */
+size_t pct_token_space_before(const char *text, size_t length, bool ascii);
+size_t pct_token_space_after(const char *text, size_t length, bool ascii);
 /* Whether the character that ends, or begins, the text can belong to a word. */
 bool pct_token_word_ends(const char *text, size_t length);
 bool pct_token_word_begins(const char *text, size_t length);
@@ -114,8 +115,8 @@ percept_status pct_token_read_marks(const pct_gguf *file, pct_bpe_parts *parts, 
 percept_status pct_token_read_settings(const pct_gguf *file, pct_bpe_parts *parts, pct_bpe_token *tokens,
                                        percept_error *error);
 /* tokenizer.ggml.model "llama". */
-/* Shared by the readers of SentencePiece: the byte of "<0x0A>", -1 for another form; U+2581 to blanks, `out` has room for
- * `length`. */
+/* Shared by the readers of SentencePiece: the byte of "<0x0A>", -1 for another form; U+2581 to blanks, `out` has room
+ * for `length`. */
 int pct_spm_byte(const char *text, size_t length);
 size_t pct_spm_blanks(const char *text, size_t length, char *out);
 percept_status pct_spm_load(pct_tokenizer **out, const pct_gguf *file, percept_error *error);

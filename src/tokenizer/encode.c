@@ -84,17 +84,20 @@ static percept_status encode_between(struct encoder *encoder, const char *text, 
                                ? match_added(tokenizer, text + at, length - at, search, &matched)
                                : -1;
         const unsigned rules = id < 0 ? 0 : tokenizer->rules[id];
-        if (id < 0 || ((rules & PCT_TOKEN_WHOLE_WORD) && (pct_token_word_ends(text, at) ||
-                                                         pct_token_word_begins(text + at + matched, length - at - matched)))) {
+        if (id < 0 ||
+            ((rules & PCT_TOKEN_WHOLE_WORD) &&
+             (pct_token_word_ends(text, at) || pct_token_word_begins(text + at + matched, length - at - matched)))) {
             at++;
             continue;
         }
         size_t before = at - start;
-        if (rules & PCT_TOKEN_STRIPS_LEFT) before -= pct_token_space_after(text + start, before);
+        if (rules & PCT_TOKEN_STRIPS_LEFT)
+            before -= pct_token_space_after(text + start, before, rules & PCT_TOKEN_STRIPS_ASCII);
         PCT_TRY(rest(encoder, text + start, before));
         PCT_TRY(add_token(encoder, id, before));
         at += matched;
-        if (rules & PCT_TOKEN_STRIPS_RIGHT) at += pct_token_space_before(text + at, length - at);
+        if (rules & PCT_TOKEN_STRIPS_RIGHT)
+            at += pct_token_space_before(text + at, length - at, rules & PCT_TOKEN_STRIPS_ASCII);
         start = at;
     }
     return rest(encoder, text + start, length - start);

@@ -77,16 +77,17 @@ percept_status pct_token_nfc(struct pct_bpe_scratch *own, const char **text, siz
 }
 
 /* Unicode's White_Space. */
-static bool is_space(uint32_t code) {
+static bool is_space(uint32_t code, bool ascii) {
+    if (ascii && code >= 0x80) return false;
     return (code >= 9 && code <= 13) || code == ' ' || code == 0x85 || code == 0xa0 || code == 0x1680 ||
            (code >= 0x2000 && code <= 0x200a) || code == 0x2028 || code == 0x2029 || code == 0x202f || code == 0x205f ||
            code == 0x3000;
 }
 
-size_t pct_token_space_before(const char *text, size_t length) {
+size_t pct_token_space_before(const char *text, size_t length, bool ascii) {
     size_t at = 0;
     uint32_t code;
-    for (int size; at < length && (size = pct_utf8_read(text + at, length - at, &code)) && is_space(code);)
+    for (int size; at < length && (size = pct_utf8_read(text + at, length - at, &code)) && is_space(code, ascii);)
         at += (size_t)size;
     return at;
 }
@@ -98,10 +99,10 @@ static size_t last_character(const char *text, size_t length, uint32_t *code) {
     return length && pct_utf8_read(text + length - size, size, code) == (int)size ? size : 0;
 }
 
-size_t pct_token_space_after(const char *text, size_t length) {
+size_t pct_token_space_after(const char *text, size_t length, bool ascii) {
     size_t end = length;
     uint32_t code;
-    for (size_t size; (size = last_character(text, end, &code)) && is_space(code);) end -= size;
+    for (size_t size; (size = last_character(text, end, &code)) && is_space(code, ascii);) end -= size;
     return length - end;
 }
 

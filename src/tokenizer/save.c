@@ -13,7 +13,8 @@
 #define TEMPLATE  "tokenizer.chat_template"
 
 #define ALL_RULES                                                                                                      \
-    (PCT_TOKEN_STRIPS_LEFT | PCT_TOKEN_STRIPS_RIGHT | PCT_TOKEN_WHOLE_WORD | PCT_TOKEN_NORMALISED | PCT_TOKEN_JOINS)
+    (PCT_TOKEN_STRIPS_LEFT | PCT_TOKEN_STRIPS_RIGHT | PCT_TOKEN_WHOLE_WORD | PCT_TOKEN_NORMALISED | PCT_TOKEN_JOINS |  \
+     PCT_TOKEN_STRIPS_ASCII)
 
 static const char *const prefixes[] = {
     [PCT_PREFIX_NEVER] = "never",
@@ -130,8 +131,8 @@ static percept_status save_scores(const pct_tokenizer *tokenizer, pct_gguf_write
 static percept_status save_rules(const pct_tokenizer *tokenizer, pct_gguf_writer *writer, percept_error *error) {
     int64_t count = 0;
     for (int32_t i = 0; i < tokenizer->size; i++) count += tokenizer->rules[i] != 0;
-    if (!count) return PERCEPT_OK;
-    int32_t *pairs = malloc((size_t)count * 2 * sizeof *pairs);
+    if (!count && !pct_token_is_pieces(tokenizer)) return PERCEPT_OK; /* SentencePiece: says that there are none */
+    int32_t *pairs = malloc((size_t)(count + 1) * 2 * sizeof *pairs);
     if (!pairs) return pct_fail_memory(error, "vocabulary");
     count = 0;
     for (int32_t i = 0; i < tokenizer->size; i++) {
@@ -150,6 +151,7 @@ static percept_status save_settings(const pct_tokenizer *tokenizer, pct_gguf_wri
     if (tokenizer->characters) pct_gguf_set_bool(writer, OWN("characters"), true);
     if (tokenizer->squeeze_blanks) pct_gguf_set_bool(writer, OWN("squeeze_blanks"), true);
     if (tokenizer->fuse_unknown) pct_gguf_set_bool(writer, OWN("fuse_unknown"), true);
+    if (tokenizer->unknowns) pct_gguf_set_u32(writer, OWN("unknowns"), tokenizer->unknowns);
     if (tokenizer->prefix > PCT_PREFIX_ALWAYS) pct_gguf_set_string(writer, OWN("prefix"), prefixes[tokenizer->prefix]);
     if (tokenizer->whole != (tokenizer->splitter && tokenizer->splitter->whole))
         pct_gguf_set_bool(writer, OWN("whole_words"), tokenizer->whole);
@@ -157,15 +159,31 @@ static percept_status save_settings(const pct_tokenizer *tokenizer, pct_gguf_wri
     return save_rules(tokenizer, writer, error);
 }
 
+/* llama.cpp's own exception, by the model's name: tokens of Phi-3 but three drop ASCII's white space behind them. */
+static void phi3_rules(const pct_gguf *file, pct_bpe_token *tokens, int32_t count) {
+    static const char *const others[] = {"<unk>", "<s>", "<|endoftext|>"};
+    const char *name = NULL;
+    pct_gguf_get_string_or(file, "general.name", NULL, &name, NULL);
+    if (!name || !(strcasestr(name, "phi-3") || strcasestr(name, "phi3"))) return;
+    for (int32_t i = 0; i < count; i++) {
+        bool other = !pct_token_is_added(tokens[i].kind);
+        for (size_t k = 0; k < PCT_COUNT(others); k++)
+            other |= strlen(others[k]) == tokens[i].length && memcmp(others[k], tokens[i].text, tokens[i].length) == 0;
+        if (!other) tokens[i].rules = PCT_TOKEN_STRIPS_RIGHT | PCT_TOKEN_STRIPS_ASCII;
+    }
+}
+
 static percept_status read_rules(const pct_gguf *file, pct_bpe_token *tokens, int32_t count, percept_error *error) {
     pct_gguf_array pairs;
+    if (!pct_gguf_has(file, OWN("rules"))) phi3_rules(file, tokens, count);
     PCT_TRY(pct_gguf_get_array_or(file, OWN("rules"), PCT_GGUF_I32, 2 * (int64_t)count, &pairs, error));
     for (int64_t i = 0; i < pairs.count; i += 2) {
         const int64_t id = pct_gguf_array_i64(&pairs, i);
         const int64_t rules = i + 1 < pairs.count ? pct_gguf_array_i64(&pairs, i + 1) : -1;
         if (id < 0 || id >= count || rules < 0 || rules > ALL_RULES)
-            return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: key '" OWN("rules") "': item %lld is not a token's rules; %s",
-                            pct_gguf_path(file), (long long)i, PCT_GGUF_MEND);
+            return pct_fail(error, PERCEPT_ERROR_MODEL,
+                            "%s: key '" OWN("rules") "': item %lld is not a token's rules; %s", pct_gguf_path(file),
+                            (long long)i, PCT_GGUF_MEND);
         tokens[id].rules = (unsigned)rules;
     }
     return PERCEPT_OK;
@@ -175,6 +193,9 @@ percept_status pct_token_read_settings(const pct_gguf *file, pct_bpe_parts *part
                                        percept_error *error) {
     const char *prefix;
     bool whole = false;
+    int32_t unknowns;
+    PCT_TRY(pct_gguf_get_i32_or(file, OWN("unknowns"), 0, PCT_UNKNOWN_TOKEN, 0, &unknowns, error));
+    parts->unknowns = (enum pct_token_unknown)unknowns;
     PCT_TRY(pct_gguf_get_bool_or(file, OWN("nfc"), false, &parts->nfc, error));
     PCT_TRY(pct_gguf_get_bool_or(file, OWN("squeeze_blanks"), false, &parts->squeeze_blanks, error));
     PCT_TRY(pct_gguf_get_bool_or(file, OWN("fuse_unknown"), false, &parts->fuse_unknown, error));

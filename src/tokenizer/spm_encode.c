@@ -40,7 +40,7 @@ static void merge_pieces(const pct_tokenizer *tokenizer, struct pct_bpe_scratch 
 static percept_status add_unknown(const struct encoder *encoder) {
     const int32_t id = encoder->tokenizer->unknown;
     const pct_ids *ids = encoder->ids;
-    if (id < 0) return PERCEPT_OK;
+    if (id < 0 || encoder->tokenizer->unknowns == PCT_UNKNOWN_GONE) return PERCEPT_OK;
     if (encoder->tokenizer->fuse_unknown && ids->count && ids->data[ids->count - 1] == id) return PERCEPT_OK;
     return pct_ids_add(encoder->ids, id, encoder->error);
 }
@@ -80,7 +80,8 @@ static void add_symbol(struct pct_bpe_scratch *own, int32_t *count, int32_t id) 
     ++*count;
 }
 
-/* The symbols a character begins as: its token; or its bytes' tokens, when it has one for each; or the unknown token. */
+/* The symbols a character begins as: its token; or its bytes' tokens, when it has one for each; or the unknown token.
+ */
 static void add_character(const struct encoder *encoder, const char *text, size_t length, int32_t *count) {
     const pct_tokenizer *tokenizer = encoder->tokenizer;
     const int32_t whole = pct_text_table_find(&tokenizer->words, text, length), before = *count;
@@ -97,7 +98,8 @@ static void add_character(const struct encoder *encoder, const char *text, size_
         add_symbol(encoder->own, count, id);
     }
     const bool again = *count && encoder->own->symbols[*count - 1].id == tokenizer->unknown;
-    if (*count == before && tokenizer->unknown >= 0 && !(tokenizer->fuse_unknown && again))
+    if (*count == before && tokenizer->unknown >= 0 && tokenizer->unknowns != PCT_UNKNOWN_GONE &&
+        !(tokenizer->fuse_unknown && again))
         add_symbol(encoder->own, count, tokenizer->unknown);
 }
 

@@ -93,7 +93,8 @@ static percept_status read_merges(const pct_gguf *file, pct_arena *arena, pct_bp
         if (token->kind == PCT_TOKEN_NORMAL && token->length)
             ready = pct_text_table_put(&ids, token->text, token->length, i) >= 0;
     }
-    while (ready && count < merges.count && read_merge(&ids, pct_gguf_array_string(&merges, count), &list[count])) count++;
+    while (ready && count < merges.count && read_merge(&ids, pct_gguf_array_string(&merges, count), &list[count]))
+        count++;
     pct_text_table_free(&ids);
     if (!ready) return pct_fail_memory(error, "merges");
     if (count < merges.count)

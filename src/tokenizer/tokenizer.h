@@ -40,17 +40,17 @@ enum pct_tokenize_flag {
 
 /* From a file or folder of any kind that holds a tokenizer: a GGUF file; a folder of Hugging Face's layout (preferring
  * its tokenizer.json to tokenizer.model to vocab.json with merges.txt); one of these files, of any name that ends in
- * ".json" or ".model" (tokenizer_config.json, special_tokens_map.json, added_tokens.json, merges.txt are looked for beside
- * it). Missing: PERCEPT_ERROR_INPUT; malformed or of a kind percept does not have: PERCEPT_ERROR_MODEL.
- * A GGUF's tokenizer works as in llama.cpp, the others as in Hugging Face's: tokenizer.json as its own normalizer, splitter
- * and rules say; tokenizer.model and vocab.json as the Python classes of the original models do. */
+ * ".json" or ".model" (tokenizer_config.json, special_tokens_map.json, added_tokens.json, merges.txt are looked for
+ * beside it). Missing: PERCEPT_ERROR_INPUT; malformed or of a kind percept does not have: PERCEPT_ERROR_MODEL. A GGUF's
+ * tokenizer works as in llama.cpp, the others as in Hugging Face's: tokenizer.json as its own normalizer, splitter and
+ * rules say; tokenizer.model and vocab.json as the Python classes of the original models do. */
 percept_status pct_tokenizer_open(pct_tokenizer **tokenizer, const char *path, percept_error *error);
 /* From a model file's keys (tokenizer.ggml.*). PERCEPT_ERROR_MODEL when they are missing, malformed, or of a kind that
  * percept does not have. Copies what it needs: the file may be closed. */
 percept_status pct_tokenizer_load(pct_tokenizer **tokenizer, const pct_gguf *file, percept_error *error);
-/* The same keys, as llama.cpp names and orders them. What llama.cpp has no key for (normalisation, rules of added tokens)
- * goes into percept.tokenizer.*, and the chat template into tokenizer.chat_template. Whatever it was loaded from, what is
- * read back gives the same ids. */
+/* The same keys, as llama.cpp names and orders them. What llama.cpp has no key for (normalisation, rules of added
+ * tokens) goes into percept.tokenizer.*, and the chat template into tokenizer.chat_template. Whatever it was loaded
+ * from, what is read back gives the same ids. */
 percept_status pct_tokenizer_save(const pct_tokenizer *tokenizer, pct_gguf_writer *writer, percept_error *error);
 /* A tokenizer with more tokens: `texts` in order get the next ids as special tokens, except those that are special or
  * added tokens already; then unused ones up to `size` (0: as many as there are; models pad their tables of embeddings).
@@ -64,8 +64,8 @@ percept_status pct_tokenizer_encode(const pct_tokenizer *tokenizer, pct_token_sc
                                     size_t length, unsigned flags, pct_ids *ids, percept_error *error);
 
 /* The same, with certainty where special tokens stand: at the offsets `marks` (ascending) in the text the longest token
- * that stands there, special or not, is taken; elsewhere special texts stay plain unless the flags say else. For texts that are put
- * together of parts of which only some may hold special tokens. */
+ * that stands there, special or not, is taken; elsewhere special texts stay plain unless the flags say else. For texts
+ * that are put together of parts of which only some may hold special tokens. */
 percept_status pct_tokenizer_encode_marked(const pct_tokenizer *tokenizer, pct_token_scratch *scratch, const char *text,
                                            size_t length, const size_t *marks, size_t mark_count, unsigned flags,
                                            pct_ids *ids, percept_error *error);
