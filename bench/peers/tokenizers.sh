@@ -23,7 +23,7 @@ if [ ! -f "$folder/models/ggml-vocab-llama-spm.gguf" ]; then
   python3 -m pip download -q --no-deps --no-binary :all: -d "$folder" llama-cpp-python==0.3.9 || die "cannot fetch llama-cpp-python"
   tar -xzf "$folder/$package" -C "$folder" --strip-components=3 --wildcards '*/models/ggml-vocab-*'
 fi
-[ -n "$lines" ] || exec python3 "$here/bench/peers/tokenizers.py" "$percept" "$folder/models"
+[ -n "$lines" ] || exec python3 "$here/bench/peers/tokenizer_pairs.py" "$percept" "$folder/models"
 
 python=${LLAMA_PYTHON:-$folder/venv/bin/python}
 if ! "$python" -c 'import llama_cpp' 2>/dev/null; then

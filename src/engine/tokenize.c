@@ -12,12 +12,9 @@ struct percept_tokenizer {
 
 percept_status percept_tokenizer_open(percept_tokenizer **out, const char *path, percept_error *error) {
     *out = NULL;
-    pct_gguf *file;
-    PCT_TRY(pct_gguf_open(&file, path, error));
     percept_tokenizer *made = calloc(1, sizeof *made);
-    percept_status status =
-        made ? pct_tokenizer_load(&made->tokenizer, file, error) : pct_fail_memory(error, "tokenizer");
-    pct_gguf_close(&file);
+    if (!made) return pct_fail_memory(error, "tokenizer");
+    percept_status status = pct_tokenizer_open(&made->tokenizer, path, error);
     if (status == PERCEPT_OK)
         *out = made;
     else

@@ -48,7 +48,8 @@ enum pct_token_prefix {
     PCT_PREFIX_NEVER,
     PCT_PREFIX_ALWAYS,
     PCT_PREFIX_UNLESS_BLANK, /* not where the stretch begins with one */
-    PCT_PREFIX_FIRST,        /* so, and only at the beginning of the whole text */
+    PCT_PREFIX_FIRST,        /* always, but only at the beginning of the whole text */
+    PCT_PREFIX_FIRST_UNLESS_BLANK,
 };
 
 /* What a byte (byte-level) or character that no token stands for becomes. */

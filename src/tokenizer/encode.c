@@ -126,7 +126,8 @@ percept_status pct_tokenizer_encode_marked(const pct_tokenizer *tokenizer, pct_t
                               .error = error,
                               .flags = flags,
                               .marks = marks,
-                              .mark_count = mark_count};
+                              .mark_count = mark_count,
+                              .begun = flags & PCT_TOKENIZE_GOES_ON};
     PCT_TRY(pct_bpe_scratch_get(scratch, &encoder.own, error));
     if ((flags & PCT_TOKENIZE_BOS) && tokenizer->bos >= 0) PCT_TRY(pct_ids_add(ids, tokenizer->bos, error));
     PCT_TRY(encode_between(&encoder, text, length, false, encode_raw));

@@ -21,6 +21,7 @@ static const char *const prefixes[] = {
     [PCT_PREFIX_ALWAYS] = "always",
     [PCT_PREFIX_UNLESS_BLANK] = "unless-blank",
     [PCT_PREFIX_FIRST] = "first",
+    [PCT_PREFIX_FIRST_UNLESS_BLANK] = "first-unless-blank",
 };
 
 static void add_printable(pct_text *out, const char *bytes, size_t length) {

@@ -137,18 +137,26 @@ static bool wants_blank(const struct encoder *encoder, const char *text, size_t 
     case PCT_PREFIX_UNLESS_BLANK:
         return !begins_blank(text, length);
     case PCT_PREFIX_FIRST:
+        return !encoder->begun;
+    case PCT_PREFIX_FIRST_UNLESS_BLANK:
         return !encoder->begun && !begins_blank(text, length);
     }
     return false;
 }
 
-/* Blanks at both ends go, and of each run of them all but one. */
-static void squeeze(pct_text *text) {
-    size_t count = 0;
-    for (size_t i = 0; i < text->length; i++)
-        if (text->data[i] != ' ' || (count > 0 && text->data[count - 1] != ' ')) text->data[count++] = text->data[i];
-    while (count > 0 && text->data[count - 1] == ' ') count--;
-    text->length = count;
+/* The stretch with ' ' for U+2581. Squeezed: blanks before it and in a row are dropped as they are read, those behind
+ * it at the end, where U+2581 itself counts too; SentencePiece does it in just this order. */
+static void add_blanks(pct_text *out, const char *text, size_t length, bool squeeze) {
+    bool dropping = squeeze;
+    for (size_t at = 0, end; at < length; at = end) {
+        const bool mark = length - at >= 3 && memcmp(text + at, blank_mark, 3) == 0;
+        const bool blank = text[at] == ' ';
+        end = at + (mark ? 3 : 1);
+        while (!mark && !blank && end < length && text[end] != blank_mark[0] && text[end] != ' ') end++;
+        if (!(blank && dropping)) pct_text_add(out, mark ? " " : text + at, mark ? 1 : end - at);
+        dropping = squeeze && blank;
+    }
+    while (squeeze && !out->failed && out->length > 0 && out->data[out->length - 1] == ' ') out->length--;
 }
 
 percept_status pct_spm_encode(struct encoder *encoder, const char *text, size_t length) {
@@ -156,14 +164,8 @@ percept_status pct_spm_encode(struct encoder *encoder, const char *text, size_t 
     pct_text *own = &encoder->own->text;
     if (length == 0) return PERCEPT_OK;
     pct_text_clear(own);
-    for (size_t at = 0, end; at < length; at = end) {
-        const bool mark = length - at >= 3 && memcmp(text + at, blank_mark, 3) == 0;
-        for (end = at + (mark ? 3 : 1); !mark && end < length && text[end] != blank_mark[0];) end++;
-        pct_text_add(own, mark ? " " : text + at, mark ? 1 : end - at);
-    }
-    const size_t before = own->length;
-    if (tokenizer->squeeze_blanks && !own->failed) squeeze(own);
-    if (before > 0 && own->length == 0) return PERCEPT_OK;
+    add_blanks(own, text, length, tokenizer->squeeze_blanks);
+    if (own->length == 0 && !own->failed) return PERCEPT_OK;
     if (wants_blank(encoder, own->data, own->length)) {
         pct_text_add(own, " ", 1);
         if (!own->failed) {

@@ -35,7 +35,9 @@ typedef struct pct_tokenizer pct_tokenizer;
 enum pct_tokenize_flag {
     PCT_TOKENIZE_SPECIAL = 1u << 0, /* special tokens' texts in the input become their ids */
     PCT_TOKENIZE_BOS = 1u << 1,     /* begin with BOS, when the tokenizer has one */
-    PCT_TOKENIZE_EOS = 1u << 2,     /* end with EOS, when the tokenizer has one */
+    PCT_TOKENIZE_GOES_ON =
+        1u << 3, /* the text is the continuation of one: no blank is put first where only the first gets one */
+    PCT_TOKENIZE_EOS = 1u << 2, /* end with EOS, when the tokenizer has one */
 };
 
 /* From a file or folder of any kind that holds a tokenizer: a GGUF file; a folder of Hugging Face's layout (preferring
