@@ -4,7 +4,7 @@
 
 From the vocabularies in llama.cpp's files tokenizer.json, vocab.json + merges.txt and tokenizer.model are written as their
 models' makers lay them out, and the 10,000 lines of tokenizer_lines.py, and as many again that are not in NFC, go through
-percept and through the peer. Needs gguf, tokenizers, sentencepiece, protobuf, transformers.
+percept and through the peer. Needs gguf, tokenizers, sentencepiece, protobuf.
 """
 import json
 import pathlib

@@ -69,8 +69,9 @@ const pct_cli_command pct_cli_tokenize = {
     .name = "tokenize",
     .arguments = "[TEXT | -f FILE]",
     .summary = "token ids of a text, or of every line of a file",
-    .details = "The tokenizer is that of -m: a percept model, or any GGUF with byte-level BPE or SentencePiece. BOS "
-               "and EOS are\n"
+    .details = "The tokenizer is that of -m: a percept model, any GGUF with byte-level BPE or SentencePiece, a folder "
+               "with\n"
+               "tokenizer.json, tokenizer.model or vocab.json and merges.txt, or one of these files. BOS and EOS are "
                "not added.",
     .options = PCT_CLI_BIT(PCT_CLI_MODEL) | PCT_CLI_BIT(PCT_CLI_FILE) | PCT_CLI_BIT(PCT_CLI_SPECIAL) |
                PCT_CLI_BIT(PCT_CLI_JSON),

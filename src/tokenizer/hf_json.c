@@ -15,7 +15,7 @@ struct source {
     pct_json_reader json;
     pct_draft draft;
     struct range normalizer, splitter, processor;
-    bool unigram, ignore_merges, fuse_unknown;
+    bool model, unigram, ignore_merges, fuse_unknown;
     char type[32];
     percept_error *error;
 };
@@ -193,9 +193,10 @@ static percept_status read_all(struct source *source) {
     PCT_TRY(pct_json_enter_object(json, source->error));
     while (pct_json_next_key(json, source->error)) {
         percept_status status;
-        if (pct_json_key_is(json, "model"))
+        if (pct_json_key_is(json, "model")) {
+            source->model = true;
             status = read_model(source);
-        else if (pct_json_key_is(json, "added_tokens"))
+        } else if (pct_json_key_is(json, "added_tokens"))
             status = read_added(source);
         else if (pct_json_key_is(json, "normalizer"))
             status = pass(source, &source->normalizer);
@@ -235,6 +236,9 @@ static percept_status load(struct source *source, const char *data, const pct_hf
     pct_draft *draft = &source->draft;
     percept_status status = read_all(source);
     if (status != PERCEPT_OK) return status == PERCEPT_ERROR_INPUT ? PERCEPT_ERROR_MODEL : status;
+    if (!source->model)
+        return pct_draft_fail(draft, source->error,
+                              "has no key 'model', so it is no tokenizer.json; give that file, or its folder");
     if (source->unigram || (source->type[0] && strcmp(source->type, "BPE") != 0))
         return pct_draft_fail(draft, source->error, "the model '%s' is not supported (BPE is)",
                               source->type[0] ? source->type : "Unigram");

@@ -92,5 +92,16 @@ plain=$(cat out)
 run 0 tokenize --special '<obj>' -m found.gguf
 checks=$((checks + 1))
 [ "$(wc -w <out)" -eq 1 ] && [ "$(cat out)" != "$plain" ] || fail "<obj>: $(cat out), not special $plain"
+# the same words from a folder, and from each kind of file
+vectors=$here/../vectors/tokenizer
+for source in qwen2 qwen2/tokenizer.json qwen2-files gpt2-files/vocab.json spm spm/tokenizer.model; do
+  run 0 tokenize 'the red cup' -m "$vectors/$source"
+  checks=$((checks + 1))
+  [ "$(wc -w <out)" -ge 3 ] || fail "$source: $(cat out)"
+done
+run 3 tokenize a -m "$vectors"
+says err 'wanted tokenizer.json'
+run 4 tokenize a -m "$vectors/qwen2/tokenizer_config.json"
+says err "no key 'model'"
 
 finish

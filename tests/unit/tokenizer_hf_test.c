@@ -219,7 +219,8 @@ static void hostile_json(void **state) {
 #define ADDED(tokens)        "{" STEPS "\"added_tokens\":[" tokens "],\"model\":{\"vocab\":{\"a\":0,\"b\":1},\"merges\":[]}}"
     refuses_json("", "");
     refuses_json("[]", "an object was expected");
-    refuses_json("{}", "neither a pre_tokenizer");
+    refuses_json("{}", "has no key 'model'");
+    refuses_json("{\"model\":{\"vocab\":{\"a\":0}}}", "neither a pre_tokenizer");
     refuses_json("{" STEPS "\"model\":{\"vocab\":{}}}", "empty");
     refuses_json(MODEL("\"a\":0", "") "x", "more stands behind");
     refuses_json(MODEL("\"a\":0", "") " {}", "more stands behind");
