@@ -215,6 +215,68 @@ static void box(bool training) {
     close_golden(&g);
 }
 
+/* ---- the published sizes ------------------------------------------------------------------------------------------
+ */
+
+/* Weights that are never read. */
+static percept_status nowhere(void *context, const pct_weight_spec *spec, pct_parameters *set,
+                              pct_parameter **parameter, percept_error *error) {
+    *parameter = pct_parameters_add_stored(set, spec->name, PCT_REAL, spec->rank, spec->dim, set, error);
+    return *parameter ? PERCEPT_OK : PERCEPT_ERROR_RESOURCE;
+}
+
+/* Numbers that learn, of weights whose names begin so: the running statistics of batch norms do not. */
+static int64_t count(const pct_parameters *set, const char *begin) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        const char *name = set->list[i]->name, *end = strrchr(name, '.');
+        if (strncmp(name, begin, strlen(begin)) != 0 || !strcmp(end, ".mean") || !strcmp(end, ".variance")) continue;
+        sum += pct_tensor_count(&set->list[i]->tensor);
+    }
+    return sum;
+}
+
+/* The counts of the published checkpoints' modules; of MLLMSeg's without the queries and keys that do not matter. */
+static void published_sizes(void **state) {
+    pct_parameters set;
+    pct_res_decoder res_decoder;
+    pct_mask_decoder mask_decoder;
+    pct_mask_encoder mask_encoder;
+    pct_box_encoder box_encoder;
+    pct_box_decoder box_decoder;
+    pct_parameters_init(&set);
+    pct_builder builder = {.set = &set, .source = nowhere};
+    const pct_res_options res_options = {
+        .width = 1024, .state_width = 896, .mlp = 1024, .heads = 8, .groups = 4, .patch = 14};
+    const pct_mask_decoder_options mask_options = {.state_width = 4096,
+                                                   .fine_width = 1024,
+                                                   .width = 1024,
+                                                   .mlp = 2048,
+                                                   .channels = 128,
+                                                   .heads = 8,
+                                                   .layers = 2,
+                                                   .queries = 1,
+                                                   .fine_stride = 8,
+                                                   .mask_stride = 1,
+                                                   .plain = true};
+    pct_res_decoder_build(&res_decoder, &builder, &res_options);
+    pct_mask_decoder_build(&mask_decoder, &builder, &mask_options);
+    pct_mask_encoder_build(&mask_encoder, &builder, 256, 32, 512, 4096, true);
+    pct_box_encoder_build(&box_encoder, &builder, 512, 4096);
+    pct_box_decoder_build(&box_decoder, &builder, false, 4096, 0, 512);
+    assert_int_equal(builder.status, PERCEPT_OK);
+    const int64_t mapping = count(&set, "percept.mask_decoder.mapping");
+    const int64_t adaptor = count(&set, "percept.mask_decoder.adaptor");
+    assert_int_equal(count(&set, "percept.res."), 27831942 - 2 * 1024 * 1025);
+    assert_int_equal(mapping, 4195328);
+    assert_int_equal(adaptor, 3148800);
+    assert_int_equal(count(&set, "percept.mask_decoder.") - mapping - adaptor, 32358144);
+    assert_int_equal(count(&set, "percept.mask_encoder."), 4322912);
+    assert_int_equal(count(&set, "percept.box_encoder."), 2366464);
+    assert_int_equal(count(&set, "percept.box_decoder."), 2362372);
+    pct_parameters_free(&set);
+}
+
 static void res_trained(void **state) { res(true); }
 static void res_answering(void **state) { res(false); }
 static void dysample_trained(void **state) { dysample(true); }
@@ -241,6 +303,7 @@ int main(void) {
         cmocka_unit_test(mask_encoder_answering),
         cmocka_unit_test(box_trained),
         cmocka_unit_test(box_answering),
+        cmocka_unit_test(published_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
