@@ -1,5 +1,30 @@
 #include "heads/res_decoder.h"
 
+percept_status pct_res_options_check(const pct_res_options *o, int64_t side, percept_error *error) {
+    const struct {
+        const char *name;
+        int64_t value, low, high;
+    } limits[] = {
+        {"width", o->width, 8, 8192}, {"state_width", o->state_width, 8, 16384},
+        {"mlp", o->mlp, 8, 32768},    {"heads", o->heads, 1, 256},
+        {"groups", o->groups, 1, 64}, {"patch", o->patch, 1, 64},
+        {"grid", side, 2, 128},
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        if (limits[i].value < limits[i].low || limits[i].value > limits[i].high)
+            return pct_fail(error, PERCEPT_ERROR_INPUT, "mask decoder: %s %lld is outside %lld..%lld", limits[i].name,
+                            (long long)limits[i].value, (long long)limits[i].low, (long long)limits[i].high);
+    if (o->width % o->heads || o->width % o->groups)
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "mask decoder: heads %d and groups %d must divide width %lld",
+                        o->heads, o->groups, (long long)o->width);
+    if (side % 2)
+        return pct_fail(error, PERCEPT_ERROR_INPUT,
+                        "mask decoder: grid %lld is odd; the language model's is half of it", (long long)side);
+    if (!(o->dropout >= 0 && o->dropout < 1))
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "mask decoder: dropout %g is outside 0..1", (double)o->dropout);
+    return PERCEPT_OK;
+}
+
 /* ---- building ------------------------------------------------------------------------------------------------ */
 
 static void build_layer(pct_res_layer *layer, pct_builder *builder, const pct_res_options *o, bool single,

@@ -34,6 +34,10 @@ typedef struct pct_res_options {
     pct_real dropout;    /* of what a layer adds, in training; attention's own weights are not dropped */
 } pct_res_options;
 
+/* Whether numbers that come from a file fit each other and a grid of `side` cells a side: INPUT, and the message names
+ * the one that does not. Building and applying assert it. */
+percept_status pct_res_options_check(const pct_res_options *options, int64_t side, percept_error *error);
+
 /* A transformer decoder of one layer; norm: the decoder's own, after the layer's three. */
 typedef struct pct_res_layer {
     pct_cross self, cross;

@@ -277,6 +277,26 @@ static void published_sizes(void **state) {
     pct_parameters_free(&set);
 }
 
+static void sizes_that_do_not_fit(void **state) {
+    const pct_res_options good = {.width = 1024, .state_width = 896, .mlp = 1024, .heads = 8, .groups = 4, .patch = 14};
+    percept_error error = {0};
+    assert_int_equal(pct_res_options_check(&good, 32, &error), PERCEPT_OK);
+    pct_res_options bad[] = {good, good, good, good, good, good};
+    const char *const named[] = {"heads 7", "groups 3", "patch 0", "width -8", "dropout 1", "state_width 1000000"};
+    bad[0].heads = 7;
+    bad[1].groups = 3;
+    bad[2].patch = 0;
+    bad[3].width = -8;
+    bad[4].dropout = 1;
+    bad[5].state_width = 1000000;
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(pct_res_options_check(&bad[i], 32, &error), PERCEPT_ERROR_INPUT);
+        if (!strstr(error.message, named[i])) fail_msg("%s: not %s", error.message, named[i]);
+    }
+    assert_int_equal(pct_res_options_check(&good, 31, &error), PERCEPT_ERROR_INPUT);
+    assert_int_equal(pct_res_options_check(&good, 0, &error), PERCEPT_ERROR_INPUT);
+}
+
 static void res_trained(void **state) { res(true); }
 static void res_answering(void **state) { res(false); }
 static void dysample_trained(void **state) { dysample(true); }
@@ -304,6 +324,7 @@ int main(void) {
         cmocka_unit_test(box_trained),
         cmocka_unit_test(box_answering),
         cmocka_unit_test(published_sizes),
+        cmocka_unit_test(sizes_that_do_not_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
