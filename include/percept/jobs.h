@@ -84,6 +84,25 @@ PERCEPT_API void percept_prepare_options_init(percept_prepare_options *options);
 PERCEPT_API percept_status percept_scenes_prepare(const percept_prepare_options *options, percept_progress_fn *progress,
                                                   void *context, percept_error *error);
 
+typedef struct percept_convert_options {
+    size_t size;
+    const char *source; /* a checkpoint's folder: config.json, tokenizer, weights (safetensors or PyTorch's zips) */
+    const char *out;    /* the model file that is written */
+    const char *family; /* "llama", "qwen2", "perceptiongpt", "mllmseg"; NULL: as config.json says */
+    const char *type;   /* of matrices, as percept_quantize_options has them */
+    const char *tower;  /* perceptiongpt: the folder of the CLIP vision tower */
+    const char *heads;  /* perceptiongpt: a checkpoint of merges, projector and heads; NULL: they begin anew */
+    const char *lora;   /* a folder of peft adapters, added to the language model; NULL: none */
+    uint64_t seed;      /* of what begins anew */
+    int32_t threads;
+} percept_convert_options;
+PERCEPT_API void percept_convert_options_init(percept_convert_options *options);
+/* Other people's checkpoints to a model file: language models to what llama.cpp reads too, PerceptionGPT and MLLMSeg to
+ * a percept file. *json, *table (either may be NULL): every tensor that was used, unused, missing or made anew;
+ * percept_free frees them. MODEL: the checkpoint is damaged, of another family, or lacks a tensor. */
+PERCEPT_API percept_status percept_convert_run(const percept_convert_options *options, percept_progress_fn *progress,
+                                               void *context, char **json, char **table, percept_error *error);
+
 typedef struct percept_quantize_options {
     size_t size;
     const char *model; /* a model file: percept's own, or a language model as llama.cpp stores it */

@@ -37,7 +37,7 @@ typedef struct pct_cli_settings {
     bool resume;
     int64_t limit, count, width, height, picture_questions, objects_min, objects_max;
     double seconds;
-    const char *pack, *cutouts, *backgrounds, *split, *prepare, *shape, *stages, *type;
+    const char *pack, *cutouts, *backgrounds, *split, *prepare, *shape, *stages, *type, *family, *tower, *heads, *lora;
 } pct_cli_settings;
 
 typedef enum pct_cli_option {
@@ -85,6 +85,10 @@ typedef enum pct_cli_option {
     PCT_CLI_STAGES,
     PCT_CLI_SECONDS,
     PCT_CLI_TYPE,
+    PCT_CLI_FAMILY,
+    PCT_CLI_TOWER,
+    PCT_CLI_HEADS,
+    PCT_CLI_LORA,
     PCT_CLI_THREADS,
     PCT_CLI_CPU_MASK,
     PCT_CLI_QUIET,

@@ -14,8 +14,8 @@
 
 /* Where one of ours comes from. */
 typedef struct origin {
-    const pct_checkpoint_tensor *tensor; /* NULL: the parameter has numbers of its own (fresh) */
-    const pct_checkpoint_tensor *a, *b;  /* LoRA that is added: (rank,in), (out,rank); or NULL */
+    const pct_foreign_tensor *tensor; /* NULL: the parameter has numbers of its own (fresh) */
+    const pct_foreign_tensor *a, *b;  /* LoRA that is added: (rank,in), (out,rank); or NULL */
     double scale;
     enum pct_rule_how how;
     int64_t first; /* row of the source that is row 0 of ours */
@@ -39,8 +39,8 @@ percept_status pct_plan_create(pct_plan **out, const pct_plan_options *options, 
     plan->options = *options;
     for (int i = 0; i < options->source_count; i++) {
         const pct_plan_source *s = &options->sources[i];
-        plan->used[2 * i] = calloc((size_t)pct_checkpoint_count(s->checkpoint) + 1, sizeof(bool));
-        plan->used[2 * i + 1] = calloc(s->lora ? (size_t)pct_checkpoint_count(s->lora) + 1 : 1, sizeof(bool));
+        plan->used[2 * i] = calloc((size_t)pct_foreign_count(s->checkpoint) + 1, sizeof(bool));
+        plan->used[2 * i + 1] = calloc(s->lora ? (size_t)pct_foreign_count(s->lora) + 1 : 1, sizeof(bool));
         if (plan->used[2 * i] && plan->used[2 * i + 1]) continue;
         pct_plan_destroy(out);
         return pct_fail_memory(error, "plan");
@@ -103,18 +103,18 @@ static bool fill(char out[MAX_NAME], const char *prefix, const char *pattern, si
 }
 
 /* "…q_proj.weight" under the name that peft gives the base of a LoRA: "…q_proj.base_layer.weight". */
-static const pct_checkpoint_tensor *find_base(const pct_plan_source *s, const char *name) {
+static const pct_foreign_tensor *find_base(const pct_plan_source *s, const char *name) {
     char base[MAX_NAME + 16];
     const char *end = strrchr(name, '.');
-    const pct_checkpoint_tensor *tensor = pct_checkpoint_find(s->checkpoint, name);
+    const pct_foreign_tensor *tensor = pct_foreign_find(s->checkpoint, name);
     if (tensor || !end || !s->lora_inside) return tensor;
     snprintf(base, sizeof base, "%.*s.base_layer%s", (int)(end - name), name, end);
-    return pct_checkpoint_find(s->checkpoint, base);
+    return pct_foreign_find(s->checkpoint, base);
 }
 
 /* The tensor that the rule's source names, under any spelling and prefix; name: as found, or as first looked for. */
-static const pct_checkpoint_tensor *find_source(const pct_plan_source *s, const pct_rule *rule, const numbers *found,
-                                                char name[MAX_NAME]) {
+static const pct_foreign_tensor *find_source(const pct_plan_source *s, const pct_rule *rule, const numbers *found,
+                                             char name[MAX_NAME]) {
     char first[MAX_NAME] = "";
     for (int p = 0; p < 4 && (p == 0 || s->prefixes[p]); p++) {
         const char *prefix = s->prefixes[p] ? s->prefixes[p] : "";
@@ -122,7 +122,7 @@ static const pct_checkpoint_tensor *find_source(const pct_plan_source *s, const 
             const char *bar = strchr(spelling, '|');
             const size_t length = bar ? (size_t)(bar - spelling) : strlen(spelling);
             if (fill(name, prefix, spelling, length, found)) {
-                const pct_checkpoint_tensor *tensor = find_base(s, name);
+                const pct_foreign_tensor *tensor = find_base(s, name);
                 if (tensor) return tensor;
                 if (!*first) strcpy(first, name);
             }
@@ -147,7 +147,7 @@ static int squeeze(int rank, const int64_t *dim, int64_t *out) {
     return count;
 }
 
-static bool same_shape(int rank, const int64_t *wanted, const pct_checkpoint_tensor *t) {
+static bool same_shape(int rank, const int64_t *wanted, const pct_foreign_tensor *t) {
     int64_t a[PCT_SAFETENSORS_MAX_DIMS], b[PCT_SAFETENSORS_MAX_DIMS];
     const int n = squeeze(rank, wanted, a), m = squeeze(t->dims, t->shape, b);
     return n == m && !memcmp(a, b, (size_t)n * sizeof *a);
@@ -165,11 +165,13 @@ static int wanted_shape(const pct_rule *rule, const pct_weight_spec *spec, int64
     return spec->rank;
 }
 
-static percept_status check_source(const pct_rule *rule, const pct_weight_spec *spec, const pct_checkpoint_tensor *t,
+static percept_status check_source(const pct_rule *rule, const pct_weight_spec *spec, const pct_foreign_tensor *t,
                                    percept_error *error) {
     int64_t wanted[PCT_MAX_RANK];
     const int rank = wanted_shape(rule, spec, wanted);
-    if (!pct_checkpoint_is_float(t))
+    if (rule->how == PCT_RULE_TABLE && t->dims == 2 && t->shape[0] >= 1 && t->shape[0] < wanted[0])
+        wanted[0] = t->shape[0];
+    if (!pct_foreign_is_float(t))
         return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: tensor '%s' holds %s, not weights; " MEND, t->file, t->name,
                         pct_safetensors_type_name(t->type));
     if (same_shape(rank, wanted, t)) return PERCEPT_OK;
@@ -188,41 +190,42 @@ static percept_status check_source(const pct_rule *rule, const pct_weight_spec *
 
 /* peft's names of the two matrices of a layer "…q_proj" (name without ".weight"), in a file of adapters alone or among
  * the weights themselves. */
-static const pct_checkpoint_tensor *find_adapter(const pct_plan_source *s, const char *layer, char which) {
+static const pct_foreign_tensor *find_adapter(const pct_plan_source *s, const char *layer, char which) {
     static const char *const outside[] = {"base_model.model.%s.lora_%c.weight", "%s.lora_%c.weight",
-                                          "base_model.model.%s.lora_%c.default.weight"};
+                                          "base_model.model.%s.lora_%c.default.weight",
+                                          "model.base_model.%s.lora_%c.default.weight"};
     char name[MAX_NAME + 64];
     if (s->lora_inside) {
         snprintf(name, sizeof name, "%s.lora_%c.default.weight", layer, which);
-        return pct_checkpoint_find(s->checkpoint, name);
+        return pct_foreign_find(s->checkpoint, name);
     }
-    for (int i = 0; s->lora && i < 3; i++) {
+    for (size_t i = 0; s->lora && i < sizeof outside / sizeof *outside; i++) {
         snprintf(name, sizeof name, outside[i], layer, which);
-        const pct_checkpoint_tensor *t = pct_checkpoint_find(s->lora, name);
+        const pct_foreign_tensor *t = pct_foreign_find(s->lora, name);
         if (t) return t;
     }
     return NULL;
 }
 
-static percept_status check_adapter(const pct_checkpoint_tensor *a, const pct_checkpoint_tensor *b, int64_t out,
-                                    int64_t in, percept_error *error) {
+static percept_status check_adapter(const pct_foreign_tensor *a, const pct_foreign_tensor *b, int64_t out, int64_t in,
+                                    percept_error *error) {
     if (a->dims == 2 && b->dims == 2 && a->shape[1] == in && b->shape[0] == out && a->shape[0] == b->shape[1] &&
-        a->shape[0] >= 1 && a->shape[0] <= 4096 && pct_checkpoint_is_float(a) && pct_checkpoint_is_float(b))
+        a->shape[0] >= 1 && a->shape[0] <= 4096 && pct_foreign_is_float(a) && pct_foreign_is_float(b))
         return PERCEPT_OK;
     return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: '%s' and '%s' do not adapt a layer of %lld x %lld; " MEND, a->file,
                     a->name, b->name, (long long)out, (long long)in);
 }
 
-static void mark(pct_plan *plan, const pct_checkpoint_tensor *tensor) {
+static void mark(pct_plan *plan, const pct_foreign_tensor *tensor) {
     for (int i = 0; i < plan->options.source_count; i++) {
         const pct_plan_source *s = &plan->options.sources[i];
-        const pct_checkpoint *files[2] = {s->checkpoint, s->lora};
+        const pct_foreign *files[2] = {s->checkpoint, s->lora};
         for (int k = 0; k < 2; k++) {
-            if (!files[k] || pct_checkpoint_count(files[k]) == 0) continue;
-            const pct_checkpoint_tensor *first = pct_checkpoint_at(files[k], 0);
+            if (!files[k] || pct_foreign_count(files[k]) == 0) continue;
+            const pct_foreign_tensor *first = pct_foreign_at(files[k], 0);
             const uintptr_t at = (uintptr_t)tensor, begin = (uintptr_t)first;
             const size_t index = (at - begin) / sizeof *first;
-            if (at >= begin && index < (size_t)pct_checkpoint_count(files[k])) plan->used[2 * i + k][index] = true;
+            if (at >= begin && index < (size_t)pct_foreign_count(files[k])) plan->used[2 * i + k][index] = true;
         }
     }
 }
@@ -236,7 +239,7 @@ static percept_status add_adapter(pct_plan *plan, const pct_plan_source *s, cons
     snprintf(layer, sizeof layer, "%.*s", (int)(length - 7), name);
     char *inside = strstr(layer, ".base_layer");
     if (inside) *inside = 0;
-    const pct_checkpoint_tensor *a = find_adapter(s, layer, 'A'), *b = find_adapter(s, layer, 'B');
+    const pct_foreign_tensor *a = find_adapter(s, layer, 'A'), *b = find_adapter(s, layer, 'B');
     if (!a && !b) return PERCEPT_OK;
     if (!a || !b)
         return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: layer '%s' has one of LoRA's two matrices; " MEND,
@@ -280,12 +283,12 @@ static percept_status try_source(pct_plan *plan, const pct_plan_source *s, const
     *found = false;
     for (const pct_rule *rule = s->rules; rule->target; rule++) {
         if (!matches(rule->target, spec->name, &n)) continue;
-        const pct_checkpoint_tensor *t = find_source(s, rule, &n, name);
+        const pct_foreign_tensor *t = find_source(s, rule, &n, name);
         if (!t) continue;
         PCT_TRY(check_source(rule, spec, t, error));
         *o = (origin){.tensor = t, .how = rule->how};
         if (rule->how == PCT_RULE_PART) o->first = rule->part * spec->dim[0];
-        if (rule->how == PCT_RULE_KERNEL) o->inner = spec->rank == 4 ? spec->dim[3] : 1;
+        if (rule->how == PCT_RULE_KERNEL) o->inner = spec->rank == 4 ? spec->dim[3] : rule->parts;
         if (rule->how == PCT_RULE_ROTARY)
             o->heads = strstr(spec->name, "attn_k") ? plan->options.kv_heads : plan->options.heads;
         mark(plan, t);
@@ -308,13 +311,15 @@ percept_status pct_plan_take(void *context, const pct_weight_spec *spec, pct_par
         *parameter = pct_parameters_add_stored(set, spec->name, PCT_REAL, 1, spec->dim, made->data, error);
         return *parameter ? PERCEPT_OK : PERCEPT_ERROR_RESOURCE;
     }
-    for (int i = 0; i < plan->options.source_count; i++) {
+    for (int i = 0; i < 2 * plan->options.source_count; i++) {
+        const pct_plan_source *s = &plan->options.sources[i % plan->options.source_count];
         bool found;
-        PCT_TRY(try_source(plan, &plan->options.sources[i], spec, &o, name, &found, error));
+        if (s->first != (i < plan->options.source_count)) continue;
+        PCT_TRY(try_source(plan, s, spec, &o, name, &found, error));
         if (found) return place(plan, spec, set, parameter, &o, error);
         if (!*wanted) strcpy(wanted, name);
     }
-    if (plan->options.fresh && !strncmp(spec->name, "percept.", 8)) {
+    if (plan->options.fresh && (!strncmp(spec->name, "percept.", 8) || !strncmp(spec->name, "mm.", 3))) {
         plan->fresh++;
         pct_text_printf(&plan->fresh_names, plan->fresh_names.length ? ", %s" : "%s", spec->name);
         return note(plan, &(origin){0}, error); /* the builder makes it */
@@ -324,6 +329,13 @@ percept_status pct_plan_take(void *context, const pct_weight_spec *spec, pct_par
 }
 
 /* ---- what was used ---------------------------------------------------------------------------------------------- */
+
+/* Whether an earlier source reads the same checkpoint: it is counted once. */
+static bool seen_before(const pct_plan *plan, const pct_foreign *file, int index) {
+    for (int i = 0; i < index; i++)
+        if (plan->options.sources[i].checkpoint == file || plan->options.sources[i].lora == file) return true;
+    return false;
+}
 
 /* Beginnings, or ends when the pattern begins with "*". */
 static bool is_ignored(const pct_plan_source *s, const char *name) {
@@ -343,10 +355,11 @@ percept_status pct_plan_report(const pct_plan *plan, pct_convert_report *report,
     if (plan->fresh) pct_text_puts(&report->fresh_names, plan->fresh_names.data);
     for (int i = 0; i < plan->options.source_count; i++) {
         const pct_plan_source *s = &plan->options.sources[i];
-        const pct_checkpoint *files[2] = {s->checkpoint, s->lora};
+        const pct_foreign *files[2] = {s->checkpoint, s->lora};
         for (int k = 0; k < 2; k++) {
-            for (int64_t t = 0; files[k] && t < pct_checkpoint_count(files[k]); t++) {
-                const char *name = pct_checkpoint_at(files[k], t)->name;
+            if (seen_before(plan, files[k], i)) continue;
+            for (int64_t t = 0; files[k] && t < pct_foreign_count(files[k]); t++) {
+                const char *name = pct_foreign_at(files[k], t)->name;
                 if (plan->used[2 * i + k][t]) {
                     report->used++;
                 } else if (is_ignored(s, name)) {
@@ -392,7 +405,25 @@ typedef struct making {
     int64_t rows, width;
     pct_real *a; /* LoRA's A, plain; owned */
     int64_t rank;
+    pct_real *mean; /* PCT_RULE_TABLE with more rows than the source: the mean of its rows; owned */
 } making;
+
+static percept_status take_mean(making *m, percept_error *error) {
+    const int64_t rows = m->o->tensor->shape[0];
+    double *sum = calloc((size_t)m->width, sizeof *sum);
+    m->mean = malloc((size_t)m->width * sizeof *m->mean);
+    if (!sum || !m->mean) {
+        free(sum);
+        return pct_fail_memory(error, "mean of a table");
+    }
+    for (int64_t row = 0; row < rows; row++) {
+        pct_foreign_floats(m->o->tensor, row * m->width, m->width, m->mean);
+        for (int64_t i = 0; i < m->width; i++) sum[i] += (double)m->mean[i];
+    }
+    for (int64_t i = 0; i < m->width; i++) m->mean[i] = (pct_real)(sum[i] / (double)rows);
+    free(sum);
+    return PERCEPT_OK;
+}
 
 /* Row `row` of pairs from rows of halves: (2, head/2) of a head becomes (head/2, 2). */
 static int64_t rotary_row(int64_t row, int64_t head) {
@@ -403,7 +434,7 @@ static int64_t rotary_row(int64_t row, int64_t head) {
 /* y += scale * row of B * A */
 static void add_lora(const making *m, int64_t row, pct_real *y) {
     float b[4096];
-    pct_checkpoint_floats(m->o->b, row * m->rank, m->rank, b);
+    pct_foreign_floats(m->o->b, row * m->rank, m->rank, b);
     for (int64_t r = 0; r < m->rank; r++) {
         const pct_real share = (pct_real)m->o->scale * (pct_real)b[r];
         for (int64_t i = 0; i < m->width; i++) y[i] += share * m->a[r * m->width + i];
@@ -411,14 +442,13 @@ static void add_lora(const making *m, int64_t row, pct_real *y) {
 }
 
 /* (in, h*w) of one output becomes (h*w, in). */
-static void turn_kernel(const pct_checkpoint_tensor *tensor, int64_t begin, int64_t inner, int64_t width,
-                        pct_real *out) {
+static void turn_kernel(const pct_foreign_tensor *tensor, int64_t begin, int64_t inner, int64_t width, pct_real *out) {
     const int64_t places = width / inner;
     float piece[256];
     for (int64_t c = 0; c < inner; c++) {
         for (int64_t p = 0; p < places; p += 256) {
             const int64_t count = places - p < 256 ? places - p : 256;
-            pct_checkpoint_floats(tensor, begin + c * places + p, count, piece);
+            pct_foreign_floats(tensor, begin + c * places + p, count, piece);
             for (int64_t i = 0; i < count; i++) out[(p + i) * inner + c] = piece[i];
         }
     }
@@ -431,12 +461,16 @@ static void make_row(void *context, int64_t row, pct_real *out) {
         memcpy(out, m->own + row * m->width, (size_t)m->width * sizeof *out);
         return;
     }
+    if (m->mean && row >= o->tensor->shape[0]) {
+        memcpy(out, m->mean, (size_t)m->width * sizeof *out);
+        return;
+    }
     int64_t from = o->first + row;
     if (o->how == PCT_RULE_ROTARY && m->rows > 1) from = rotary_row(row, m->rows / o->heads);
     if (o->how == PCT_RULE_KERNEL)
         turn_kernel(o->tensor, from * m->width, o->inner, m->width, out);
     else
-        pct_checkpoint_floats(o->tensor, from * m->width, m->width, out);
+        pct_foreign_floats(o->tensor, from * m->width, m->width, out);
     if (o->a) add_lora(m, from, out);
 }
 
@@ -451,25 +485,29 @@ static void make_vector(void *context, int64_t row, pct_real *out) {
     }
     for (int64_t i = 0; i < m->width; i++) {
         const int64_t from = o->how == PCT_RULE_ROTARY ? rotary_row(i, m->width / o->heads) : i;
-        pct_checkpoint_floats(o->tensor, o->first + from, 1, out + i);
+        pct_foreign_floats(o->tensor, o->first + from, 1, out + i);
     }
 }
 
 static percept_status write_one(const pct_parameter *parameter, const origin *o, pct_rows *rows, pct_dtype type,
                                 pct_convert_report *report, percept_error *error) {
     const layout l = layout_of(&parameter->tensor);
-    making m = {o, pct_tensor_data(&parameter->tensor), l.rows, l.width, NULL, 0};
+    making m = {o, pct_tensor_data(&parameter->tensor), l.rows, l.width, NULL, 0, NULL};
     const pct_dtype stored = pct_stored_type(parameter->name, l.dims, l.rows, l.width, type);
     if (o->a) {
         m.rank = o->a->shape[0];
         m.a = malloc((size_t)o->a->elements * sizeof *m.a);
         if (!m.a) return pct_fail_memory(error, "LoRA");
-        pct_checkpoint_floats(o->a, 0, o->a->elements, m.a);
+        pct_foreign_floats(o->a, 0, o->a->elements, m.a);
     }
-    percept_status status = pct_rows_write(rows, o->tensor ? o->tensor->name : parameter->name, stored, l.rows, l.width,
-                                           l.dims == 1 ? make_vector : make_row, &m, NULL, error);
+    percept_status status = PERCEPT_OK;
+    if (o->how == PCT_RULE_TABLE && o->tensor && o->tensor->shape[0] < l.rows) status = take_mean(&m, error);
+    if (status == PERCEPT_OK)
+        status = pct_rows_write(rows, o->tensor ? o->tensor->name : parameter->name, stored, l.rows, l.width,
+                                l.dims == 1 ? make_vector : make_row, &m, NULL, error);
     if (status == PERCEPT_ERROR_MODEL && o->tensor) pct_error_prefix(error, "%s", o->tensor->file);
     free(m.a);
+    free(m.mean);
     report->of_type[stored]++;
     report->written++;
     return status;

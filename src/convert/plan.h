@@ -9,7 +9,7 @@
 
 #include "base/text.h"
 #include "convert/rows.h"
-#include "formats/checkpoint.h"
+#include "formats/foreign.h"
 #include "nn/build.h"
 #include "percept/progress.h"
 
@@ -18,7 +18,9 @@ enum pct_rule_how {
     PCT_RULE_ROTARY, /* a head's rows from the order of halves into that of pairs, as llama.cpp stores LLaMA's Q and K
                       */
     PCT_RULE_PART,   /* a run of rows of a fused matrix or vector: part `part` of `parts` equal ones */
-    PCT_RULE_KERNEL, /* a convolution's (out,in,h,w) becomes (out,h,w,in) */
+    PCT_RULE_TABLE,  /* a table of words: where ours has more rows, they are the mean of the others */
+    PCT_RULE_KERNEL, /* a convolution's (out,in,h,w) becomes (out,h,w,in); so do a matrix's columns, which are
+                        (in,h*w) with `parts` for in */
 };
 
 /* "#" in target stands for a number; the source's "#"s are the same numbers in the same order. Source may have several
@@ -31,13 +33,14 @@ typedef struct pct_rule {
 
 /* One checkpoint with the rules that read it. */
 typedef struct pct_plan_source {
-    pct_checkpoint *checkpoint; /* borrowed */
-    const pct_rule *rules;      /* ends with a NULL target */
-    const char *prefixes[4];    /* of the names in the checkpoint, tried in turn; NULL ends ("" is one too) */
-    const char *ignored[8];     /* beginnings or ends of names that are known and not wanted; NULL ends */
-    pct_checkpoint *lora; /* peft's layout (A in `…lora_A.weight`, B in `…lora_B.weight`), or NULL; borrowed */
-    double lora_scale;    /* alpha/rank */
-    bool lora_inside;     /* …lora_A.default.weight and base_layer stand in `checkpoint` itself */
+    pct_foreign *checkpoint; /* borrowed */
+    const pct_rule *rules;   /* ends with a NULL target */
+    const char *prefixes[4]; /* of the names in the checkpoint, tried in turn; NULL ends ("" is one too) */
+    bool first;              /* asked before the others, whatever its place */
+    const char *ignored[8];  /* beginnings or ends of names that are known and not wanted; NULL ends */
+    pct_foreign *lora;       /* peft's layout (A in `…lora_A.weight`, B in `…lora_B.weight`), or NULL; borrowed */
+    double lora_scale;       /* alpha/rank */
+    bool lora_inside;        /* …lora_A.default.weight and base_layer stand in `checkpoint` itself */
 } pct_plan_source;
 
 /* A vector that the family works out itself. */
@@ -55,7 +58,7 @@ typedef struct pct_plan_options {
     const pct_plan_made *made;
     int made_count;
     int32_t heads, kv_heads; /* of the language model: PCT_RULE_ROTARY */
-    bool fresh;              /* weights under percept.* that no source has begin anew */
+    bool fresh;              /* weights under percept.* and mm.* that no source has begin anew */
     bool keep_lora;          /* LoRA stays apart: the model's own lora_a and lora_b come from the adapters */
     const char *name;        /* of what is converted, for messages */
 } pct_plan_options;

@@ -136,8 +136,13 @@ static percept_status answer_batch(ask_call *call, const pct_asked *asked, int32
     pct_prompt prompts[batch_size];
     pct_reply replies[batch_size];
     for (int32_t i = 0; i < count; i++) {
-        prompts[i] = (pct_prompt){asked[i].rendered.ids.data, (int32_t)asked[i].rendered.ids.count, asked[i].regions,
-                                  asked[i].region_count};
+        prompts[i] = (pct_prompt){.ids = asked[i].rendered.ids.data,
+                                  .count = (int32_t)asked[i].rendered.ids.count,
+                                  .begun = asked[i].rendered.begun,
+                                  .end = call->session->engine->begun_end.data,
+                                  .end_count = (int32_t)call->session->engine->begun_end.count,
+                                  .regions = asked[i].regions,
+                                  .region_count = asked[i].region_count};
     }
     pct_answer_options options = {
         .max_tokens = call->options.max_tokens,

@@ -4,6 +4,7 @@
 #include "engine/reply_text.h"
 #include "image/boxes.h"
 #include "image/mask.h"
+#include "image/segment.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,21 +17,38 @@ percept_box pct_box_rounded(pct_box box, int width, int height) {
     return (percept_box){tenth(in.x0), tenth(in.y0), tenth(in.x1), tenth(in.y1)};
 }
 
-static percept_status add_mask(percept_answer *answer, percept_object *object, const pct_real *logits,
-                               const pct_assembly *how, percept_error *error) {
-    pct_mask mask = {0};
+static percept_status keep_mask(percept_answer *answer, percept_object *object, const pct_mask *mask,
+                                percept_error *error) {
     char *string = NULL;
-    PCT_TRY(pct_fit_mask_to_picture(&answer->picture->fit, logits, how->mask_side, how->mask_side, 0.0f, &mask,
-                                    how->pool, error));
-    object->mask_area = pct_mask_area(&mask);
+    object->mask_area = pct_mask_area(mask);
     percept_status status = PERCEPT_OK;
-    if (object->mask_area > 0) status = pct_mask_to_rle_string(&mask, &string, error);
-    pct_mask_free(&mask);
+    if (object->mask_area > 0) status = pct_mask_to_rle_string(mask, &string, error);
     if (string) {
         object->mask_rle = pct_arena_text(&answer->arena, string, strlen(string));
         if (!object->mask_rle) status = pct_fail_memory(error, "mask");
     }
     free(string);
+    return status;
+}
+
+static percept_status add_mask(percept_answer *answer, percept_object *object, const pct_real *logits,
+                               const pct_assembly *how, percept_error *error) {
+    pct_mask mask = {0};
+    PCT_TRY(pct_fit_mask_to_picture(&answer->picture->fit, logits, how->mask_side, how->mask_side, 0.0f, &mask,
+                                    how->pool, error));
+    percept_status status = keep_mask(answer, object, &mask, error);
+    pct_mask_free(&mask);
+    return status;
+}
+
+/* A family without a box head: mask and box are what the probabilities show on the picture. */
+static percept_status add_segment(percept_answer *answer, percept_object *object, const pct_real *probability,
+                                  const pct_assembly *how, percept_error *error) {
+    pct_segment segment;
+    PCT_TRY(pct_segment_read(&segment, &answer->picture->fit, probability, how->mask_side, 0.5f, how->pool, error));
+    object->box = pct_box_rounded(segment.box, answer->picture->width, answer->picture->height);
+    percept_status status = how->masks ? keep_mask(answer, object, &segment.mask, error) : PERCEPT_OK;
+    pct_mask_free(&segment.mask);
     return status;
 }
 
@@ -47,6 +65,7 @@ static percept_status add_object(percept_answer *answer, const pct_region_out *r
         object->phrase = pct_arena_text(&answer->arena, phrase, strlen(phrase));
         if (!object->phrase) return pct_fail_memory(error, "answer");
     }
+    if (how->template->style->begun_end && region->mask) return add_segment(answer, object, region->mask, how, error);
     const pct_picture *picture = answer->picture;
     pct_box box = {region->box[0], region->box[1], region->box[2], region->box[3]};
     object->box = pct_box_rounded(pct_fit_box_to_picture(&picture->fit, box), picture->width, picture->height);
@@ -91,6 +110,15 @@ static percept_status walk(percept_answer *answer, const pct_reply *reply, const
     return PERCEPT_OK;
 }
 
+/* The words were put into the model's mouth: when its mask says that nothing is there, they say so too. */
+static void say_absent(pct_text *text, const char *phrase) {
+    pct_text_clear(text);
+    if (phrase)
+        pct_text_printf(text, "No region here shows \"%s\".", phrase);
+    else
+        pct_text_puts(text, "No region here shows what was asked for.");
+}
+
 percept_status pct_assemble(percept_answer *answer, const pct_reply *reply, const pct_assembly *how,
                             percept_error *error) {
     pct_reply_text text = {.template = how->template};
@@ -99,6 +127,7 @@ percept_status pct_assemble(percept_answer *answer, const pct_reply *reply, cons
     pct_reply_text_end(&text);
     if (status == PERCEPT_OK) {
         answer->finish = finish_of(reply->finish, text.unbalanced);
+        if (how->template->style->begun_end && answer->object_count == 0) say_absent(&text.text, how->fallback);
         if (!text.text.failed) answer->text = pct_arena_text(&answer->arena, text.text.data, text.text.length);
         if (!answer->text) status = pct_fail_memory(error, "answer");
     }

@@ -6,6 +6,7 @@
 #include "engine/options.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 const char *percept_version(void) { return PERCEPT_VERSION; }
 
@@ -41,6 +42,16 @@ static void measure_weights(percept_engine *engine) {
     }
 }
 
+/* The words that close an answer which is begun for the model. */
+static percept_status encode_end(percept_engine *engine, percept_error *error) {
+    const char *text = engine->template.style->begun_end;
+    pct_token_scratch scratch = {0};
+    percept_status status =
+        pct_tokenizer_encode(engine->template.tokenizer, &scratch, text, strlen(text), 0, &engine->begun_end, error);
+    pct_token_scratch_free(&scratch);
+    return status;
+}
+
 static percept_status open_parts(percept_engine *engine, const char *path, const percept_engine_options *options,
                                  percept_error *error) {
     PCT_TRY(pct_gate_init(&engine->gate, error));
@@ -58,7 +69,8 @@ static percept_status open_parts(percept_engine *engine, const char *path, const
     static const pct_dtype types[] = {PCT_F16, PCT_Q8_0, PCT_REAL};
     engine->cache = config->kind == PCT_MODEL_LANGUAGE ? types[options->cache] : PCT_REAL;
     if (config->kind == PCT_MODEL_LANGUAGE) return PERCEPT_OK;
-    PCT_TRY(pct_template_init(&engine->template, "percept", pct_model_get_tokenizer(engine->model), error));
+    engine->template = *pct_model_get_template(engine->model);
+    if (engine->template.style->begun_end) PCT_TRY(encode_end(engine, error));
     engine->image_tokens = pct_model_config_image_tokens(config);
     return PERCEPT_OK;
 }
@@ -102,6 +114,7 @@ void percept_engine_close(percept_engine **handle) {
     *handle = NULL;
     PCT_ASSERT(atomic_load(&engine->sessions) == 0);
     pct_model_close(&engine->model);
+    pct_ids_free(&engine->begun_end);
     pct_fingerprint_drop(&engine->fingerprint);
     pct_compute_destroy(&engine->compute);
     pct_pool_destroy(&engine->pool);

@@ -24,7 +24,8 @@ struct percept_engine {
     pct_pool *pool;
     pct_compute *compute;
     pct_model *model;
-    pct_template template;
+    pct_template template; /* the model's */
+    pct_ids begun_end;     /* what closes an answer that is begun for the model; none else */
     pct_gate gate;
     bool gate_made;
     pct_log log;

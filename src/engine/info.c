@@ -12,6 +12,8 @@ static const char tasks_text[] =
     "refer to a thing in words and get its region; all things of a name; absent things; name a region; box to mask; "
     "count; relations; describe the picture with regions; short dialogues";
 
+static const char refer_text[] = "find the region that a phrase names; ask for one in a sentence; absent by threshold";
+
 static const char words_text[] = "complete text; chat in words; score text (perplexity); no pictures";
 
 static void fill_info(const percept_engine *engine, percept_model_info *info) {
@@ -22,7 +24,9 @@ static void fill_info(const percept_engine *engine, percept_model_info *info) {
         .name = or_empty(card->name),
         .version = or_empty(card->version),
         .description = or_empty(card->description),
-        .tasks = config->kind == PCT_MODEL_LANGUAGE ? words_text : tasks_text,
+        .tasks = config->kind == PCT_MODEL_LANGUAGE    ? words_text
+                 : config->heads.kind == PCT_HEADS_RES ? refer_text
+                                                       : tasks_text,
         .domain = or_empty(card->domain),
         .licence = or_empty(card->licence),
         .data_licences = or_empty(card->data_licences),

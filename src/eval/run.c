@@ -264,7 +264,12 @@ percept_status pct_eval_run(pct_model *model, pct_compute *compute, const pct_fe
     run.pixels = malloc(side * side * 3 * sizeof *run.pixels);
     percept_status status = run.pixels ? PERCEPT_OK : pct_fail_memory(error, "evaluation");
     if (status == PERCEPT_OK) {
-        status = pct_template_init(&run.template, "percept", pct_model_get_tokenizer(model), error);
+        run.template = *pct_model_get_template(model);
+        if (run.template.style->begun_end)
+            status = pct_fail(error, PERCEPT_ERROR_USAGE,
+                              "a %s model answers one of percept's tasks alone (find); evaluate it on referring data "
+                              "with its own tools",
+                              run.template.style->name);
     }
     if (status == PERCEPT_OK) status = pct_state_create(&run.state, model, compute, error);
     if (status == PERCEPT_OK) status = run_all(&run, feed, progress, context, error);

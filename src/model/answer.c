@@ -2,33 +2,10 @@
  * not done yet; where that token is <obj>, the state that chose it also gives the region, and the region's box,
  * encoded, is what the model reads next. */
 #include "base/clock.h"
-#include "model/state.h"
+#include "model/answering.h"
 
 #include <math.h>
 #include <string.h>
-
-/* One prompt on its way. Its rows in the cache: begin..begin+used-1. */
-typedef struct runner {
-    const pct_prompt *prompt;
-    pct_reply *reply;
-    int64_t begin, used, room; /* room: rows it may use in all */
-    int32_t limit;             /* tokens it may generate */
-    bool done;
-    pct_sampler sampler;
-    int32_t last;   /* the token chosen last */
-    int32_t region; /* its region in the reply, or -1 */
-    pct_real *view; /* (width): what the last region it has read shows; NULL: the model does not copy */
-} runner;
-
-typedef struct answering {
-    pct_state *state;
-    const pct_answer_options *options;
-    runner *runners;
-    int32_t count;
-    int32_t eos;
-    bool stopped;
-    int64_t cache_used;
-} answering;
 
 /* ---- before the first token -------------------------------------------------------------------------------------- */
 
@@ -51,18 +28,19 @@ static percept_status check_prompt(const pct_state *state, const pct_prompt *pro
     return PERCEPT_OK;
 }
 
-static percept_status prepare(answering *a, const pct_prompt *prompts, pct_reply *replies, percept_error *error) {
+static percept_status prepare(pct_answering *a, const pct_prompt *prompts, pct_reply *replies, percept_error *error) {
     pct_state *state = a->state;
     pct_arena *arena = &state->reply;
     int64_t context = state->model->config.language.context, begin = state->prefix;
     a->runners = pct_arena_take_zeroed(arena, (size_t)a->count, sizeof *a->runners);
     if (!a->runners) return pct_fail_memory(error, "answers");
     for (int32_t i = 0; i < a->count; i++) {
-        runner *r = &a->runners[i];
+        pct_runner *r = &a->runners[i];
         PCT_TRY(check_prompt(state, &prompts[i], error));
         int64_t left = context - state->prefix - prompts[i].count;
         r->limit =
             (int32_t)(a->options->max_tokens > 0 && a->options->max_tokens < left ? a->options->max_tokens : left);
+        if (pct_answering_begun(a)) r->limit = prompts[i].begun + 1 + prompts[i].end_count;
         r->prompt = &prompts[i];
         r->reply = &replies[i];
         r->begin = begin;
@@ -87,17 +65,8 @@ static percept_status prepare(answering *a, const pct_prompt *prompts, pct_reply
 /* ---- one pass ------------------------------------------------------------------------------------------------------
  */
 
-/* Rows of the pass: for each of the prompts in `who`, `counts` rows. States come back for the last row of each. */
-typedef struct pass {
-    int32_t *who, *counts;
-    int32_t prompts, rows;
-    int32_t *ids;
-    pct_region_in *regions;
-    int32_t *region_rows, region_count;
-} pass;
-
-static bool pass_reserve(pct_tape *tape, pass *p, int32_t prompts, int32_t rows) {
-    *p = (pass){.prompts = 0};
+static bool pass_reserve(pct_tape *tape, pct_pass *p, int32_t prompts, int32_t rows) {
+    *p = (pct_pass){.prompts = 0};
     p->who = pct_tape_ints(tape, prompts);
     p->counts = pct_tape_ints(tape, prompts);
     p->ids = pct_tape_ints(tape, rows);
@@ -106,8 +75,8 @@ static bool pass_reserve(pct_tape *tape, pass *p, int32_t prompts, int32_t rows)
     return !pct_tape_failed(tape);
 }
 
-/* The last `count` regions of the runner's reply, as regions that are read. */
-static const pct_region_in *last_replied(pct_tape *tape, const runner *r, int32_t count) {
+/* The last `count` regions of the pct_runner's reply, as regions that are read. */
+static const pct_region_in *last_replied(pct_tape *tape, const pct_runner *r, int32_t count) {
     pct_region_in *regions = pct_tape_array(tape, count, sizeof *regions);
     for (int32_t i = 0; regions && i < count; i++) {
         regions[i] = (pct_region_in){.source = PCT_REGION_BOX};
@@ -117,7 +86,7 @@ static const pct_region_in *last_replied(pct_tape *tape, const runner *r, int32_
 }
 
 /* The rows that look among the pass's rows of prompt k: a question's own, or the token of its reply chosen last. */
-static int32_t find_looks(pct_tape *tape, const pct_model *model, const pass *p, int32_t k, const runner *r,
+static int32_t find_looks(pct_tape *tape, const pct_model *model, const pct_pass *p, int32_t k, const pct_runner *r,
                           int32_t row, pct_look *looks) {
     const bool asked = r->reply->count == 0;
     const int32_t *ids = asked ? p->ids + row : r->reply->ids;
@@ -136,7 +105,7 @@ static int32_t find_looks(pct_tape *tape, const pct_model *model, const pass *p,
 }
 
 /* The views of the pass's regions to the prompts that read them: the last counts. */
-static void keep_views(answering *a, const pass *p, pct_tensor *views) {
+static void keep_views(pct_answering *a, const pct_pass *p, pct_tensor *views) {
     const int64_t width = pct_tensor_width(views);
     int32_t row = 0, region = 0;
     if (pct_tape_failed(&a->state->tape)) return;
@@ -148,7 +117,7 @@ static void keep_views(answering *a, const pass *p, pct_tensor *views) {
 }
 
 /* The states with what their last regions show: what words are read from. */
-static pct_tensor *copy_words(const answering *a, const pass *p, pct_tensor *states) {
+static pct_tensor *copy_words(const pct_answering *a, const pct_pass *p, pct_tensor *states) {
     pct_tape *tape = &a->state->tape;
     if (!a->state->model->config.language.copying || pct_tape_failed(tape)) return states;
     const int64_t width = pct_tensor_width(states);
@@ -159,7 +128,7 @@ static pct_tensor *copy_words(const answering *a, const pass *p, pct_tensor *sta
     return pct_copy_apply(tape, &a->state->model->copy, states, views);
 }
 
-static pct_tensor *run_pass(answering *a, const pass *p) {
+static pct_tensor *run_pass(pct_answering *a, const pct_pass *p) {
     pct_state *state = a->state;
     pct_tape *tape = &state->tape;
     int32_t *positions = pct_tape_ints(tape, p->rows), *places = pct_tape_ints(tape, p->rows);
@@ -170,7 +139,7 @@ static pct_tensor *run_pass(answering *a, const pass *p) {
     if (pct_tape_failed(tape)) return NULL;
     int32_t row = 0, look_count = 0;
     for (int32_t k = 0; k < p->prompts; k++) {
-        runner *r = &a->runners[p->who[k]];
+        pct_runner *r = &a->runners[p->who[k]];
         for (int32_t i = 0; i < p->counts[k]; i++) {
             positions[row + i] = pct_model_position(state->model, state->prefix, state->prefix + r->used + i);
             places[row + i] = (int32_t)(r->begin + r->used + i);
@@ -213,7 +182,7 @@ static pct_tensor *run_pass(answering *a, const pass *p) {
     return pct_language_states(tape, &state->model->language, &input);
 }
 
-static pct_tensor *read_prompts(answering *a, pass *p) {
+pct_tensor *pct_answering_read(pct_answering *a, pct_pass *p) {
     int32_t rows = 0, object = a->state->model->object;
     for (int32_t i = 0; i < a->count; i++) rows += a->runners[i].prompt->count;
     if (!pass_reserve(&a->state->tape, p, a->count, rows)) return NULL;
@@ -235,10 +204,10 @@ static pct_tensor *read_prompts(answering *a, pass *p) {
 }
 
 /* The chosen tokens of all prompts that go on. NULL when there are none. */
-static pct_tensor *read_chosen(answering *a, pass *p) {
+static pct_tensor *read_chosen(pct_answering *a, pct_pass *p) {
     if (!pass_reserve(&a->state->tape, p, a->count, a->count)) return NULL;
     for (int32_t i = 0; i < a->count; i++) {
-        runner *r = &a->runners[i];
+        pct_runner *r = &a->runners[i];
         if (r->done) continue;
         if (r->region >= 0) {
             pct_region_in region = {.source = PCT_REGION_BOX};
@@ -256,19 +225,6 @@ static pct_tensor *read_chosen(answering *a, pass *p) {
 /* ---- regions -------------------------------------------------------------------------------------------------------
  */
 
-static pct_real held(pct_real value, pct_real low, pct_real high) {
-    return value >= low && value <= high ? value : value > high ? high : low;
-}
-
-static void set_box(pct_region_out *out, const pct_real *box) {
-    pct_real b[4];
-    for (int i = 0; i < 4; i++) b[i] = held(box[i], 0, 1);
-    for (int i = 0; i < 2; i++) {
-        out->box[i] = b[i] < b[i + 2] ? b[i] : b[i + 2];
-        out->box[i + 2] = b[i] < b[i + 2] ? b[i + 2] : b[i];
-    }
-}
-
 static float score_of(const pct_model *model, const pct_region_out *region) {
     const pct_calibration *c = &model->card.calibration;
     double x = (double)region->quality;
@@ -281,7 +237,7 @@ static float score_of(const pct_model *model, const pct_region_out *region) {
 }
 
 /* Decodes masks (and, where the head needs them, boxes) of regions from their states (n,width). */
-static percept_status decode_masks(answering *a, pct_tensor *states, pct_region_out *const *regions, int32_t count,
+static percept_status decode_masks(pct_answering *a, pct_tensor *states, pct_region_out *const *regions, int32_t count,
                                    bool boxes, percept_error *error) {
     pct_state *state = a->state;
     pct_tape *tape = &state->tape;
@@ -292,29 +248,29 @@ static percept_status decode_masks(answering *a, pct_tensor *states, pct_region_
     int64_t side = pct_model_config_mask_side(&state->model->config), cells = side * side;
     for (int32_t i = 0; i < count; i++) {
         pct_region_out *region = regions[i];
-        if (boxes) set_box(region, pct_tensor_data(made.boxes) + 4 * i);
-        if (made.quality) region->quality = (float)held(pct_tensor_data(made.quality)[i], -30, 30);
+        if (boxes) pct_region_set_box(region, pct_tensor_data(made.boxes) + 4 * i);
+        if (made.quality) region->quality = (float)pct_held(pct_tensor_data(made.quality)[i], -30, 30);
         region->score = score_of(state->model, region);
         if (!a->options->masks) continue;
         region->mask = pct_arena_take(&state->reply, (size_t)cells * sizeof *region->mask);
         if (!region->mask) return pct_fail_memory(error, "masks");
         const pct_real *logits = pct_tensor_data(made.logits) + i * cells;
-        for (int64_t k = 0; k < cells; k++) region->mask[k] = held(logits[k], -100, 100);
+        for (int64_t k = 0; k < cells; k++) region->mask[k] = pct_held(logits[k], -100, 100);
     }
     return PERCEPT_OK;
 }
 
 /* The plain box head looks at the state alone: masks can wait until all answers are done. */
-static bool masks_wait(const answering *a) { return a->state->model->config.heads.box == PCT_BOX_PLAIN; }
+static bool masks_wait(const pct_answering *a) { return a->state->model->config.heads.box == PCT_BOX_PLAIN; }
 
-static percept_status add_regions(answering *a, const pass *p, pct_tensor *states, percept_error *error) {
+static percept_status add_regions(pct_answering *a, const pct_pass *p, pct_tensor *states, percept_error *error) {
     pct_state *state = a->state;
     pct_tape *tape = &state->tape;
     int32_t *rows = pct_tape_ints(tape, p->prompts), count = 0;
     pct_region_out **regions = pct_tape_array(tape, p->prompts, sizeof *regions);
     if (pct_tape_failed(tape)) return pct_tape_status(tape, error);
     for (int32_t k = 0; k < p->prompts; k++) {
-        runner *r = &a->runners[p->who[k]];
+        pct_runner *r = &a->runners[p->who[k]];
         if (r->region < 0) continue;
         regions[count] = &r->reply->regions[r->region];
         rows[count++] = k;
@@ -326,7 +282,7 @@ static percept_status add_regions(answering *a, const pass *p, pct_tensor *state
     PCT_TRY(pct_tape_status(tape, error));
     int64_t width = pct_tensor_width(chosen);
     for (int32_t i = 0; i < count; i++) {
-        set_box(regions[i], pct_tensor_data(boxes) + 4 * i);
+        pct_region_set_box(regions[i], pct_tensor_data(boxes) + 4 * i);
         regions[i]->score = score_of(state->model, regions[i]);
         /* The state waits where the mask will be pointed to. */
         regions[i]->mask = pct_arena_take(&state->reply, (size_t)width * sizeof(pct_real));
@@ -336,7 +292,7 @@ static percept_status add_regions(answering *a, const pass *p, pct_tensor *state
     return PERCEPT_OK;
 }
 
-static percept_status decode_waiting(answering *a, percept_error *error) {
+static percept_status decode_waiting(pct_answering *a, percept_error *error) {
     pct_state *state = a->state;
     pct_tape *tape = &state->tape;
     int32_t count = 0;
@@ -360,32 +316,27 @@ static percept_status decode_waiting(answering *a, percept_error *error) {
 /* ---- choosing ------------------------------------------------------------------------------------------------------
  */
 
-static void finish(runner *r, enum pct_finish how) {
-    r->done = true;
-    r->reply->finish = how;
-}
-
 /* Whether an answer may hold the token. */
-static bool speakable(const answering *a, int32_t id) {
+static bool speakable(const pct_answering *a, int32_t id) {
     const pct_model *model = a->state->model;
     if (id == model->object) return a->state->seen;
     const pct_tokenizer *tokenizer = model->tokenizer;
     if (!tokenizer || !pct_tokenizer_is_special(tokenizer, id)) return true;
-    return id == pct_tokenizer_special(tokenizer, "<p>") || id == pct_tokenizer_special(tokenizer, "</p>");
+    return model->template.style && pct_template_speaks(&model->template, id);
 }
 
-static void choose(answering *a, runner *r, const pct_real *logits) {
+static void choose(pct_answering *a, pct_runner *r, const pct_real *logits) {
     double log_probability;
     int32_t vocabulary = a->state->model->config.language.vocabulary;
     int32_t id = pct_sample(&r->sampler, logits, vocabulary, &log_probability);
     r->region = -1;
     r->reply->log_probability += log_probability;
     if (id == a->eos) {
-        finish(r, PCT_FINISH_STOP);
+        pct_runner_finish(r, PCT_FINISH_STOP);
         return;
     }
     if (!speakable(a, id)) {
-        finish(r, PCT_FINISH_UNPARSABLE);
+        pct_runner_finish(r, PCT_FINISH_UNPARSABLE);
         return;
     }
     r->last = id;
@@ -398,25 +349,25 @@ static void choose(answering *a, runner *r, const pct_real *logits) {
 }
 
 /* Tells the caller of the new tokens; ends prompts that are full. */
-static void report(answering *a, const pass *p) {
+static void report(pct_answering *a, const pct_pass *p) {
     const pct_answer_options *o = a->options;
     for (int32_t k = 0; k < p->prompts; k++) {
-        runner *r = &a->runners[p->who[k]];
+        pct_runner *r = &a->runners[p->who[k]];
         if (r->done) continue;
         const pct_region_out *region = r->region >= 0 ? &r->reply->regions[r->region] : NULL;
         if (o->token && o->token(o->context, p->who[k], r->last, region)) a->stopped = true;
-        if (r->reply->count >= r->limit) finish(r, PCT_FINISH_LENGTH);
+        if (r->reply->count >= r->limit) pct_runner_finish(r, PCT_FINISH_LENGTH);
     }
     bool late = o->deadline > 0 && pct_clock_seconds() >= o->deadline;
     for (int32_t i = 0; i < a->count && (a->stopped || late); i++)
-        if (!a->runners[i].done) finish(&a->runners[i], a->stopped ? PCT_FINISH_STOP : PCT_FINISH_TIME);
+        if (!a->runners[i].done) pct_runner_finish(&a->runners[i], a->stopped ? PCT_FINISH_STOP : PCT_FINISH_TIME);
 }
 
-static percept_status generate(answering *a, percept_error *error) {
+static percept_status generate(pct_answering *a, percept_error *error) {
     pct_state *state = a->state;
     pct_tape *tape = &state->tape;
-    pass p;
-    for (pct_tensor *states = read_prompts(a, &p);; states = read_chosen(a, &p)) {
+    pct_pass p;
+    for (pct_tensor *states = pct_answering_read(a, &p);; states = read_chosen(a, &p)) {
         PCT_TRY(pct_tape_status(tape, error));
         if (!states) return PERCEPT_OK;
         pct_tensor *logits = pct_language_logits(tape, &state->model->language, copy_words(a, &p, states));
@@ -435,10 +386,11 @@ percept_status pct_state_answer(pct_state *state, const pct_prompt *prompts, int
     pct_arena_reset(&state->reply);
     if (count <= 0) return PERCEPT_OK;
     const pct_tokenizer *tokenizer = state->model->tokenizer;
-    answering a = {.state = state, .options = options, .count = count};
+    pct_answering a = {.state = state, .options = options, .count = count};
     a.eos = tokenizer ? pct_tokenizer_eos(tokenizer) : -1;
+    if (state->model->template.style) a.eos = state->model->template.eos;
     percept_status status = prepare(&a, prompts, replies, error);
-    if (status == PERCEPT_OK) status = generate(&a, error);
+    if (status == PERCEPT_OK) status = pct_answering_begun(&a) ? pct_answering_point(&a, error) : generate(&a, error);
     if (status == PERCEPT_OK) status = decode_waiting(&a, error);
     pct_tape_clear(&state->tape);
     pct_arena_reset(&state->step);

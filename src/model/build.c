@@ -28,7 +28,7 @@ static pct_tower_options tower_options(const pct_model_config *c) {
         .second = c->vision.fine == PCT_FINE_SECOND,
         .merge = c->vision.merge,
         .merge_norm = c->vision.merge_norm,
-        .mask_merge = true,
+        .mask_merge = c->heads.kind == PCT_HEADS_PERCEPTION,
         .no_pre_norm = !c->vision.pre_norm,
         .patch_bias = c->vision.patch_bias,
         .layer_scale = c->vision.layer_scale,
@@ -57,6 +57,22 @@ static pct_language_options language_options(const pct_model_config *c) {
         .tied = c->language.tied,
         .mimetic = c->language.init == PCT_LANGUAGE_MIMETIC,
     };
+}
+
+/* Of MLLMSeg's code: the groups of its upsampling, and what it drops in training. */
+#define RES_GROUPS  4
+#define RES_DROPOUT 0.1f
+
+static void build_res(pct_model *model, pct_builder *builder) {
+    const pct_model_config *c = &model->config;
+    const pct_res_options options = {.width = c->vision.width,
+                                     .state_width = c->language.width,
+                                     .mlp = c->heads.mask_mlp,
+                                     .heads = c->heads.mask_heads,
+                                     .groups = RES_GROUPS,
+                                     .patch = c->vision.stride,
+                                     .dropout = RES_DROPOUT};
+    pct_res_decoder_build(&model->res, builder, &options);
 }
 
 static void build_heads(pct_model *model, pct_builder *builder) {
@@ -140,7 +156,10 @@ void pct_model_build(pct_model *model, pct_builder *builder) {
     if (c->language.grounding)
         pct_grounding_build(&model->grounding, builder, c->language.vocabulary, c->language.width);
     if (c->language.copying) pct_copy_build(&model->copy, builder, c->language.width);
-    build_heads(model, builder);
+    if (c->heads.kind == PCT_HEADS_RES)
+        build_res(model, builder);
+    else
+        build_heads(model, builder);
     builder->lora.rank = rank;
 }
 
@@ -149,16 +168,32 @@ pct_model *pct_model_new(const pct_model_config *config, const pct_tokenizer *to
     if (!model) return NULL;
     model->config = *config;
     model->bos = tokenizer ? pct_tokenizer_bos(tokenizer) : -1;
-    model->object = tokenizer ? pct_tokenizer_special(tokenizer, "<obj>") : -1;
+    model->object = -1;
     model->marks = (pct_model_marks){.begin = -1, .end = -1, .user = -1, .assistant = -1};
-    if (tokenizer)
-        model->marks = (pct_model_marks){.begin = pct_tokenizer_special(tokenizer, "<p>"),
-                                         .end = pct_tokenizer_special(tokenizer, "</p>"),
-                                         .user = pct_tokenizer_special(tokenizer, "<user>"),
-                                         .assistant = pct_tokenizer_special(tokenizer, "<assistant>")};
     pct_parameters_init(&model->parameters);
     return model;
 }
+
+percept_status pct_model_take_template(pct_model *model, const pct_tokenizer *tokenizer, percept_error *error) {
+    pct_template *t = &model->template;
+    pct_token_scratch scratch = {0};
+    pct_ids lead = {0};
+    if (!tokenizer || model->config.kind == PCT_MODEL_LANGUAGE) return PERCEPT_OK;
+    PCT_TRY(pct_template_init(t, pct_model_template_name(model->config.language.template), tokenizer, error));
+    model->object = t->object;
+    model->marks = (pct_model_marks){t->phrase_begin, t->phrase_end, t->user, t->assistant};
+    percept_status status = pct_template_prefix(t, &scratch, 0, &lead, error);
+    pct_token_scratch_free(&scratch);
+    model->lead = lead.data;
+    model->lead_count = (int32_t)lead.count;
+    if (status == PERCEPT_OK && model->config.vision.class_row && model->lead_count != 1)
+        status = pct_fail(error, PERCEPT_ERROR_MODEL,
+                          "vision.class_row: 1 has room for one token before a picture; template %s puts %d there",
+                          t->style->name, model->lead_count);
+    return status;
+}
+
+const pct_template *pct_model_get_template(const pct_model *model) { return &model->template; }
 
 pct_builder pct_model_builder(pct_model *model, bool trainable, uint64_t seed, percept_error *error) {
     const pct_model_config *c = &model->config;
@@ -181,6 +216,7 @@ percept_status pct_model_create(pct_model **out, const pct_model_config *config,
     pct_model *model = pct_model_new(config, tokenizer);
     if (!model) return pct_fail_memory(error, "model");
     pct_builder builder = pct_model_builder(model, true, seed, error);
+    builder.status = pct_model_take_template(model, tokenizer, error);
     pct_model_build(model, &builder);
     if (builder.status != PERCEPT_OK) {
         pct_model_close(&model);
@@ -188,6 +224,26 @@ percept_status pct_model_create(pct_model **out, const pct_model_config *config,
     }
     model->tokenizer = tokenizer;
     model->config.language.init = PCT_LANGUAGE_PLAIN; /* done: a start is no part of the structure */
+    *out = model;
+    return PERCEPT_OK;
+}
+
+percept_status pct_model_plan(pct_model **out, const pct_model_config *config, pct_tokenizer **tokenizer,
+                              pct_weight_source *source, void *context, uint64_t seed, percept_error *error) {
+    *out = NULL;
+    pct_model *model = pct_model_new(config, *tokenizer);
+    if (!model) return pct_fail_memory(error, "model");
+    pct_builder builder = pct_model_builder(model, false, seed, error);
+    builder.source = source;
+    builder.context = context;
+    builder.status = pct_model_take_template(model, *tokenizer, error);
+    pct_model_build(model, &builder);
+    if (builder.status != PERCEPT_OK) {
+        pct_model_close(&model);
+        return builder.status;
+    }
+    model->tokenizer = *tokenizer;
+    *tokenizer = NULL;
     *out = model;
     return PERCEPT_OK;
 }
@@ -205,6 +261,7 @@ void pct_model_close(pct_model **model) {
     pct_gguf_close(&(*model)->file);
     pct_text_free(&(*model)->unused);
     free((*model)->path);
+    free((*model)->lead);
     free(*model);
     *model = NULL;
 }
@@ -213,7 +270,8 @@ const pct_model_config *pct_model_get_config(const pct_model *model) { return &m
 pct_parameters *pct_model_get_parameters(pct_model *model) { return &model->parameters; }
 const pct_tokenizer *pct_model_get_tokenizer(const pct_model *model) { return model->tokenizer; }
 int64_t pct_model_prefix_rows(const pct_model *model) {
-    return pct_model_config_image_tokens(&model->config) + (model->config.vision.class_row || model->bos >= 0);
+    return pct_model_config_image_tokens(&model->config) +
+           (model->config.vision.class_row ? 1 : (int64_t)model->lead_count);
 }
 
 int32_t pct_model_position(const pct_model *model, int64_t prefix, int64_t row) {

@@ -79,7 +79,15 @@ int32_t pct_model_config_fine_grid(const pct_model_config *c) {
     return c->image.side / (c->vision.fine == PCT_FINE_NONE ? c->vision.stride : c->vision.fine_stride);
 }
 
-int32_t pct_model_config_mask_side(const pct_model_config *c) { return c->image.side / c->heads.mask_stride; }
+int32_t pct_model_config_mask_side(const pct_model_config *c) {
+    if (c->heads.kind == PCT_HEADS_RES) return pct_model_config_grid(c) * c->vision.stride;
+    return c->image.side / c->heads.mask_stride;
+}
+
+const char *pct_model_template_name(enum pct_template_kind kind) {
+    static const char *const names[] = {"percept", "perceptiongpt", "mllmseg"};
+    return names[kind];
+}
 
 /* ---- checks --------------------------------------------------------------------------------------------------- */
 
@@ -129,6 +137,8 @@ static percept_status check_limits(const pct_model_config *c, percept_error *err
         {"language.grounding", c->language.grounding, 0, PCT_GROUNDING_REST},
         {"language.copying", c->language.copying, 0, 1},
         {"language.init", (int32_t)c->language.init, 0, 1},
+        {"language.template", (int32_t)c->language.template, 0, 2},
+        {"heads.kind", (int32_t)c->heads.kind, 0, 1},
         {"heads.box", (int32_t)c->heads.box, 0, 1},
         {"heads.box_width", c->heads.box_width, 8, 4096},
         {"heads.mask_width", c->heads.mask_width, 16, 4096},

@@ -43,6 +43,12 @@ enum pct_mask_positions { PCT_POSITIONS_SINE, PCT_POSITIONS_AS_CODED };
 /* Norms of the mask encoder. mixed: as in the paper's code, BatchNorm (frozen) in every second block. */
 enum pct_mask_norm { PCT_MASK_NORM_LAYER, PCT_MASK_NORM_MIXED };
 
+/* What gives a region. perception: the paper's heads and ours, box and mask of any number of regions that the model
+ * chooses to speak of. res: MLLMSeg's mask decoder (heads/res_decoder.h), whose answers are begun for it. */
+enum pct_region_heads { PCT_HEADS_PERCEPTION, PCT_HEADS_RES };
+/* How talk becomes ids (tokenizer/template.h), by the name that pct_model_template_name gives. */
+enum pct_template_kind { PCT_TEMPLATE_PERCEPT, PCT_TEMPLATE_PERCEPTIONGPT, PCT_TEMPLATE_MLLMSEG };
+
 typedef struct pct_model_lora {
     int32_t rank; /* 0: none */
     float alpha, dropout;
@@ -91,6 +97,7 @@ typedef struct pct_model_config {
         float rope_slow; /* positions are divided by it ("linear" scaling); 0: by 1 */
         int32_t tied;    /* 1: the output matrix is the embedding */
         enum pct_prefix prefix;
+        enum pct_template_kind template;
         enum pct_cell_positions cell_positions;
         int32_t grounding; /* 1: phrases and regions begin with what they find among the cells (heads/grounding.h);
                             * PCT_GROUNDING_REST: the regions of a phrase also with what else it finds */
@@ -98,6 +105,7 @@ typedef struct pct_model_config {
         enum pct_language_init init; /* read by pct_model_create alone, in no file; 0 in a model's own config */
     } language;
     struct {
+        enum pct_region_heads kind; /* PCT_HEADS_RES: of the fields below mask_width, _heads, _mlp alone count */
         enum pct_box_head box;
         int32_t box_width;  /* of the box encoder's and decoder's MLPs */
         int32_t mask_width; /* of the mask decoder's transformer */
@@ -117,6 +125,8 @@ typedef struct pct_model_config {
     pct_model_lora lora; /* of the language model */
 } pct_model_config;
 
+/* "percept", "perceptiongpt", "mllmseg". */
+const char *pct_model_template_name(enum pct_template_kind kind);
 void pct_model_config_default(pct_model_config *config);
 /* What fields mean in files of before their keys, where that is not 0. */
 void pct_model_config_before(pct_model_config *config);

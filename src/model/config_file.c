@@ -20,7 +20,7 @@ typedef struct field {
 static const field fields[] = {
     {"percept.language.architecture", AT(language.architecture), CHOICE, {"llama", "qwen2"}, false},
     {"clip.vision.image_size", AT(image.side), INTEGER, {0}, false},
-    {"percept.image.fit", AT(image.fit), CHOICE, {"stretch", "pad"}, false},
+    {"percept.image.placement", AT(image.fit), CHOICE, {"pad", "stretch"}, true},
     {"percept.image.resample", AT(image.resample), CHOICE, {"bicubic"}, true},
     {"percept.image.reduced", AT(image.reduced), INTEGER, {0}, false},
     {"percept.vision.stem", AT(vision.stem), CHOICE, {"conv", "patch"}, false},
@@ -59,6 +59,8 @@ static const field fields[] = {
     {"percept.language.cell_positions", AT(language.cell_positions), CHOICE, {"rotary", "learned"}, true},
     {"percept.language.grounding", AT(language.grounding), INTEGER, {0}, true},
     {"percept.language.copying", AT(language.copying), INTEGER, {0}, true},
+    {"percept.template", AT(language.template), CHOICE, {"percept", "perceptiongpt", "mllmseg"}, false},
+    {"percept.heads", AT(heads.kind), CHOICE, {"perception", "res"}, true},
     {"percept.box", AT(heads.box), CHOICE, {"moments", "plain"}, false},
     {"percept.box_width", AT(heads.box_width), INTEGER, {0}, false},
     {"percept.mask.width", AT(heads.mask_width), INTEGER, {0}, false},
@@ -85,11 +87,18 @@ static const field fields[] = {
 
 /* What is one way only in this version, said so that a reader need not assume it. */
 static const char *const constants[][2] = {
-    {"percept.template", "percept"},
-    {"percept.object_token", "<obj>"},
     {"percept.object_state", "before"},
     {"percept.region_embedding", "box-or-mask"},
 };
+
+/* The key of before, whose two words stood for each other: files say "pad" where they mean stretch. */
+static const field placement_before = {"percept.image.fit", AT(image.fit), CHOICE, {"stretch", "pad"}, false};
+
+/* The template decides it; the key says it to other readers. */
+static const char object_key[] = "percept.object_token";
+static const char *object_of(const pct_model_config *config) {
+    return pct_template_style_find(pct_model_template_name(config->language.template))->object;
+}
 
 /* Keys that the table has as llama.* stand under the architecture's own name. */
 static const char *own_key(const field *f, enum pct_architecture architecture, char buffer[PCT_NAME_SIZE]) {
@@ -119,6 +128,7 @@ void pct_model_config_write(const pct_model_config *config, pct_gguf_writer *wri
         else
             pct_gguf_set_string(writer, key, at);
     }
+    pct_gguf_set_string(writer, object_key, object_of(config));
     pct_model_language_write(config, writer);
     pct_gguf_set_array(writer, "clip.vision.image_mean", PCT_GGUF_F32, 3, config->image.mean);
     pct_gguf_set_array(writer, "clip.vision.image_std", PCT_GGUF_F32, 3, config->image.deviation);
@@ -184,6 +194,13 @@ percept_status pct_model_config_read(pct_model_config *config, const pct_gguf *f
         const char *key = own_key(&fields[i], config->language.architecture, buffer); /* read first */
         PCT_TRY(read_field((char *)config + fields[i].offset, &fields[i], key, file, error));
     }
+    if (!pct_gguf_has(file, "percept.image.placement"))
+        PCT_TRY(
+            read_field((char *)config + placement_before.offset, &placement_before, placement_before.key, file, error));
+    const char *object;
+    PCT_TRY(pct_gguf_get_string(file, object_key, &object, error));
+    if (strcmp(object, object_of(config)) != 0)
+        return refuse_choice(file, object_key, object, object_of(config), error);
     PCT_TRY(pct_model_language_read(config, file, error));
     PCT_TRY(pct_gguf_get_floats(file, "clip.vision.image_mean", 3, config->image.mean, error));
     PCT_TRY(pct_gguf_get_floats(file, "clip.vision.image_std", 3, config->image.deviation, error));

@@ -85,6 +85,24 @@ void pct_model_language_write(const pct_model_config *config, pct_gguf_writer *w
     }
 }
 
+void pct_model_config_write_language(const pct_model_config *config, pct_gguf_writer *writer) {
+    const struct {
+        const char *name;
+        int32_t value;
+    } numbers[] = {{"vocab_size", config->language.vocabulary},
+                   {"embedding_length", config->language.width},
+                   {"block_count", config->language.layers},
+                   {"attention.head_count", config->language.heads},
+                   {"attention.head_count_kv", config->language.kv_heads},
+                   {"feed_forward_length", config->language.mlp},
+                   {"context_length", config->language.context}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        pct_gguf_set_u32(writer, KEY(numbers[i].name), (uint32_t)numbers[i].value);
+    pct_gguf_set_f32(writer, KEY("rope.freq_base"), config->language.rope_theta);
+    pct_gguf_set_f32(writer, KEY("attention.layer_norm_rms_epsilon"), config->language.norm_epsilon);
+    pct_model_language_write(config, writer);
+}
+
 percept_status pct_model_config_read_language(pct_model_config *config, const pct_gguf *file,
                                               enum pct_architecture architecture, percept_error *error) {
     *config = (pct_model_config){.kind = PCT_MODEL_LANGUAGE, .language.architecture = architecture};

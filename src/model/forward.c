@@ -25,24 +25,25 @@ static pct_tensor *place_cells(pct_tape *tape, const pct_model *model, pct_tenso
     return pct_op_add_rows(tape, cells, places);
 }
 
-/* <bos> before the cells of each picture: where the class token's row is, or as one row more. */
-static pct_tensor *place_bos(pct_tape *tape, const pct_model *model, pct_tensor *prefix, int64_t pictures,
-                             int64_t rows) {
-    int32_t *ids = pct_tape_ints(tape, 2 * pictures);
-    if (!ids) return prefix;
-    int32_t *place = ids + pictures;
-    for (int64_t p = 0; p < pictures; p++) {
-        ids[p] = model->bos;
-        place[p] = (int32_t)(p * rows);
-    }
+/* The template's lead before the cells of each picture: <bos> where the class token's row is, or rows of its own. */
+static pct_tensor *place_lead(pct_tape *tape, const pct_model *model, pct_tensor *prefix, int64_t pictures,
+                              int64_t rows) {
+    const int64_t lead = model->lead_count;
     const bool more = !model->config.vision.class_row;
-    pct_tensor *bos = pct_op_gather_rows(tape, &model->language.embedding->tensor, ids, more ? 1 : pictures);
-    if (!more) return pct_op_replace_rows(tape, prefix, bos, place, pictures);
-    int32_t *order = pct_tape_ints(tape, pictures * rows); /* row 0 of all is <bos>, then come the cells */
+    const int64_t count = more ? lead : pictures;
+    int32_t *ids = pct_tape_ints(tape, count), *place = pct_tape_ints(tape, pictures);
+    if (!ids || !place) return prefix;
+    for (int64_t i = 0; i < count; i++) ids[i] = model->lead[more ? i : 0];
+    for (int64_t p = 0; p < pictures; p++) place[p] = (int32_t)(p * rows);
+    pct_tensor *words = pct_op_gather_rows(tape, &model->language.embedding->tensor, ids, count);
+    if (!more) return pct_op_replace_rows(tape, prefix, words, place, pictures);
+    int32_t *order = pct_tape_ints(tape, pictures * rows);
     if (!order) return prefix;
-    for (int64_t i = 0; i < pictures * rows; i++)
-        order[i] = i % rows == 0 ? 0 : (int32_t)(i / rows * (rows - 1) + i % rows);
-    pct_tensor *all = pct_op_concat_rows(tape, (pct_tensor *[]){bos, prefix}, 2);
+    for (int64_t i = 0; i < pictures * rows; i++) {
+        const int64_t row = i % rows;
+        order[i] = (int32_t)(row < lead ? row : lead + i / rows * (rows - lead) + row - lead);
+    }
+    pct_tensor *all = pct_op_concat_rows(tape, (pct_tensor *[]){words, prefix}, 2);
     return pct_op_gather_rows(tape, all, order, pictures * rows);
 }
 
@@ -51,9 +52,13 @@ pct_sight pct_model_see(pct_tape *tape, const pct_model *model, pct_tensor *pixe
     pct_tower_output tower;
     pct_sight sight = pct_model_see_cells(tape, model, pixels, classes, &tower);
     sight.prefix = model->cell_position ? place_cells(tape, model, sight.cells) : sight.cells;
-    if (model->bos >= 0) sight.prefix = place_bos(tape, model, sight.prefix, pictures, rows);
+    if (model->lead_count > 0) sight.prefix = place_lead(tape, model, sight.prefix, pictures, rows);
     if (model->config.language.grounding)
         sight.ground = pct_grounding_prepare(tape, sight.cells, sight.prefix, pictures);
+    if (model->config.heads.kind == PCT_HEADS_RES) {
+        sight.vision = pct_tower_cells(tape, tower.language, pictures);
+        return sight;
+    }
     pct_tensor *fine = pct_fine_apply(tape, &model->fine, &tower, pictures);
     sight.keys = pct_mask_decoder_prepare(tape, &model->mask_decoder, fine, tower.skip, pictures);
     return sight;

@@ -8,8 +8,9 @@
 #include "formats/gguf.h"
 #include "model/batch.h"
 #include "model/config.h"
+#include "nn/build.h"
 #include "tensor/ops.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/template.h"
 
 typedef struct pct_model pct_model;
 
@@ -57,11 +58,20 @@ percept_status pct_model_set_card(pct_model *model, const pct_model_card *card, 
 
 const pct_model_config *pct_model_get_config(const pct_model *model);
 pct_parameters *pct_model_get_parameters(pct_model *model);
+/* How its talk becomes ids; style NULL for a language model alone. */
+const pct_template *pct_model_get_template(const pct_model *model);
 const pct_tokenizer *pct_model_get_tokenizer(const pct_model *model);
 /* SHA-256 of the file in hex, made when first asked for; "" for a model that has no file yet. */
 const char *pct_model_get_hash(const pct_model *model);
 /* Names of the file's tensors that the model has no use for, "a, b"; "" when there are none. Borrowed. */
 const char *pct_model_get_unused(const pct_model *model);
+
+/* A model whose weights come from elsewhere, for who writes it: the structure with every weight asked from `source`
+ * (nn/build.h), nothing to answer with. The tokenizer is moved in (*tokenizer NULL) on success. */
+percept_status pct_model_plan(pct_model **model, const pct_model_config *config, pct_tokenizer **tokenizer,
+                              pct_weight_source *source, void *context, uint64_t seed, percept_error *error);
+/* The keys of its file: structure, card, tokenizer. A language model alone gets those that llama.cpp reads. */
+percept_status pct_model_write_keys(const pct_model *model, pct_gguf_writer *writer, percept_error *error);
 
 /* Writes the file atomically: matrices whose rows allow it in `type` (PCT_Q8_0, PCT_F16, PCT_REAL), the rest in F32.
  * weights: NULL, or replacements for the parameters' data in their order (EMA). */
@@ -115,9 +125,9 @@ typedef struct pct_region_in {
 
 typedef struct pct_region_out {
     pct_real box[4]; /* of the square, 0..1, ordered */
-    pct_real
-        *mask; /* logits, mask_side squared; in the state until the next answer; NULL when masks were not asked for */
-    float quality;               /* logit */
+    pct_real *mask;  /* logits (PCT_HEADS_RES: probabilities), mask_side squared; in the state until the next answer;
+                        NULL when  masks were not asked for */
+    float quality;   /* logit */
     float token_log_probability; /* of <obj> where it was chosen */
     float score;                 /* calibrated when the card says so, else sigmoid(quality) */
     int32_t token;               /* its index in the answer's ids */
@@ -127,6 +137,10 @@ typedef struct pct_region_out {
 typedef struct pct_prompt {
     const int32_t *ids;
     int32_t count;
+    int32_t begun; /* so many ids at the end are the answer's own, for a model that is made to speak: they open
+                      the reply, its region and `end` follow. Other models: 0 */
+    const int32_t *end;
+    int32_t end_count;
     const pct_region_in *regions; /* one for each <obj> in ids, in order */
     int32_t region_count;
 } pct_prompt;

@@ -11,6 +11,7 @@
 #include "heads/mask_encoder.h"
 #include "heads/naming.h"
 #include "heads/quality.h"
+#include "heads/res_decoder.h"
 #include "language/language.h"
 #include "model/model.h"
 #include "vision/tower.h"
@@ -28,6 +29,9 @@ struct pct_model {
     pct_tokenizer *tokenizer; /* owned; NULL only in tests of the structure */
     int32_t bos, object;      /* ids, -1: none */
     pct_model_marks marks;
+    pct_template template; /* style NULL: a language model alone, or no tokenizer */
+    int32_t *lead;         /* ids before a picture's tokens; owned */
+    int32_t lead_count;
 
     pct_tower tower;
     pct_connector_layers connector;
@@ -44,6 +48,7 @@ struct pct_model {
     pct_naming_head naming;
     pct_cell_box_head cell_box;
     pct_presence_head presence;
+    pct_res_decoder res;
 
     pct_model_card card; /* strings owned */
     pct_gguf *file;      /* the map that stored weights lie in; NULL for a new model and for a trainable one */
@@ -56,6 +61,8 @@ struct pct_model {
 void pct_model_build(pct_model *model, pct_builder *builder);
 /* An empty model of that config; the tokenizer's ids are looked up. NULL when memory is out. */
 pct_model *pct_model_new(const pct_model_config *config, const pct_tokenizer *tokenizer);
+/* The template that the config names, and what it puts before pictures. Nothing for a language model alone. */
+percept_status pct_model_take_template(pct_model *model, const pct_tokenizer *tokenizer, percept_error *error);
 /* The builder's LoRA fields and flags from the config. */
 pct_builder pct_model_builder(pct_model *model, bool trainable, uint64_t seed, percept_error *error);
 
@@ -71,6 +78,7 @@ typedef struct pct_sight {
     pct_tensor *cells;   /* (P*rows, width): the connector's output, class rows included where it has them */
     pct_tensor *classes; /* (P, width of the tower), when asked for */
     pct_mask_keys keys;
+    pct_tensor *vision; /* PCT_HEADS_RES: the tower's cells (P*cells, width of the tower) */
     pct_ground ground;
 } pct_sight;
 pct_sight pct_model_see(pct_tape *tape, const pct_model *model, pct_tensor *pixels, bool classes);
@@ -136,6 +144,8 @@ percept_status pct_model_language_read(pct_model_config *config, const pct_gguf 
 /* The config of a file that is a language model alone; vocabulary is left 0. Not checked yet. */
 percept_status pct_model_config_read_language(pct_model_config *config, const pct_gguf *file,
                                               enum pct_architecture architecture, percept_error *error);
+/* Its keys, as llama.cpp reads them. */
+void pct_model_config_write_language(const pct_model_config *config, pct_gguf_writer *writer);
 const char *pct_architecture_name(enum pct_architecture architecture); /* as in general.architecture */
 bool pct_architecture_from_name(const char *name, enum pct_architecture *architecture);
 void pct_model_card_write(const pct_model_card *card, pct_gguf_writer *writer);

@@ -175,9 +175,6 @@ static percept_status check_tokenizer(const pct_model *model, const pct_gguf *fi
         return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: %s.vocab_size is %d, but the tokenizer has %d tokens; %s",
                         pct_gguf_path(file), pct_architecture_name(c->language.architecture), c->language.vocabulary,
                         pct_tokenizer_size(model->tokenizer), PCT_GGUF_MEND);
-    if (c->kind == PCT_MODEL_JOINED && model->object < 0)
-        return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: the tokenizer has no special token <obj>; %s",
-                        pct_gguf_path(file), PCT_GGUF_MEND);
     return PERCEPT_OK;
 }
 
@@ -231,6 +228,10 @@ static percept_status read_parts(pct_model **out, const pct_gguf *file, const st
     *out = model;
     model->tokenizer = tokenizer;
     PCT_TRY(check_tokenizer(model, file, error));
+    if (pct_model_take_template(model, tokenizer, error) != PERCEPT_OK) {
+        pct_error_prefix(error, "%s", pct_gguf_path(file));
+        return error ? error->status : PERCEPT_ERROR_MODEL;
+    }
     PCT_TRY(pct_model_card_read(model, file, error));
     reader r = {.file = file, .fresh = how->lora, .own = own};
     pct_kernels_init(&r.kernels, pct_cpu_flags()); /* widening gives the same bits everywhere */

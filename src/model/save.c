@@ -99,15 +99,30 @@ static percept_status write_rows(const saving *s, const pct_parameter *parameter
     return status;
 }
 
+static percept_status write_keys(const pct_model *model, const pct_model_config *config, pct_gguf_writer *writer,
+                                 percept_error *error) {
+    if (config->kind == PCT_MODEL_LANGUAGE) {
+        pct_gguf_set_string(writer, "general.architecture", pct_architecture_name(config->language.architecture));
+        if (model->card.name) pct_gguf_set_string(writer, "general.name", model->card.name);
+        pct_model_config_write_language(config, writer);
+    } else {
+        pct_gguf_set_string(writer, "general.architecture", "percept");
+        pct_gguf_set_u32(writer, "percept.format_version", PCT_MODEL_FORMAT);
+        pct_model_card_write(&model->card, writer);
+        pct_model_config_write(config, writer);
+    }
+    return pct_tokenizer_save(model->tokenizer, writer, error);
+}
+
+percept_status pct_model_write_keys(const pct_model *model, pct_gguf_writer *writer, percept_error *error) {
+    return write_keys(model, &model->config, writer, error);
+}
+
 static percept_status write_file(const saving *s, const char *path, percept_error *error) {
     const pct_parameters *set = &s->model->parameters;
     pct_model_config config = s->model->config;
     if (s->merge) config.lora.rank = 0;
-    pct_gguf_set_string(s->writer, "general.architecture", "percept");
-    pct_gguf_set_u32(s->writer, "percept.format_version", PCT_MODEL_FORMAT);
-    pct_model_card_write(&s->model->card, s->writer);
-    pct_model_config_write(&config, s->writer);
-    PCT_TRY(pct_tokenizer_save(s->model->tokenizer, s->writer, error));
+    PCT_TRY(write_keys(s->model, &config, s->writer, error));
     for (size_t i = 0; i < set->count; i++)
         if (!s->merge || !pct_model_is_lora(set->list[i]->name)) declare(s->writer, set->list[i], s->type);
     PCT_TRY(pct_gguf_writer_begin(s->writer, path, error));

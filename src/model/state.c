@@ -57,17 +57,25 @@ static bool keep(pct_state *state, pct_tensor **tensor) {
     return true;
 }
 
-/* The prefix's keys and values to the first rows of the cache. */
-static void run_prefix(pct_state *state, pct_tensor *prefix) {
+/* The prefix's keys and values to the first rows of the cache. PCT_HEADS_RES: also the states that MLLMSeg takes for
+ * the picture's tokens, each of the row BEFORE one, as in its code; NULL else. */
+static pct_tensor *run_prefix(pct_state *state, pct_tensor *prefix) {
+    const pct_model *model = state->model;
     int32_t rows = (int32_t)state->prefix;
+    int32_t tokens = model->config.heads.kind == PCT_HEADS_RES ? pct_model_config_image_tokens(&model->config) : 0;
     int32_t *index = pct_tape_ints(&state->tape, rows), *positions = pct_tape_ints(&state->tape, rows);
-    if (!index || !positions) return;
+    int32_t *wanted = pct_tape_ints(&state->tape, tokens);
+    if (!index || !positions || !wanted) return NULL;
     for (int32_t i = 0; i < rows; i++) {
         index[i] = i;
-        positions[i] = pct_model_position(state->model, rows, i);
+        positions[i] = pct_model_position(model, rows, i);
     }
+    for (int32_t i = 0; i < tokens; i++) wanted[i] = rows - tokens - 1 + i;
     pct_span span = {.q_count = rows, .own_count = rows};
-    span.causal = state->model->config.language.prefix == PCT_PREFIX_CAUSAL;
+    span.causal = model->config.language.prefix == PCT_PREFIX_CAUSAL;
+    pct_span seen = span; /* by the wanted rows, which end one before the last */
+    seen.q_count = tokens;
+    seen.own_count = span.causal ? rows - 1 : rows;
     pct_language_input input = {
         .x = prefix,
         .positions = positions,
@@ -76,8 +84,12 @@ static void run_prefix(pct_state *state, pct_tensor *prefix) {
         .cache = &state->cache,
         .cache_rows = index,
         .cache_used = rows,
+        .wanted = tokens ? wanted : NULL,
+        .wanted_count = tokens,
+        .wanted_spans = &seen,
+        .wanted_span_count = tokens ? 1 : 0,
     };
-    pct_language_states(&state->tape, &state->model->language, &input);
+    return pct_language_states(&state->tape, &model->language, &input);
 }
 
 percept_status pct_state_encode(pct_state *state, const pct_real *pixels, percept_error *error) {
@@ -90,15 +102,18 @@ percept_status pct_state_encode(pct_state *state, const pct_real *pixels, percep
     state->prefix = rows;
     pct_tensor *input = pct_tape_input(tape, PCT_REAL, 4, (int64_t[]){1, side, side, 3}, pixels);
     pct_sight sight = pct_model_see(tape, model, input, false);
-    if (!pct_tape_failed(tape)) run_prefix(state, sight.prefix);
+    pct_tensor *states = pct_tape_failed(tape) ? NULL : run_prefix(state, sight.prefix);
+    pct_res_keys res = {0};
+    if (sight.vision && states) res = pct_res_decoder_prepare(tape, &model->res, sight.vision, states, 1);
     percept_status status = pct_tape_status(tape, error);
     if (status == PERCEPT_OK) {
         state->keys = sight.keys;
         state->ground = sight.ground;
+        state->res = res;
         pct_mask_keys *k = &state->keys;
         if (!keep(state, &k->grid) || !keep(state, &k->place) || !keep(state, &k->k) || !keep(state, &k->v) ||
             !keep(state, &k->q) || !keep(state, &k->skip) || !keep(state, &state->ground.keys) ||
-            !keep(state, &state->ground.values))
+            !keep(state, &state->ground.values) || !keep(state, &state->res.grid))
             status = pct_fail_memory(error, "features of a picture");
     }
     pct_tape_clear(tape);

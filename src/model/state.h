@@ -15,6 +15,7 @@ struct pct_state {
     bool seen;         /* a picture is encoded */
     int64_t prefix;    /* its rows in the cache */
     pct_mask_keys keys;
+    pct_res_keys res; /* PCT_HEADS_RES, in place of keys */
     pct_ground ground;
     pct_real *probability; /* (vocabulary) */
     int32_t *order;        /* (vocabulary) */

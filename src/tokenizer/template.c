@@ -46,6 +46,14 @@ percept_status pct_template_init(pct_template *template, const char *name, const
     return find_special(template, style->assistant, &template->assistant, error);
 }
 
+bool pct_template_speaks(const pct_template *template, int32_t id) {
+    const pct_template_style *style = template->style;
+    const char *const marks[] = {style->phrase_begin, style->phrase_end, style->objects_begin, style->objects_end};
+    for (size_t i = 0; i < PCT_COUNT(marks); i++)
+        if (marks[i] && *marks[i] && id == pct_tokenizer_special(template->tokenizer, marks[i])) return true;
+    return false;
+}
+
 void pct_rendered_free(pct_rendered *rendered) {
     pct_ids_free(&rendered->ids);
     free(rendered->target);

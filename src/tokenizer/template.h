@@ -54,6 +54,9 @@ typedef struct pct_template {
 percept_status pct_template_init(pct_template *template, const char *name, const pct_tokenizer *tokenizer,
                                  percept_error *error);
 
+/* Whether an answer may hold the special token: the marks around phrases and objects; not the object itself. */
+bool pct_template_speaks(const pct_template *template, int32_t id);
+
 typedef struct pct_template_turn {
     const char *question; /* NUL-terminated */
     const char *frame;    /* a text of the style's with the question in place of its %s; NULL: the question alone */

@@ -1,4 +1,4 @@
-# convert.sh: quantize: files in other types, refused ones.
+# convert.sh: convert and quantize: checkpoints of published families, files in other types, refused ones.
 . "$(dirname "$0")/lib.sh"
 "$make_model" found.gguf found
 "$make_picture" picture.png 64 48 dd2020
@@ -37,5 +37,82 @@ refused 'cut.gguf'
 run 5 quantize found.gguf -o no/such/folder.gguf
 refused 'no/such'
 absent other.gguf
+clean
+
+# a family whose answers are begun for it: it refers, and refuses the rest by name
+families=$here/../vectors/families
+run 0 convert "$families/mllmseg" -o seg.gguf --json
+lines out 1
+says out '"used": 121, '
+says out '"unused": [], "fresh": []'
+run 0 info seg.gguf
+says out 'find the region that a phrase names'
+run 0 find "$families/picture.png" 'the red cup' -m seg.gguf --json
+says out '"answer": "Sure,the red cup: <obj>."'
+says out '"calibrated": false'
+run 0 find "$families/picture.png" 'the red cup' -m seg.gguf --threshold 1
+says out 'No region here shows "the red cup".'
+run 0 ask "$families/picture.png" 'what is it good for?' -m seg.gguf
+says out '<obj>.'
+run 2 describe "$families/picture.png" -m seg.gguf
+refused 'cannot describe'
+run 2 ask "$families/picture.png" 'what is <obj>?' --box 1,1,9,9 -m seg.gguf
+refused 'cannot be shown regions'
+run 0 convert "$families/mllmseg_lora" -o merged.gguf
+says out 'LoRA added to 14 weights'
+run 0 quantize seg.gguf -o small.gguf --type q4_0
+run 0 find "$families/picture.png" 'the red cup' -m small.gguf
+
+# a language model alone, with adapters and without
+run 0 convert "$families/llama" -o llama.gguf --type f16
+run 0 complete ' the cup' -m llama.gguf --max-tokens 4 --json
+lines out 1
+cp out plain
+run 0 convert "$families/llama" -o adapted.gguf --type f16 --lora "$families/llama/lora"
+says out 'LoRA added to 4 weights'
+run 0 complete ' the cup' -m adapted.gguf --max-tokens 4 --json
+checks=$((checks + 1))
+! cmp -s out plain || fail 'adapters change nothing'
+
+# what is wrong with a checkpoint is said in one line, and nothing is written
+mkdir broken
+cp "$families"/llama/*.json broken
+run 3 convert broken -o bad.gguf
+refused 'no checkpoint in this folder'
+head -c 9000 "$families/llama/model.safetensors" >broken/model.safetensors # a download that stopped
+run 4 convert broken -o bad.gguf
+refused 'broken/model.safetensors'
+LC_ALL=C sed 's/layers.1.mlp.up_proj/layers.7.mlp.up_proj/' "$families/llama/model.safetensors" >broken/model.safetensors
+run 4 convert broken -o bad.gguf
+refused "tensor 'model.layers.1.mlp.up_proj.weight' is missing"
+cp "$families/llama/model.safetensors" broken
+sed 's/"hidden_size": 48/"hidden_size": 64/' "$families/llama/config.json" >broken/config.json
+run 4 convert broken -o bad.gguf
+refused 'its config makes it'
+sed 's/"num_attention_heads": 4/"num_attention_heads": "four"/' "$families/llama/config.json" >broken/config.json
+run 4 convert broken -o bad.gguf
+refused 'num_attention_heads'
+sed 's/"model_type": "llama"/"model_type": "mamba"/' "$families/llama/config.json" >broken/config.json
+run 4 convert broken -o bad.gguf
+refused 'of no known family; known are llama'
+run 2 convert broken -o bad.gguf --family mumble
+refused 'is not one of llama'
+run 4 convert broken -o bad.gguf --family mllmseg
+refused "without MLLMSeg's mask decoder"
+printf '{' >broken/config.json
+run 4 convert broken -o bad.gguf
+refused 'config.json'
+rm broken/config.json
+run 3 convert broken -o bad.gguf
+refused 'config.json: is missing'
+cp "$families/llama/config.json" broken
+rm broken/tokenizer.json
+run 3 convert broken -o bad.gguf
+refused 'broken'
+run 3 convert missing -o bad.gguf
+refused 'missing'
+run 2 convert "$families/llama" -o bad.gguf --tower broken --family llama
+refused 'a tower or heads do not go with a language model alone'
+absent bad.gguf
 clean
 finish

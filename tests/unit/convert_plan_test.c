@@ -100,8 +100,8 @@ typedef struct trial {
 static percept_status plan_it(trial *t, const char *file, const char *lora) {
     *t = (trial){.source = {.rules = rules, .prefixes = {"", "model."}, .ignored = {"*.inv_freq"}, .lora_scale = 0.5},
                  .made = {"made.weight", made_numbers, 2}};
-    assert_int_equal(pct_checkpoint_open(&t->source.checkpoint, in_folder(file), &t->error), PERCEPT_OK);
-    if (lora) assert_int_equal(pct_checkpoint_open(&t->source.lora, in_folder(lora), &t->error), PERCEPT_OK);
+    assert_int_equal(pct_foreign_open(&t->source.checkpoint, in_folder(file), &t->error), PERCEPT_OK);
+    if (lora) assert_int_equal(pct_foreign_open(&t->source.lora, in_folder(lora), &t->error), PERCEPT_OK);
     t->options = (pct_plan_options){.sources = &t->source,
                                     .source_count = 1,
                                     .made = &t->made,
@@ -120,8 +120,8 @@ static percept_status plan_it(trial *t, const char *file, const char *lora) {
 static void end_trial(trial *t) {
     pct_plan_destroy(&t->plan);
     pct_parameters_free(&t->set);
-    pct_checkpoint_close(&t->source.checkpoint);
-    pct_checkpoint_close(&t->source.lora);
+    pct_foreign_close(&t->source.checkpoint);
+    pct_foreign_close(&t->source.lora);
 }
 
 /* Converts and opens what was written. */

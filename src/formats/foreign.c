@@ -1,4 +1,4 @@
-#include "formats/checkpoint.h"
+#include "formats/foreign.h"
 
 #include "base/file.h"
 #include "base/size.h"
@@ -12,13 +12,13 @@
 #define MAX_INDEX ((size_t)64 << 20)
 #define MEND      "the checkpoint is damaged or incomplete; fetch it again"
 
-struct pct_checkpoint {
+struct pct_foreign {
     char *path;
     pct_safetensors *safe; /* or NULL */
     pct_pytorch **parts;
     char **paths; /* of the parts */
     int part_count;
-    pct_checkpoint_tensor *tensors;
+    pct_foreign_tensor *tensors;
     int64_t count;
 };
 
@@ -80,7 +80,7 @@ static char *choose_file(const char *path, percept_error *error) {
 
 /* ---- PyTorch's parts -------------------------------------------------------------------------------------------- */
 
-static percept_status open_part(pct_checkpoint *c, const char *path, percept_error *error) {
+static percept_status open_part(pct_foreign *c, const char *path, percept_error *error) {
     if (c->part_count == MAX_PARTS)
         return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: more than %d shards: " MEND, c->path, MAX_PARTS);
     if (!c->parts) {
@@ -95,7 +95,7 @@ static percept_status open_part(pct_checkpoint *c, const char *path, percept_err
 }
 
 /* A shard lies beside its index: no folders in its name. */
-static percept_status open_named(pct_checkpoint *c, const char *index, const char *name, percept_error *error) {
+static percept_status open_named(pct_foreign *c, const char *index, const char *name, percept_error *error) {
     if (!*name || strchr(name, '/') || strchr(name, '\\') || !strcmp(name, ".") || !strcmp(name, ".."))
         return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: shard '%s' is not the name of a file beside the index: " MEND,
                         index, name);
@@ -111,7 +111,7 @@ static percept_status open_named(pct_checkpoint *c, const char *index, const cha
     return status;
 }
 
-static percept_status open_index(pct_checkpoint *c, const char *path, percept_error *error) {
+static percept_status open_index(pct_foreign *c, const char *path, percept_error *error) {
     json_t *index = NULL, *map, *value;
     const char *name;
     percept_status status = pct_json_load(&index, path, MAX_INDEX, error);
@@ -142,28 +142,28 @@ static percept_status open_index(pct_checkpoint *c, const char *path, percept_er
 /* ---- one list --------------------------------------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b) {
-    return strcmp(((const pct_checkpoint_tensor *)a)->name, ((const pct_checkpoint_tensor *)b)->name);
+    return strcmp(((const pct_foreign_tensor *)a)->name, ((const pct_foreign_tensor *)b)->name);
 }
 
-static void list_safe(pct_checkpoint *c) {
+static void list_safe(pct_foreign *c) {
     for (int64_t i = 0; i < pct_safetensors_count(c->safe); i++) {
         const pct_safetensor *t = pct_safetensors_at(c->safe, i);
-        pct_checkpoint_tensor *to = &c->tensors[c->count++];
-        *to = (pct_checkpoint_tensor){t->name, t->type, t->dims, {0}, t->elements, t->file, t, false};
+        pct_foreign_tensor *to = &c->tensors[c->count++];
+        *to = (pct_foreign_tensor){t->name, t->type, t->dims, {0}, t->elements, t->file, t, false};
         memcpy(to->shape, t->shape, sizeof to->shape);
     }
 }
 
-static void list_part(pct_checkpoint *c, int part) {
+static void list_part(pct_foreign *c, int part) {
     for (int64_t i = 0; i < pct_pytorch_count(c->parts[part]); i++) {
         const pct_pytorch_tensor *t = pct_pytorch_at(c->parts[part], i);
-        pct_checkpoint_tensor *to = &c->tensors[c->count++];
-        *to = (pct_checkpoint_tensor){t->name, t->type, t->dims, {0}, t->elements, c->paths[part], t, true};
+        pct_foreign_tensor *to = &c->tensors[c->count++];
+        *to = (pct_foreign_tensor){t->name, t->type, t->dims, {0}, t->elements, c->paths[part], t, true};
         memcpy(to->shape, t->shape, sizeof to->shape);
     }
 }
 
-static percept_status list_tensors(pct_checkpoint *c, percept_error *error) {
+static percept_status list_tensors(pct_foreign *c, percept_error *error) {
     int64_t total = c->safe ? pct_safetensors_count(c->safe) : 0;
     for (int i = 0; i < c->part_count; i++) total += pct_pytorch_count(c->parts[i]);
     c->tensors = calloc((size_t)total + 1, sizeof *c->tensors);
@@ -178,7 +178,7 @@ static percept_status list_tensors(pct_checkpoint *c, percept_error *error) {
     return PERCEPT_OK;
 }
 
-static percept_status open_file(pct_checkpoint *c, const char *file, percept_error *error) {
+static percept_status open_file(pct_foreign *c, const char *file, percept_error *error) {
     if (ends_with(file, ".bin.index.json"))
         PCT_TRY(open_index(c, file, error));
     else if (is_torch(file))
@@ -188,23 +188,23 @@ static percept_status open_file(pct_checkpoint *c, const char *file, percept_err
     return list_tensors(c, error);
 }
 
-percept_status pct_checkpoint_open(pct_checkpoint **out, const char *path, percept_error *error) {
+percept_status pct_foreign_open(pct_foreign **out, const char *path, percept_error *error) {
     *out = NULL;
     char *file = choose_file(path, error);
     if (!file) return error ? error->status : PERCEPT_ERROR_INPUT;
-    pct_checkpoint *c = calloc(1, sizeof *c);
+    pct_foreign *c = calloc(1, sizeof *c);
     percept_status status = PERCEPT_OK;
     if (c) c->path = strdup(path);
     if (!c || !c->path) status = pct_fail_memory(error, "checkpoint");
     if (status == PERCEPT_OK) status = open_file(c, file, error);
     free(file);
-    if (status != PERCEPT_OK) pct_checkpoint_close(&c);
+    if (status != PERCEPT_OK) pct_foreign_close(&c);
     *out = c;
     return status;
 }
 
-void pct_checkpoint_close(pct_checkpoint **handle) {
-    pct_checkpoint *c = *handle;
+void pct_foreign_close(pct_foreign **handle) {
+    pct_foreign *c = *handle;
     if (!c) return;
     pct_safetensors_close(&c->safe);
     for (int i = 0; i < c->part_count; i++) {
@@ -219,22 +219,22 @@ void pct_checkpoint_close(pct_checkpoint **handle) {
     *handle = NULL;
 }
 
-const char *pct_checkpoint_path(const pct_checkpoint *checkpoint) { return checkpoint->path; }
-int64_t pct_checkpoint_count(const pct_checkpoint *checkpoint) { return checkpoint->count; }
+const char *pct_foreign_path(const pct_foreign *checkpoint) { return checkpoint->path; }
+int64_t pct_foreign_count(const pct_foreign *checkpoint) { return checkpoint->count; }
 
-const pct_checkpoint_tensor *pct_checkpoint_at(const pct_checkpoint *checkpoint, int64_t index) {
+const pct_foreign_tensor *pct_foreign_at(const pct_foreign *checkpoint, int64_t index) {
     PCT_ASSERT(index >= 0 && index < checkpoint->count);
     return &checkpoint->tensors[index];
 }
 
-const pct_checkpoint_tensor *pct_checkpoint_find(const pct_checkpoint *checkpoint, const char *name) {
-    const pct_checkpoint_tensor wanted = {.name = name};
+const pct_foreign_tensor *pct_foreign_find(const pct_foreign *checkpoint, const char *name) {
+    const pct_foreign_tensor wanted = {.name = name};
     return bsearch(&wanted, checkpoint->tensors, (size_t)checkpoint->count, sizeof wanted, by_name);
 }
 
 /* ---- numbers ---------------------------------------------------------------------------------------------------- */
 
-bool pct_checkpoint_is_float(const pct_checkpoint_tensor *tensor) {
+bool pct_foreign_is_float(const pct_foreign_tensor *tensor) {
     return tensor->type == PCT_SAFETENSORS_F64 || tensor->type == PCT_SAFETENSORS_F32 ||
            tensor->type == PCT_SAFETENSORS_F16 || tensor->type == PCT_SAFETENSORS_BF16;
 }
@@ -274,11 +274,11 @@ static void widen(enum pct_safetensors_type type, const unsigned char *from, int
     }
 }
 
-void pct_checkpoint_floats(const pct_checkpoint_tensor *tensor, int64_t begin, int64_t count, float *out) {
+void pct_foreign_floats(const pct_foreign_tensor *tensor, int64_t begin, int64_t count, float *out) {
     const size_t size = pct_safetensors_type_size(tensor->type);
     unsigned char piece[4096];
     const int64_t each = (int64_t)(sizeof piece / size);
-    PCT_ASSERT(pct_checkpoint_is_float(tensor));
+    PCT_ASSERT(pct_foreign_is_float(tensor));
     PCT_ASSERT(begin >= 0 && count >= 0 && begin <= tensor->elements && count <= tensor->elements - begin);
     if (!tensor->torch) {
         widen(tensor->type, ((const pct_safetensor *)tensor->inside)->data + (size_t)begin * size, count, out);

@@ -1,6 +1,6 @@
 /* One view over the forms of a checkpoint: which file of a folder counts, shards, numbers as F32, what is refused. */
 #include "base/file.h"
-#include "formats/checkpoint.h"
+#include "formats/foreign.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -49,8 +49,8 @@ static int empty_folder(void **state) {
 
 static void refused(const char *path, percept_status status, const char *words) {
     percept_error error = {0};
-    pct_checkpoint *checkpoint;
-    assert_int_equal(pct_checkpoint_open(&checkpoint, path, &error), status);
+    pct_foreign *checkpoint;
+    assert_int_equal(pct_foreign_open(&checkpoint, path, &error), status);
     assert_null(checkpoint);
     if (!strstr(error.message, words)) fail_msg("\"%s\" lacks \"%s\"", error.message, words);
 }
@@ -62,44 +62,44 @@ static void numbers(void **state) {
                     "{\"half\":{\"dtype\":\"F16\",\"shape\":[2,3],\"data_offsets\":[0,12]},"
                     "\"brain\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[12,16]}}",
                     halves, sizeof halves);
-    pct_checkpoint *checkpoint;
+    pct_foreign *checkpoint;
     percept_error error = {0};
     float x[6];
-    assert_int_equal(pct_checkpoint_open(&checkpoint, folder, &error), PERCEPT_OK);
-    assert_int_equal(pct_checkpoint_count(checkpoint), 2);
-    const pct_checkpoint_tensor *half = pct_checkpoint_find(checkpoint, "half");
+    assert_int_equal(pct_foreign_open(&checkpoint, folder, &error), PERCEPT_OK);
+    assert_int_equal(pct_foreign_count(checkpoint), 2);
+    const pct_foreign_tensor *half = pct_foreign_find(checkpoint, "half");
     assert_true(half->dims == 2 && half->shape[0] == 2 && half->shape[1] == 3 && half->elements == 6);
-    pct_checkpoint_floats(half, 0, 6, x);
+    pct_foreign_floats(half, 0, 6, x);
     assert_true(x[0] == 1 && x[1] == -2 && x[2] == 0x1p-24f && x[3] == -1023 * 0x1p-24f && isinf(x[4]) && x[5] == 0);
-    pct_checkpoint_floats(half, 1, 2, x);
+    pct_foreign_floats(half, 1, 2, x);
     assert_true(x[0] == -2 && x[1] == 0x1p-24f);
-    pct_checkpoint_floats(pct_checkpoint_at(checkpoint, 0), 0, 2, x); /* "brain" */
+    pct_foreign_floats(pct_foreign_at(checkpoint, 0), 0, 2, x); /* "brain" */
     assert_true(x[0] == 1 && x[1] == -3);
-    assert_null(pct_checkpoint_find(checkpoint, "none"));
-    pct_checkpoint_close(&checkpoint);
+    assert_null(pct_foreign_find(checkpoint, "none"));
+    pct_foreign_close(&checkpoint);
 }
 
 static void torch_forms(void **state) {
-    pct_checkpoint *checkpoint;
+    pct_foreign *checkpoint;
     percept_error error = {0};
     float x[24];
     (void)state;
     put("weights.pt", small, small_size);
     put("readme.txt", "x", 1);
-    assert_int_equal(pct_checkpoint_open(&checkpoint, folder, &error), PERCEPT_OK);
-    const pct_checkpoint_tensor *turned = pct_checkpoint_find(checkpoint, "model.turned");
-    pct_checkpoint_floats(turned, 0, 24, x);
+    assert_int_equal(pct_foreign_open(&checkpoint, folder, &error), PERCEPT_OK);
+    const pct_foreign_tensor *turned = pct_foreign_find(checkpoint, "model.turned");
+    pct_foreign_floats(turned, 0, 24, x);
     for (int i = 0; i < 24; i++) assert_true(x[i] == (float)(i % 4 * 6 + i / 4) / 8 - 1); /* (6,4), transposed */
-    pct_checkpoint_floats(turned, 5, 3, x);
+    pct_foreign_floats(turned, 5, 3, x);
     assert_true(x[0] == -0.125f && x[2] == 1.375f);
-    assert_true(pct_checkpoint_is_float(turned));
-    assert_false(pct_checkpoint_is_float(pct_checkpoint_find(checkpoint, "model.scalar")));
-    pct_checkpoint_close(&checkpoint);
+    assert_true(pct_foreign_is_float(turned));
+    assert_false(pct_foreign_is_float(pct_foreign_find(checkpoint, "model.scalar")));
+    pct_foreign_close(&checkpoint);
     const char *index = "{\"metadata\":{},\"weight_map\":{\"model.turned\":\"weights.pt\",\"b\":\"weights.pt\"}}";
     put("pytorch_model.bin.index.json", index, strlen(index));
-    assert_int_equal(pct_checkpoint_open(&checkpoint, folder, &error), PERCEPT_OK);
-    assert_true(pct_checkpoint_find(checkpoint, "model.turned") != NULL);
-    pct_checkpoint_close(&checkpoint);
+    assert_int_equal(pct_foreign_open(&checkpoint, folder, &error), PERCEPT_OK);
+    assert_true(pct_foreign_find(checkpoint, "model.turned") != NULL);
+    pct_foreign_close(&checkpoint);
 }
 
 static void wrong_folders(void **state) {

@@ -1,0 +1,214 @@
+#include "convert/convert.h"
+
+#include "base/file.h"
+#include "convert/family.h"
+#include "model/model_private.h"
+#include "model/stored.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define MAX_CONFIG ((size_t)4 << 20)
+
+static const pct_family *const families[] = {&pct_family_llama, &pct_family_qwen2, &pct_family_perceptiongpt,
+                                             &pct_family_mllmseg};
+#define FAMILIES    (sizeof families / sizeof *families)
+#define KNOWN_NAMES "llama, qwen2, perceptiongpt, mllmseg"
+
+/* ---- what families share ---------------------------------------------------------------------------------------- */
+
+percept_status pct_family_json(const char *folder, const char *name, json_t **out, percept_error *error) {
+    char *path = pct_path_join(folder, name);
+    if (!path) return pct_fail_memory(error, "path");
+    percept_status status = PERCEPT_OK;
+    if (!pct_is_directory(folder))
+        status =
+            pct_fail(error, PERCEPT_ERROR_INPUT, "%s: is not a folder; give one with %s and the weights", folder, name);
+    else if (!pct_file_exists(path))
+        status = pct_fail(error, PERCEPT_ERROR_INPUT, "%s: is missing; give the whole folder of the checkpoint", path);
+    if (status == PERCEPT_OK) {
+        status = pct_json_load(out, path, MAX_CONFIG, error);
+        if (status == PERCEPT_ERROR_INPUT) { /* it is there, and what it says is wrong */
+            status = PERCEPT_ERROR_MODEL;
+            if (error) error->status = status;
+        }
+    }
+    if (status == PERCEPT_OK && !json_is_object(*out))
+        status = pct_fail(error, PERCEPT_ERROR_MODEL, "%s: holds no JSON object; fetch it again", path);
+    free(path);
+    return status;
+}
+
+const char *pct_family_type(const json_t *config) {
+    const json_t *type = json_object_get(config, "model_type");
+    return json_is_string(type) ? json_string_value(type) : "";
+}
+
+void pct_family_begin(pct_converting *c) {
+    pct_model_config *m = &c->model;
+    pct_model_config_default(m);
+    m->image.reduced = 0;
+    m->vision.pre_norm = m->vision.cell_blocks = m->vision.merge = m->vision.merge_norm = m->vision.class_row = 0;
+    m->language.cell_positions = PCT_CELLS_ROTARY;
+    m->language.grounding = m->language.copying = 0;
+    m->language.init = PCT_LANGUAGE_PLAIN;
+    m->heads.quality = m->heads.presence = m->heads.naming = m->heads.cell_box = 0;
+}
+
+/* Rows of the table of words, under any prefix of the first source. */
+static int64_t table_rows(const pct_converting *c) {
+    const pct_plan_source *s = &c->sources[0];
+    for (int i = 0; i < 4 && s->prefixes[i]; i++) {
+        char name[256];
+        snprintf(name, sizeof name, "%smodel.embed_tokens.weight", s->prefixes[i]);
+        const pct_foreign_tensor *t = pct_foreign_find(s->checkpoint, name);
+        if (t && t->dims == 2) return t->shape[0];
+    }
+    return 0;
+}
+
+percept_status pct_family_tokenizer(pct_converting *c, const char *const *texts, int32_t count, percept_error *error) {
+    pct_tokenizer *read = NULL;
+    int64_t rows = table_rows(c);
+    if (rows > 1 << 20)
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: the table of words has %lld rows; at most %d are known",
+                        c->options->source, (long long)rows, 1 << 20);
+    PCT_TRY(pct_tokenizer_open(&read, c->options->source, error));
+    percept_status status = pct_tokenizer_extend(&c->tokenizer, read, texts, count, (int32_t)rows, error);
+    pct_tokenizer_destroy(&read);
+    if (status == PERCEPT_OK) c->model.language.vocabulary = pct_tokenizer_size(c->tokenizer);
+    return status;
+}
+
+percept_status pct_family_lora(pct_converting *c, percept_error *error) {
+    int64_t rank;
+    double alpha;
+    bool rank_scaled;
+    if (!c->options->lora) return PERCEPT_OK;
+    PCT_TRY(pct_family_json(c->options->lora, "adapter_config.json", &c->lora_config, error));
+    PCT_TRY(pct_json_get_i64(c->lora_config, "r", 1, 4096, &rank, error));
+    PCT_TRY(pct_json_get_f64(c->lora_config, "lora_alpha", 1e-6, 1e6, &alpha, error));
+    PCT_TRY(pct_json_get_bool_or(c->lora_config, "use_rslora", false, &rank_scaled, error));
+    if (rank_scaled)
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: use_rslora is not known; merge the adapters with peft",
+                        c->options->lora);
+    PCT_TRY(pct_foreign_open(&c->lora, c->options->lora, error));
+    c->sources[0].lora = c->lora;
+    c->sources[0].lora_scale = alpha / (double)rank;
+    return PERCEPT_OK;
+}
+
+/* ---- the way ---------------------------------------------------------------------------------------------------- */
+
+static void close_all(pct_converting *c) {
+    json_decref(c->config);
+    json_decref(c->tower_config);
+    json_decref(c->lora_config);
+    pct_foreign_close(&c->checkpoint);
+    pct_foreign_close(&c->tower);
+    pct_foreign_close(&c->lora);
+    pct_foreign_close(&c->heads);
+    pct_tokenizer_destroy(&c->tokenizer);
+    free(c->rope_factors);
+}
+
+static percept_status choose_family(const pct_converting *c, const pct_family **out, percept_error *error) {
+    for (size_t i = 0; i < FAMILIES; i++) {
+        *out = families[i];
+        if (c->options->family ? !strcmp(c->options->family, families[i]->name) : families[i]->recognises(c))
+            return PERCEPT_OK;
+    }
+    if (c->options->family)
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "family: \"%.40s\" is not one of " KNOWN_NAMES, c->options->family);
+    return pct_fail(error, PERCEPT_ERROR_MODEL,
+                    "%s: config.json's model_type \"%.40s\" is of no known family; known are " KNOWN_NAMES,
+                    c->options->source, pct_family_type(c->config));
+}
+
+/* Messages about a config's values name the file. */
+static percept_status describe(pct_converting *c, percept_error *error) {
+    const pct_family *family;
+    PCT_TRY(choose_family(c, &family, error));
+    PCT_TRY(pct_foreign_open(&c->checkpoint, c->options->source, error));
+    percept_status status = family->describe(c, error);
+    if (status == PERCEPT_ERROR_INPUT && error &&
+        strncmp(error->message, c->options->source, strlen(c->options->source)) &&
+        !strncmp(error->message, "key ", 4)) {
+        error->status = status = PERCEPT_ERROR_MODEL;
+        pct_error_prefix(error, "%s/config.json", c->options->source);
+    }
+    if (status != PERCEPT_OK) return status;
+    if (pct_model_config_check(&c->model, error) == PERCEPT_OK) return PERCEPT_OK;
+    if (error) error->status = PERCEPT_ERROR_MODEL;
+    pct_error_prefix(error, "%s/config.json", c->options->source);
+    return PERCEPT_ERROR_MODEL;
+}
+
+static percept_status write_model(pct_plan *plan, pct_model *model, const pct_convert_options *o, pct_pool *pool,
+                                  percept_progress_fn *progress, void *context, pct_convert_report *report,
+                                  percept_error *error) {
+    pct_gguf_writer *writer = NULL;
+    pct_rows rows = {0};
+    PCT_TRY(pct_gguf_writer_create(&writer, error));
+    percept_status status = pct_rows_init(&rows, pool, writer, error);
+    if (status == PERCEPT_OK) status = pct_model_write_keys(model, writer, error);
+    if (status == PERCEPT_OK) {
+        pct_plan_declare(plan, pct_model_get_parameters(model), writer, o->type);
+        status = pct_gguf_writer_begin(writer, o->out, error);
+    }
+    if (status == PERCEPT_OK)
+        status =
+            pct_plan_write(plan, pct_model_get_parameters(model), &rows, o->type, progress, context, report, error);
+    if (status == PERCEPT_OK) status = pct_gguf_writer_end(writer, error);
+    pct_rows_free(&rows);
+    pct_gguf_writer_destroy(&writer);
+    return status;
+}
+
+static percept_status plan_and_write(pct_converting *c, pct_pool *pool, percept_progress_fn *progress, void *context,
+                                     pct_convert_report *report, percept_error *error) {
+    const pct_convert_options *o = c->options;
+    pct_plan *plan = NULL;
+    pct_model *model = NULL;
+    const pct_plan_options options = {.sources = c->sources,
+                                      .source_count = c->source_count,
+                                      .made = c->made,
+                                      .made_count = c->made_count,
+                                      .heads = c->model.language.heads,
+                                      .kv_heads = c->model.language.kv_heads,
+                                      .fresh = c->fresh,
+                                      .name = o->source};
+    const char *slash = strrchr(o->source, '/');
+    const pct_model_card card = {.name = slash && slash[1] ? slash + 1 : o->source,
+                                 .domain = c->domain,
+                                 .provenance = "percept convert",
+                                 .threshold = c->threshold};
+    PCT_TRY(pct_plan_create(&plan, &options, error));
+    percept_status status = pct_model_plan(&model, &c->model, &c->tokenizer, pct_plan_take, plan, o->seed, error);
+    if (status == PERCEPT_OK) status = pct_model_set_card(model, &card, error);
+    if (status == PERCEPT_OK) status = write_model(plan, model, o, pool, progress, context, report, error);
+    if (status == PERCEPT_OK) status = pct_plan_report(plan, report, error);
+    struct stat written;
+    if (status == PERCEPT_OK && stat(o->out, &written) == 0) report->bytes = (size_t)written.st_size;
+    pct_model_close(&model);
+    pct_plan_destroy(&plan);
+    return status;
+}
+
+percept_status pct_convert(const pct_convert_options *options, pct_pool *pool, percept_progress_fn *progress,
+                           void *context, pct_convert_report *report, percept_error *error) {
+    pct_converting c = {.options = options};
+    *report = (pct_convert_report){0};
+    percept_status status = pct_family_json(options->source, "config.json", &c.config, error);
+    if (status == PERCEPT_OK) status = describe(&c, error);
+    if (status == PERCEPT_OK) status = plan_and_write(&c, pool, progress, context, report, error);
+    close_all(&c);
+    return status;
+}
+
+void pct_convert_report_free(pct_convert_report *report) {
+    pct_text_free(&report->unused_names);
+    pct_text_free(&report->fresh_names);
+}

@@ -1,0 +1,172 @@
+/* PerceptionGPT whole (arXiv 2311.06612) from its pieces: a LLaMA or Vicuna folder, a CLIP ViT-L/14 tower, and, where
+ * there is one, the checkpoint of what was trained: merges, projector, heads, words, LoRA. No trained weights are
+ * published; heads that nobody gives begin anew. */
+#include "convert/family.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BOTH(target, source)                                                                                           \
+    {target ".weight", source ".weight", PCT_RULE_COPY, 0, 0}, { target ".bias", source ".bias", PCT_RULE_COPY, 0, 0 }
+#define KERNEL(target, source)                                                                                         \
+    { target ".weight", source ".weight", PCT_RULE_KERNEL, 0, 0 }
+#define CROSS(target, source)                                                                                          \
+    BOTH(target ".q", source ".q_proj"), BOTH(target ".k", source ".k_proj"), BOTH(target ".v", source ".v_proj"),     \
+        BOTH(target ".out", source ".out_proj")
+#define UP(index, layer)                                                                                               \
+    KERNEL("percept.mask_decoder.up" index, "mask_decoder.output_upscaling." layer ".0"),                              \
+        BOTH("percept.mask_decoder.up" index "_norm", "mask_decoder.output_upscaling." layer ".1")
+#define LAYER "mask_decoder.transformer.layers.#."
+/* A stage of the mask encoder: the first block with a shortcut, the second with BatchNorm. */
+#define CONV(ours, theirs, conv, norm)                                                                                 \
+    KERNEL("percept.mask_encoder." ours, "mask_encoder." theirs "." conv),                                             \
+        BOTH("percept.mask_encoder." ours "_norm", "mask_encoder." theirs "." norm)
+#define BATCH(ours, theirs, conv, norm)                                                                                \
+    CONV(ours, theirs, conv, norm),                                                                                    \
+        {"percept.mask_encoder." ours "_norm.mean", "mask_encoder." theirs "." norm ".running_mean", PCT_RULE_COPY, 0, \
+         0},                                                                                                           \
+    {                                                                                                                  \
+        "percept.mask_encoder." ours "_norm.variance", "mask_encoder." theirs "." norm ".running_var", PCT_RULE_COPY,  \
+            0, 0                                                                                                       \
+    }
+#define STAGE(ours, theirs)                                                                                            \
+    CONV(ours ".0.conv1", theirs ".0", "conv1", "norm1"), CONV(ours ".0.conv2", theirs ".0", "conv2", "norm2"),        \
+        CONV(ours ".0.conv3", theirs ".0", "conv3", "norm3"),                                                          \
+        CONV(ours ".0.shortcut", theirs ".0", "downsample.0", "downsample.1"),                                         \
+        BATCH(ours ".1.conv1", theirs ".1", "conv1", "norm1"), BATCH(ours ".1.conv2", theirs ".1", "conv2", "norm2"),  \
+        BATCH(ours ".1.conv3", theirs ".1", "conv3", "norm3")
+#define ENCODER_CHANNELS 64 /* of the mask encoder's last map */
+
+static const pct_rule rules[] = {
+    {"token_embd.weight", "embed_tokens.weight", PCT_RULE_TABLE, 0, 0},
+    {"output.weight", "lm_head.weight", PCT_RULE_TABLE, 0, 0},
+    {"percept.merge.language", "merge_coef_lower", PCT_RULE_COPY, 0, 0},
+    {"percept.merge.mask", "merge_coef_higher", PCT_RULE_COPY, 0, 0},
+    BOTH("mm.0", "mm_projector"),
+    BOTH("percept.box_encoder.#", "bbox_encoder.layers.#"),
+    BOTH("percept.box_decoder.#", "bbox_decoder.layers.#"),
+    BOTH("percept.mask_decoder.mapping", "decoder_mapping"),
+    BOTH("percept.mask_decoder.adaptor.shortcut", "visual_adaptor.shortcut"),
+    BOTH("percept.mask_decoder.adaptor.linear#", "visual_adaptor.linear#"),
+    CROSS("percept.mask_decoder.#.self", LAYER "self_attn"),
+    CROSS("percept.mask_decoder.#.to_image", LAYER "cross_attn_token_to_image"),
+    CROSS("percept.mask_decoder.#.to_query", LAYER "cross_attn_image_to_token"),
+    BOTH("percept.mask_decoder.#.ffn_up", LAYER "mlp.lin1"),
+    BOTH("percept.mask_decoder.#.ffn_down", LAYER "mlp.lin2"),
+    BOTH("percept.mask_decoder.#.norm#", LAYER "norm#"),
+    CROSS("percept.mask_decoder.final", "mask_decoder.transformer.final_attn_token_to_image"),
+    BOTH("percept.mask_decoder.final.norm", "mask_decoder.transformer.norm_final_attn"),
+    UP("0", "layer1"),
+    UP("1", "layer2"),
+    UP("2", "layer3"),
+    BOTH("percept.mask_decoder.pixel", "mask_decoder.output_upscaling.conv"),
+    BOTH("percept.mask_decoder.hyper.#", "mask_decoder.output_hypernetworks_mlp.layers.#"),
+    KERNEL("percept.mask_encoder.conv1", "mask_encoder.conv1"),
+    BOTH("percept.mask_encoder.conv1_norm", "mask_encoder.norm1"),
+    STAGE("stage0", "dlayer1"),
+    STAGE("stage1", "dlayer2"),
+    STAGE("stage2", "dlayer3"),
+    STAGE("stage3", "dlayer4"),
+    {"percept.mask_encoder.linear_enc.weight", "mask_encoder.linear_enc.weight", PCT_RULE_KERNEL, 0, ENCODER_CHANNELS},
+    {"percept.mask_encoder.linear_enc.bias", "mask_encoder.linear_enc.bias", PCT_RULE_COPY, 0, 0},
+    BOTH("percept.mask_encoder.linear_dec", "mask_encoder.linear_dec"),
+    {NULL, NULL, PCT_RULE_COPY, 0, 0},
+};
+
+static bool recognises(const pct_converting *c) {
+    return c->options->tower && !strcmp(pct_family_type(c->config), "llama");
+}
+
+static percept_status read_tower(pct_converting *c, percept_error *error) {
+    const char *type;
+    json_t *vision = NULL;
+    PCT_TRY(pct_family_json(c->options->tower, "config.json", &c->tower_config, error));
+    type = pct_family_type(c->tower_config);
+    if (strcmp(type, "clip") != 0 && strcmp(type, "clip_vision_model") != 0)
+        return pct_fail(error, PERCEPT_ERROR_MODEL, "%s/config.json: model_type \"%.40s\" is no CLIP tower",
+                        c->options->tower, type);
+    percept_status status = pct_json_get_object_or_null(c->tower_config, "vision_config", &vision, error);
+    if (status == PERCEPT_OK) status = pct_family_clip(c, vision ? vision : c->tower_config, error);
+    if (status != PERCEPT_OK) {
+        pct_error_prefix(error, "%s/config.json", c->options->tower);
+        return status;
+    }
+    c->model.vision.layers--; /* what the last layer makes is never used */
+    c->model.vision.fine = PCT_FINE_SECOND;
+    c->model.vision.fine_stride = 8;
+    c->model.vision.merge = 1;
+    c->model.image.fit = PCT_FIT_PAD;
+    return pct_foreign_open(&c->tower, c->options->tower, error);
+}
+
+/* The numbers that are in the code and in no config. */
+static void set_heads(pct_converting *c) {
+    c->model.language.template = PCT_TEMPLATE_PERCEPTIONGPT;
+    c->model.language.connector = PCT_CONNECTOR_LINEAR;
+    c->model.heads.box = PCT_BOX_PLAIN;
+    c->model.heads.box_width = 512;
+    c->model.heads.mask_width = c->model.vision.width;
+    c->model.heads.mask_heads = 8;
+    c->model.heads.mask_layers = 2;
+    c->model.heads.mask_mlp = 2 * c->model.vision.width;
+    c->model.heads.mask_queries = 1;
+    c->model.heads.mask_channels = 128;
+    c->model.heads.mask_stride = 1;
+    c->model.heads.mask_upscaling = PCT_UPSCALING_PLAIN;
+    /* What was trained, was trained with the code's own positions; what begins anew takes those that were meant. */
+    c->model.heads.mask_positions = c->heads ? PCT_POSITIONS_AS_CODED : PCT_POSITIONS_SINE;
+    c->model.heads.mask_encoder_side = 256;
+    c->model.heads.mask_encoder_width = ENCODER_CHANNELS / 2;
+    c->model.heads.mask_encoder_norm = PCT_MASK_NORM_MIXED;
+}
+
+/* LoRA that was trained together with the heads: rank 16, alpha 64 in the released code. */
+static void take_trained_lora(pct_converting *c, pct_plan_source *language) {
+    const pct_foreign_tensor *a =
+        pct_foreign_find(c->heads, "model.base_model.model.layers.0.self_attn.q_proj.lora_A.default.weight");
+    if (!a || a->dims != 2 || a->shape[0] < 1) return;
+    language->lora = c->heads;
+    language->lora_scale = 64.0 / (double)a->shape[0];
+}
+
+static percept_status describe(pct_converting *c, percept_error *error) {
+    static const char *const tokens[] = {"<im_patch>",  "<im_start>",  "<im_end>",     "<loc>",
+                                         "<obj_vis_s>", "<obj_vis_e>", "<obj_text_s>", "<obj_text_e>"};
+    if (!c->options->tower)
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "perceptiongpt needs its vision tower; give --tower CLIP_DIR");
+    if (c->options->heads && c->options->lora)
+        return pct_fail(error, PERCEPT_ERROR_USAGE,
+                        "the heads' checkpoint has LoRA of its own; give --lora without it");
+    pct_family_begin(c);
+    PCT_TRY(pct_family_language(c, c->config, PCT_LLAMA, error));
+    c->model.language.tied = 0; /* the words of the answer are trained apart */
+    PCT_TRY(read_tower(c, error));
+    if (c->options->heads) PCT_TRY(pct_foreign_open(&c->heads, c->options->heads, error));
+    set_heads(c);
+    c->sources[0] = (pct_plan_source){.checkpoint = c->checkpoint,
+                                      .rules = pct_family_language_rules(PCT_LLAMA),
+                                      .prefixes = {""},
+                                      .ignored = {"*rotary_emb.inv_freq"}};
+    c->sources[1] = (pct_plan_source){
+        .checkpoint = c->tower,
+        .rules = pct_family_clip_rules,
+        .prefixes = {"vision_model.", ""},
+        .ignored = {"text_", "visual_projection", "logit_scale", "vision_model.post_layernorm", "*position_ids"}};
+    c->source_count = 2;
+    if (c->heads) {
+        c->sources[2] = (pct_plan_source){.checkpoint = c->heads,
+                                          .rules = rules,
+                                          .prefixes = {"", "model.", "model.base_model.model."},
+                                          .first = true,
+                                          .ignored = {"*num_batches_tracked", "*rotary_emb.inv_freq"}};
+        c->source_count = 3;
+        take_trained_lora(c, &c->sources[0]);
+    } else {
+        PCT_TRY(pct_family_lora(c, error));
+    }
+    c->fresh = true;
+    c->domain = c->heads ? "photographs" : "none yet: the heads are to be trained";
+    return pct_family_tokenizer(c, tokens, 8, error);
+}
+
+const pct_family pct_family_perceptiongpt = {"perceptiongpt", recognises, describe};
