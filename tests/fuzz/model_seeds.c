@@ -5,6 +5,31 @@
 
 #include <stdio.h>
 
+/* MLLMSeg's structure: InternViT's tower, causal rows of a system text before the picture, its mask decoder. */
+static percept_status write_mllmseg(const char *path, percept_error *error) {
+    static const char *const specials[] = {"<|endoftext|>", "<|im_start|>",  "<|im_end|>", "<img>",
+                                           "</img>",        "<IMG_CONTEXT>", "[SEG]"};
+    const pct_bpe_train_options options = {
+        .vocabulary = 256 + 7, .specials = specials, .special_count = 7, .eos = "<|im_end|>", .pad = "<|endoftext|>"};
+    pct_bpe_trainer *trainer = NULL;
+    pct_tokenizer *tokenizer = NULL;
+    pct_model *model = NULL;
+    pct_model_config config = tiny_config(TINY_INTERN);
+    config.language.vocabulary = 256 + 7;
+    config.language.context = 512;
+    config.language.template = PCT_TEMPLATE_MLLMSEG;
+    config.language.prefix = PCT_PREFIX_CAUSAL;
+    config.heads.kind = PCT_HEADS_RES;
+    config.heads.quality = config.heads.presence = 0;
+    PCT_TRY(pct_bpe_trainer_create(&trainer, &options, error));
+    percept_status status = pct_bpe_trainer_finish(trainer, &tokenizer, error);
+    pct_bpe_trainer_destroy(&trainer);
+    if (status == PERCEPT_OK) status = pct_model_create(&model, &config, tokenizer, 1, error);
+    if (status == PERCEPT_OK) status = pct_model_save(model, path, PCT_Q8_0, NULL, error);
+    pct_model_close(&model);
+    return status;
+}
+
 int main(int argc, char **argv) {
     static const char *const names[TINY_KINDS] = {"nano", "paper", "coarse", "intern"};
     static const pct_dtype types[TINY_KINDS] = {PCT_Q8_0, PCT_F16, PCT_BF16, PCT_F16};
@@ -33,6 +58,15 @@ int main(int argc, char **argv) {
         t.type = i ? PCT_Q8_0 : PCT_F16;
         snprintf(path, sizeof path, "%s/language_%s", argv[1], language[i]);
         if (tiny_language_write(path, &t, &error)) {
+            fprintf(stderr, "%s\n", error.message);
+            return 1;
+        }
+    }
+    if (argc > 1) {
+        char path[256];
+        percept_error error = {0};
+        snprintf(path, sizeof path, "%s/mllmseg", argv[1]);
+        if (write_mllmseg(path, &error)) {
             fprintf(stderr, "%s\n", error.message);
             return 1;
         }
