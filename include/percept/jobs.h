@@ -93,6 +93,7 @@ typedef struct percept_convert_options {
     const char *tower;  /* perceptiongpt: the folder of the CLIP vision tower */
     const char *heads;  /* perceptiongpt: a checkpoint of merges, projector and heads; NULL: they begin anew */
     const char *lora;   /* a folder of peft adapters, added to the language model; NULL: none */
+    bool keep_lora;     /* adapters stay apart, in a percept file; else they are added to the weights */
     uint64_t seed;      /* of what begins anew */
     int32_t threads;
 } percept_convert_options;

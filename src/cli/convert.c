@@ -15,6 +15,7 @@ static int run_convert(const pct_cli_line *line) {
     options.tower = s->tower;
     options.heads = s->heads;
     options.lora = s->lora;
+    options.keep_lora = s->keep_lora;
     options.seed = (uint64_t)s->seed;
     options.threads = (int32_t)s->threads;
     if (s->type) options.type = s->type;
@@ -43,6 +44,6 @@ const pct_cli_command pct_cli_convert = {
         "folder.",
     .options = PCT_CLI_BIT(PCT_CLI_OUT) | PCT_CLI_BIT(PCT_CLI_TYPE) | PCT_CLI_BIT(PCT_CLI_FAMILY) |
                PCT_CLI_BIT(PCT_CLI_TOWER) | PCT_CLI_BIT(PCT_CLI_HEADS) | PCT_CLI_BIT(PCT_CLI_LORA) |
-               PCT_CLI_BIT(PCT_CLI_SEED) | PCT_CLI_BIT(PCT_CLI_JSON),
+               PCT_CLI_BIT(PCT_CLI_KEEP_LORA) | PCT_CLI_BIT(PCT_CLI_SEED) | PCT_CLI_BIT(PCT_CLI_JSON),
     .run = run_convert,
 };

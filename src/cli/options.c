@@ -115,6 +115,8 @@ static const option_row rows[PCT_CLI_OPTION_COUNT] = {
                        "merges, projector and heads of a perceptiongpt model; else they begin anew"},
     [PCT_CLI_LORA] = {"lora", 0, TEXT, AT(lora), "DIR", 0, 0, NULL, false,
                       "peft adapters that are added to the language model"},
+    [PCT_CLI_KEEP_LORA] = {"keep-lora", 0, FLAG, AT(keep_lora), NULL, 0, 0, NULL, false,
+                           "adapters stay apart instead of being added"},
     [PCT_CLI_THREADS] = {"threads", 't', INTEGER, AT(threads), "N", 1, 512, NULL, true, "threads; else all processors"},
     [PCT_CLI_CPU_MASK] = {"cpu-mask", 0, INTEGER, AT(cpu_mask), "M", 0, 4294967295.0, NULL, true,
                           "instruction sets: 1 AVX2, 2 AVX-512, 4 VNNI, 8 BF16, 16 AMX"},

@@ -38,6 +38,7 @@ typedef struct pct_cli_settings {
     int64_t limit, count, width, height, picture_questions, objects_min, objects_max;
     double seconds;
     const char *pack, *cutouts, *backgrounds, *split, *prepare, *shape, *stages, *type, *family, *tower, *heads, *lora;
+    bool keep_lora;
 } pct_cli_settings;
 
 typedef enum pct_cli_option {
@@ -89,6 +90,7 @@ typedef enum pct_cli_option {
     PCT_CLI_TOWER,
     PCT_CLI_HEADS,
     PCT_CLI_LORA,
+    PCT_CLI_KEEP_LORA,
     PCT_CLI_THREADS,
     PCT_CLI_CPU_MASK,
     PCT_CLI_QUIET,

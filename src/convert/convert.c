@@ -97,6 +97,36 @@ percept_status pct_family_lora(pct_converting *c, percept_error *error) {
     PCT_TRY(pct_foreign_open(&c->lora, c->options->lora, error));
     c->sources[0].lora = c->lora;
     c->sources[0].lora_scale = alpha / (double)rank;
+    if (!c->options->keep_lora) return PERCEPT_OK;
+    json_t *modules;
+    PCT_TRY(pct_json_get_array(c->lora_config, "target_modules", &modules, error));
+    return pct_family_keep_lora(c, (int32_t)rank, (float)alpha, modules, error);
+}
+
+percept_status pct_family_keep_lora(pct_converting *c, int32_t rank, float alpha, const json_t *modules,
+                                    percept_error *error) {
+    static const char *const names[][2] = {{"q_proj", "attn_q"},      {"k_proj", "attn_k"},      {"v_proj", "attn_v"},
+                                           {"o_proj", "attn_output"}, {"gate_proj", "ffn_gate"}, {"up_proj", "ffn_up"},
+                                           {"down_proj", "ffn_down"}};
+    pct_model_lora *lora = &c->model.lora;
+    if (c->model.kind == PCT_MODEL_LANGUAGE)
+        return pct_fail(
+            error, PERCEPT_ERROR_USAGE,
+            "keep_lora: a language model alone has no place for adapters; leave the option out and they are "
+            "added to its weights");
+    lora->rank = rank;
+    lora->alpha = alpha;
+    *lora->targets = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        bool wanted = modules == NULL;
+        for (size_t k = 0; modules && k < json_array_size(modules); k++) {
+            const json_t *module = json_array_get(modules, k);
+            wanted = wanted || (json_is_string(module) && !strcmp(json_string_value(module), names[i][0]));
+        }
+        if (!wanted) continue;
+        if (*lora->targets) strcat(lora->targets, ",");
+        strcat(lora->targets, names[i][1]);
+    }
     return PERCEPT_OK;
 }
 
@@ -179,6 +209,7 @@ static percept_status plan_and_write(pct_converting *c, pct_pool *pool, percept_
                                       .heads = c->model.language.heads,
                                       .kv_heads = c->model.language.kv_heads,
                                       .fresh = c->fresh,
+                                      .keep_lora = o->keep_lora,
                                       .name = o->source};
     const char *slash = strrchr(o->source, '/');
     const pct_model_card card = {.name = slash && slash[1] ? slash + 1 : o->source,

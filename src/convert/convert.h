@@ -14,6 +14,7 @@ typedef struct pct_convert_options {
     const char *tower;  /* perceptiongpt: folder of the CLIP tower */
     const char *heads;  /* perceptiongpt: checkpoint of merge, projector and heads; NULL: they begin anew */
     const char *lora;   /* folder of peft adapters that are added to the language model; NULL: none */
+    bool keep_lora;     /* adapters stay apart in a percept file; else they are added to the weights */
     pct_dtype type;     /* of matrices */
     uint64_t seed;      /* of what begins anew */
 } pct_convert_options;

@@ -58,5 +58,8 @@ extern const pct_rule pct_family_clip_rules[], pct_family_internvit_rules[];
 percept_status pct_family_tokenizer(pct_converting *c, const char *const *texts, int32_t count, percept_error *error);
 /* rank and alpha of LoRA matrices. */
 percept_status pct_family_lora(pct_converting *c, percept_error *error);
+/* They stay apart: the model's own LoRA has that rank, on peft's `modules` (NULL: all seven projections). */
+percept_status pct_family_keep_lora(pct_converting *c, int32_t rank, float alpha, const json_t *modules,
+                                    percept_error *error);
 
 #endif

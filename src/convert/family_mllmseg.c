@@ -120,6 +120,8 @@ static percept_status describe(pct_converting *c, percept_error *error) {
         .checkpoint = c->checkpoint, .rules = pct_family_internvit_rules, .prefixes = {"vision_model."}};
     c->sources[2] = (pct_plan_source){.checkpoint = c->checkpoint, .rules = rules, .prefixes = {""}};
     c->source_count = 3;
+    if (rank > 0 && c->options->keep_lora)
+        PCT_TRY(pct_family_keep_lora(c, (int32_t)rank, 2 * (float)rank, NULL, error));
     c->threshold = 0.5f;
     c->domain = "photographs; finds what a phrase or a sentence refers to (MLLMSeg)";
     return pct_family_tokenizer(c, tokens, 2, error);

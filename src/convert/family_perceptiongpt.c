@@ -120,13 +120,20 @@ static void set_heads(pct_converting *c) {
     c->model.heads.mask_encoder_norm = PCT_MASK_NORM_MIXED;
 }
 
-/* LoRA that was trained together with the heads: rank 16, alpha 64 in the released code. */
-static void take_trained_lora(pct_converting *c, pct_plan_source *language) {
+/* LoRA that was trained together with the heads, on queries and values: rank 16, alpha 64 in the released code. */
+#define TRAINED_ALPHA 64.0
+static percept_status take_trained_lora(pct_converting *c, pct_plan_source *language, percept_error *error) {
     const pct_foreign_tensor *a =
         pct_foreign_find(c->heads, "model.base_model.model.layers.0.self_attn.q_proj.lora_A.default.weight");
-    if (!a || a->dims != 2 || a->shape[0] < 1) return;
+    if (!a || a->dims != 2 || a->shape[0] < 1) return PERCEPT_OK;
     language->lora = c->heads;
-    language->lora_scale = 64.0 / (double)a->shape[0];
+    language->lora_scale = TRAINED_ALPHA / (double)a->shape[0];
+    if (!c->options->keep_lora) return PERCEPT_OK;
+    json_t *modules = json_pack("[ss]", "q_proj", "v_proj");
+    if (!modules) return pct_fail_memory(error, "LoRA");
+    percept_status status = pct_family_keep_lora(c, (int32_t)a->shape[0], (float)TRAINED_ALPHA, modules, error);
+    json_decref(modules);
+    return status;
 }
 
 static percept_status describe(pct_converting *c, percept_error *error) {
@@ -160,7 +167,7 @@ static percept_status describe(pct_converting *c, percept_error *error) {
                                           .first = true,
                                           .ignored = {"*num_batches_tracked", "*rotary_emb.inv_freq"}};
         c->source_count = 3;
-        take_trained_lora(c, &c->sources[0]);
+        PCT_TRY(take_trained_lora(c, &c->sources[0], error));
     } else {
         PCT_TRY(pct_family_lora(c, error));
     }

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/progress.h"
+#include "model/model_private.h"
 #include "model/stored.h"
 
 #include <ctype.h>
@@ -230,15 +231,21 @@ static void mark(pct_plan *plan, const pct_foreign_tensor *tensor) {
     }
 }
 
+/* "…q_proj" of the tensor "…q_proj.weight" or "…q_proj.base_layer.weight". */
+static void layer_of(const char *name, char layer[MAX_NAME]) {
+    const size_t length = strlen(name);
+    snprintf(layer, MAX_NAME, "%.*s", (int)(length >= 7 ? length - 7 : length), name);
+    char *inside = strstr(layer, ".base_layer");
+    if (inside) *inside = 0;
+}
+
 /* The adapter of the layer whose weight was found under `name`, when there is one. */
 static percept_status add_adapter(pct_plan *plan, const pct_plan_source *s, const char *name, origin *o,
                                   percept_error *error) {
     char layer[MAX_NAME];
     const size_t length = strlen(name);
     if (plan->options.keep_lora || length < 8 || strcmp(name + length - 7, ".weight") != 0) return PERCEPT_OK;
-    snprintf(layer, sizeof layer, "%.*s", (int)(length - 7), name);
-    char *inside = strstr(layer, ".base_layer");
-    if (inside) *inside = 0;
+    layer_of(name, layer);
     const pct_foreign_tensor *a = find_adapter(s, layer, 'A'), *b = find_adapter(s, layer, 'B');
     if (!a && !b) return PERCEPT_OK;
     if (!a || !b)
@@ -276,6 +283,10 @@ static percept_status place(pct_plan *plan, const pct_weight_spec *spec, pct_par
     return *parameter ? PERCEPT_OK : PERCEPT_ERROR_RESOURCE;
 }
 
+static int32_t rotary_heads(const pct_plan *plan, const char *name) {
+    return strstr(name, "attn_k") ? plan->options.kv_heads : plan->options.heads;
+}
+
 /* Tries one source. *found false: it has no such tensor (name: what it would be called). */
 static percept_status try_source(pct_plan *plan, const pct_plan_source *s, const pct_weight_spec *spec, origin *o,
                                  char name[MAX_NAME], bool *found, percept_error *error) {
@@ -289,8 +300,7 @@ static percept_status try_source(pct_plan *plan, const pct_plan_source *s, const
         *o = (origin){.tensor = t, .how = rule->how};
         if (rule->how == PCT_RULE_PART) o->first = rule->part * spec->dim[0];
         if (rule->how == PCT_RULE_KERNEL) o->inner = spec->rank == 4 ? spec->dim[3] : rule->parts;
-        if (rule->how == PCT_RULE_ROTARY)
-            o->heads = strstr(spec->name, "attn_k") ? plan->options.kv_heads : plan->options.heads;
+        if (rule->how == PCT_RULE_ROTARY) o->heads = rotary_heads(plan, spec->name);
         mark(plan, t);
         *found = true;
         return add_adapter(plan, s, t->name, o, error);
@@ -298,11 +308,39 @@ static percept_status try_source(pct_plan *plan, const pct_plan_source *s, const
     return PERCEPT_OK;
 }
 
+/* LoRA that stays apart: the adapter of the weight whose name `spec`'s goes on from. */
+static percept_status take_adapter(pct_plan *plan, const pct_weight_spec *spec, pct_parameters *set,
+                                   pct_parameter **parameter, percept_error *error) {
+    const bool down = spec->name[strlen(spec->name) - 1] == 'a';
+    char weight[PCT_NAME_SIZE], name[MAX_NAME], layer[MAX_NAME];
+    snprintf(weight, sizeof weight, "%.*s", (int)(strlen(spec->name) - strlen(".lora_a")), spec->name);
+    for (int i = 0; i < plan->options.source_count; i++) {
+        const pct_plan_source *s = &plan->options.sources[i];
+        numbers n;
+        for (const pct_rule *rule = s->rules; rule->target; rule++) {
+            if (!matches(rule->target, weight, &n)) continue;
+            const pct_foreign_tensor *base = find_source(s, rule, &n, name);
+            if (!base) continue;
+            layer_of(base->name, layer);
+            const pct_foreign_tensor *t = find_adapter(s, layer, down ? 'A' : 'B');
+            if (!t) continue;
+            PCT_TRY(check_source(&(pct_rule){.how = PCT_RULE_COPY}, spec, t, error));
+            origin o = {.tensor = t, .how = down ? PCT_RULE_COPY : rule->how};
+            if (o.how == PCT_RULE_ROTARY) o.heads = rotary_heads(plan, weight);
+            mark(plan, t);
+            plan->adapted += down;
+            return place(plan, spec, set, parameter, &o, error);
+        }
+    }
+    return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: %s has no LoRA; " MEND, plan->options.name, weight);
+}
+
 percept_status pct_plan_take(void *context, const pct_weight_spec *spec, pct_parameters *set, pct_parameter **parameter,
                              percept_error *error) {
     pct_plan *plan = context;
     char name[MAX_NAME] = "", wanted[MAX_NAME] = "";
     origin o;
+    if (pct_model_is_lora(spec->name)) return take_adapter(plan, spec, set, parameter, error);
     for (int i = 0; i < plan->options.made_count; i++) {
         const pct_plan_made *made = &plan->options.made[i];
         if (strcmp(made->name, spec->name) != 0) continue;

@@ -146,6 +146,7 @@ percept_status percept_convert_run(const percept_convert_options *given, percept
                                .tower = options.tower,
                                .heads = options.heads,
                                .lora = options.lora,
+                               .keep_lora = options.keep_lora,
                                .seed = options.seed};
     pct_pool *pool = NULL;
     pct_convert_report report;

@@ -74,6 +74,9 @@ run 0 complete ' the cup' -m adapted.gguf --max-tokens 4 --json
 checks=$((checks + 1))
 ! cmp -s out plain || fail 'adapters change nothing'
 
+run 2 convert "$families/llama" -o bad.gguf --lora "$families/llama/lora" --keep-lora
+refused 'has no place for adapters'
+
 # what is wrong with a checkpoint is said in one line, and nothing is written
 mkdir broken
 cp "$families"/llama/*.json broken

@@ -32,6 +32,7 @@ typedef struct family {
     pct_state *state;
     pct_token_scratch scratch;
     percept_error error;
+    bool apart; /* LoRA is kept apart */
 } family;
 
 static const float *find(const family *f, const char *name, int64_t *count) {
@@ -45,7 +46,8 @@ static void convert(family *f, const char *name, const char *lora, int adapted) 
     char path[512];
     pct_convert_report report;
     snprintf(path, sizeof path, "%s/%s", VECTORS, name);
-    const pct_convert_options options = {.source = path, .out = file, .type = PCT_REAL, .lora = lora};
+    const pct_convert_options options = {
+        .source = path, .out = file, .type = PCT_REAL, .lora = lora, .keep_lora = f->apart};
     if (pct_convert(&options, NULL, NULL, NULL, &report, &f->error)) fail_msg("%s", f->error.message);
     assert_int_equal(report.unused, 0);
     assert_int_equal(report.fresh, 0);
@@ -55,7 +57,8 @@ static void convert(family *f, const char *name, const char *lora, int adapted) 
 
 static void open_family(family *f, const char *name, const char *lora, int adapted) {
     char path[512];
-    *f = (family){0};
+    *f = (family){.apart = adapted < 0};
+    if (adapted < 0) adapted = -adapted;
     snprintf(path, sizeof path, "%s/%s/expected.safetensors", VECTORS, name);
     assert_int_equal(pct_safetensors_open(&f->expected, path, NULL), PERCEPT_OK);
     convert(f, name, lora, adapted);
@@ -191,6 +194,8 @@ static void mllmseg_merged(void **state) { check_mllmseg("mllmseg", 0); }
 /* seven projections of two layers */
 static void mllmseg_with_lora(void **state) { check_mllmseg("mllmseg_lora", 14); }
 
+static void mllmseg_with_lora_apart(void **state) { check_mllmseg("mllmseg_lora", -14); }
+
 /* ---- language models alone -------------------------------------------------------------------------------------- */
 
 typedef struct logits_check {
@@ -244,7 +249,8 @@ static void llama_with_adapters(void **state) { check_llama(VECTORS "/llama/lora
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(mllmseg_merged), cmocka_unit_test(mllmseg_with_lora),
-                                       cmocka_unit_test(llama_alone), cmocka_unit_test(llama_with_adapters)};
+                                       cmocka_unit_test(mllmseg_with_lora_apart), cmocka_unit_test(llama_alone),
+                                       cmocka_unit_test(llama_with_adapters)};
     const int handle = mkstemp(file);
     if (handle < 0) return 2;
     close(handle);
