@@ -247,25 +247,28 @@ static pct_int8_head *high_panel_at(const struct product *p, int64_t index) {
     return (pct_int8_head *)(void *)(p->high_panels + (size_t)index * HIGH_PANEL_BYTES);
 }
 
-/* Where channel i of column j lies among quads. */
-static int64_t place_of(int64_t i, int64_t j) {
-    return i / 64 * 2048 + j / 16 * 1024 + i % 64 / 4 * 64 + j % 16 * 4 + i % 4;
-}
+/* Where the quads with channel i lie, for the first 16 columns; those for the others are 1,024 bytes on. */
+static int64_t quads_of(int64_t i) { return i / 64 * 2048 + i % 64 / 4 * 64; }
 
-/* The weights that meet the highs, out of their panels. */
+/* The weights that meet the highs, out of their panels: byte by byte within quads, 16 columns at a time. */
 static void gather_part(void *context, int64_t begin, int64_t end, int worker) {
     const struct product *p = context;
     for (int64_t i = begin; i < end; i++) {
         pct_int8_head *to = high_panel_at(p, i);
-        const int8_t *quads = pct_int8_quads(panel_at(p->weights, i));
-        int8_t *high = (int8_t *)(to + 1);
+        const char *from = (const char *)pct_int8_quads(panel_at(p->weights, i));
         memset(to, 0, HIGH_PANEL_BYTES);
-        for (int64_t c = 0; c < p->a.apart; c++)
-            for (int64_t j = 0; j < PCT_INT8_COLUMNS; j++) {
-                const int8_t q = quads[place_of(p->a.channels[c], j)];
-                high[place_of(c, j)] = q;
-                if (p->a.flip) to->start[j] -= 128 * q;
+        for (int64_t c = 0; c < 2 * p->a.apart; c++) {
+            const int64_t channel = p->a.channels[c / 2], half = c % 2 * 1024;
+            const int at = (int)(channel % 4 * 8), put = (int)(c / 2 % 4 * 8);
+            const uint32_t *quads = (const uint32_t *)(const void *)(from + quads_of(channel) + half);
+            uint32_t *high = (uint32_t *)(void *)((char *)(to + 1) + quads_of(c / 2) + half);
+            int32_t *start = to->start + c % 2 * 16;
+            for (int j = 0; j < 16; j++) {
+                const uint32_t byte = quads[j] >> at & 0xff;
+                high[j] |= byte << put;
+                if (p->a.flip) start[j] -= 128 * (int32_t)(int8_t)byte;
             }
+        }
     }
 }
 
@@ -307,28 +310,39 @@ static double balance(int64_t items, int threads) {
     return (double)items / (double)(pct_parts(items, threads) * threads);
 }
 
-void pct_int8_run(pct_compute *compute, const pct_int8 *weights, pct_real *y, int64_t ldy, const pct_real *x,
-                  int64_t ldx, int64_t rows, const pct_real *bias) {
-    if (rows < 1) return;
-    struct product p = {.weights = weights, .bias = bias, .y = y, .ldy = ldy};
-    p.a = (pct_int8_rows){.kernels = &compute->kernels,
-                          .x = x,
-                          .ldx = ldx,
-                          .rows = rows,
-                          .in = weights->in,
-                          .k = weights->k,
-                          .flip = weights->tile->flip,
-                          .factors = weights->factors,
-                          .factor_count = weights->factor_count};
+bool pct_int8_alone(const pct_int8 *weights) { return weights->factor_count > 0; }
+
+void pct_int8_run(pct_compute *compute, const pct_int8 *const *weights, const pct_packed_product *products, int count,
+                  const pct_real *x, int64_t ldx, int64_t rows) {
     const int threads = pct_pool_threads(compute->pool);
-    const int64_t row_tiles = pct_parts(rows, weights->tile->mr), panels = pct_parts(weights->out, PCT_INT8_COLUMNS);
-    const size_t row_room = (size_t)pct_round_up(weights->in, 16) * sizeof(pct_real) * (size_t)threads;
-    const size_t a_bytes = pct_int8_rows_plan(&p.a), high_bytes = (size_t)panels * HIGH_PANEL_BYTES;
+    const pct_int8 *first = weights[0];
+    struct product p = {.a = {.kernels = &compute->kernels,
+                              .x = x,
+                              .ldx = ldx,
+                              .rows = rows,
+                              .in = first->in,
+                              .k = first->k,
+                              .flip = first->tile->flip,
+                              .factors = first->factors,
+                              .factor_count = first->factor_count}};
+    int64_t most_panels = 0;
+    for (int i = 0; i < count; i++)
+        most_panels = pct_max_i64(most_panels, pct_parts(weights[i]->out, PCT_INT8_COLUMNS));
+    const size_t row_room = (size_t)pct_round_up(first->in, 16) * sizeof(pct_real) * (size_t)threads;
+    const size_t a_bytes = pct_int8_rows_plan(&p.a), high_bytes = (size_t)most_panels * HIGH_PANEL_BYTES;
     p.high_panels = pct_compute_scratch(compute, high_bytes + row_room + a_bytes);
     pct_real *room = (pct_real *)(void *)(p.high_panels + high_bytes);
     pct_int8_rows_lay(&p.a, (char *)room + row_room);
     pct_int8_rows_round(&p.a, compute->pool, room);
-    if (p.a.apart) pct_parallel_for(compute->pool, panels, 4, gather_part, &p);
-    p.by_columns = balance(panels, threads) > 1.05 * balance(row_tiles, threads);
-    pct_parallel_for(compute->pool, p.by_columns ? panels : row_tiles, 1, product_part, &p);
+    for (int i = 0; i < count; i++) {
+        const int64_t row_tiles = pct_parts(rows, first->tile->mr),
+                      panels = pct_parts(weights[i]->out, PCT_INT8_COLUMNS);
+        p.weights = weights[i];
+        p.y = products[i].y;
+        p.ldy = products[i].ldy;
+        p.bias = products[i].bias;
+        if (p.a.apart) pct_parallel_for(compute->pool, panels, 4, gather_part, &p);
+        p.by_columns = balance(panels, threads) > 1.05 * balance(row_tiles, threads);
+        pct_parallel_for(compute->pool, p.by_columns ? panels : row_tiles, 1, product_part, &p);
+    }
 }

@@ -97,7 +97,11 @@ percept_status pct_int8_renew(pct_int8 **made, pct_compute *compute, const void 
 size_t pct_int8_size(int64_t out, int64_t in);
 void pct_int8_destroy(pct_int8 **weights);
 size_t pct_int8_bytes(const pct_int8 *weights);
-void pct_int8_run(pct_compute *compute, const pct_int8 *weights, pct_real *y, int64_t ldy, const pct_real *x,
-                  int64_t ldx, int64_t rows, const pct_real *bias);
+/* Whether it wants rows of its own: its columns have factors. */
+bool pct_int8_alone(const pct_int8 *weights);
+/* Products of one x with `count` weights of the same `in`; where there are several, none of them alone. The products'
+ * `packed` is not looked at. */
+void pct_int8_run(pct_compute *compute, const pct_int8 *const *weights, const pct_packed_product *products, int count,
+                  const pct_real *x, int64_t ldx, int64_t rows);
 
 #endif

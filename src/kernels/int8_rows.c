@@ -12,17 +12,20 @@ int64_t pct_int8_most_apart(int64_t in) {
  * alone: every instruction set finds the same. */
 int64_t pct_int8_large(const pct_kernels *kernels, int32_t *index, const pct_real *x, int64_t in, pct_real scale,
                        int64_t most) {
-    int64_t found = 0;
     if (most < 1 || !(scale > 0)) return 0;
-    pct_real good = 0;
-    for (int halvings = 2; halvings <= 7; halvings++) {
-        const pct_real limit = scale * 127 / (pct_real)(1 << halvings);
-        const int64_t count = kernels->above(index, x, in, limit, most);
-        if (count > most) break;
-        found = count;
-        good = limit;
+    int64_t found = kernels->above(index, x, in, scale * 127 / 4, most);
+    if (found > most) return 0;
+    int low = 2, high = 8, listed = 2; /* halvings: that do, that do not, that the list is of */
+    while (high - low > 1) {
+        const int middle = (low + high) / 2;
+        const int64_t count = kernels->above(index, x, in, scale * 127 / (pct_real)(1 << middle), most);
+        listed = middle;
+        if (count > most)
+            high = middle;
+        else
+            low = middle, found = count;
     }
-    if (found) kernels->above(index, x, in, good, most);
+    if (listed != low) kernels->above(index, x, in, scale * 127 / (pct_real)(1 << low), most);
     return found;
 }
 

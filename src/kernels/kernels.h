@@ -70,8 +70,8 @@ typedef struct pct_kernels {
     /* y = whole numbers in -127..127 with x close to scale*y; returns the scale, largest magnitude/127. NaN for a row
      * with a NaN or an infinity, 0 for one with nothing above 1e-30; y is all 0 then. */
     pct_real (*to_int8)(int8_t *y, const pct_real *x, int64_t count);
-    /* The first `most` places i in rising order with |x[i]| > limit, to index; returns how many there are in all. NaN
-     * is not above anything. */
+    /* The first `most` places i in rising order with |x[i]| > limit, to index; returns how many there are, most + 1 if
+     * there are more. NaN is not above anything. */
     int64_t (*above)(int32_t *index, const pct_real *x, int64_t count, pct_real limit, int64_t most);
     /* y += a*x */
     void (*axpy)(pct_real *y, pct_real a, const pct_real *x, int64_t count);
@@ -239,6 +239,17 @@ double pct_int8_error(const pct_kernels *kernels, const void *weights, pct_dtype
 void pct_packed_run(pct_compute *compute, const pct_packed *packed, pct_real *y, int64_t ldy, const pct_real *x,
                     int64_t ldx, int64_t rows, const pct_real *bias);
 
+/* The same for up to PCT_MATVEC_MANY packed weights of one `in` over one x: x is converted once where they allow. */
+#define PCT_MATVEC_MANY 8
+typedef struct pct_packed_product {
+    const pct_packed *packed;
+    pct_real *y;
+    int64_t ldy;
+    const pct_real *bias;
+} pct_packed_product;
+void pct_packed_many_run(pct_compute *compute, const pct_packed_product *products, int count, const pct_real *x,
+                         int64_t ldx, int64_t rows);
+
 /* y[rows] = W[rows,columns] x + bias for stored weights of any type that has a matvec: rows are split over the pool. */
 void pct_matvec_run(pct_compute *compute, pct_dtype type, pct_real *y, const void *w, const pct_real *x, int64_t rows,
                     int64_t columns, const pct_real *bias);
@@ -252,7 +263,6 @@ typedef struct pct_matvec {
     const pct_real *bias; /* rows, or NULL */
     int64_t rows;
 } pct_matvec;
-#define PCT_MATVEC_MANY 8
 void pct_matvec_many_run(pct_compute *compute, const pct_matvec *products, int count, const pct_real *x,
                          int64_t columns);
 

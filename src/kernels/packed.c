@@ -167,26 +167,53 @@ static void rows_part(void *context, int64_t begin, int64_t end, int worker) {
     }
 }
 
-void pct_packed_run(pct_compute *compute, const pct_packed *packed, pct_real *y, int64_t ldy, const pct_real *x,
-                    int64_t ldx, int64_t rows, const pct_real *bias) {
-    const pct_tile *tile = packed->tile;
-    const void *a = x;
-    int64_t lda = ldx;
-    if (rows < 1) return;
+/* Products whose rows of x are the same bytes. */
+static void run_alike(pct_compute *compute, const pct_packed_product *products, int count, const pct_real *x,
+                      int64_t ldx, int64_t rows) {
+    const pct_packed *first = products[0].packed;
+    const pct_tile *tile = first->tile;
     if (!tile) {
-        pct_int8_run(compute, packed->whole, y, ldy, x, ldx, rows, bias);
+        const pct_int8 *weights[PCT_MATVEC_MANY];
+        for (int i = 0; i < count; i++) weights[i] = products[i].packed->whole;
+        pct_int8_run(compute, weights, products, count, x, ldx, rows);
         return;
     }
-    if (tile->type == PCT_BF16 || !tile->a_direct || packed->in_padded != packed->in) {
+    const void *a = x;
+    int64_t lda = ldx;
+    if (tile->type == PCT_BF16 || !tile->a_direct || first->in_padded != first->in) {
         const int64_t blocks = pct_parts(rows, tile->mr);
-        lda = tile->type == PCT_BF16 ? odd_lines(packed->in_padded, tile->element) : packed->in_padded;
-        struct rows job = {compute, packed, x, ldx, rows, lda, NULL};
+        lda = tile->type == PCT_BF16 ? odd_lines(first->in_padded, tile->element) : first->in_padded;
+        struct rows job = {compute, first, x, ldx, rows, lda, NULL};
         job.to = pct_compute_scratch(compute, (size_t)(blocks * tile->mr * lda) * (size_t)tile->element);
         pct_parallel_for(compute->pool, blocks, 1, rows_part, &job);
         a = job.to;
     }
-    pct_tile_product(compute->pool, tile, y, ldy, a, lda, packed->panels, packed->in_padded, rows, packed->out, false,
-                     bias, NULL);
+    for (int i = 0; i < count; i++) {
+        const pct_packed *p = products[i].packed;
+        pct_tile_product(compute->pool, tile, products[i].y, products[i].ldy, a, lda, p->panels, p->in_padded, rows,
+                         p->out, false, products[i].bias, NULL);
+    }
+}
+
+void pct_packed_many_run(pct_compute *compute, const pct_packed_product *products, int count, const pct_real *x,
+                         int64_t ldx, int64_t rows) {
+    PCT_ASSERT(count >= 1 && count <= PCT_MATVEC_MANY);
+    bool alike = true;
+    for (int i = 0; i < count; i++) {
+        const pct_packed *p = products[i].packed;
+        alike = alike && p->tile == products[0].packed->tile && (p->tile || !pct_int8_alone(p->whole));
+    }
+    if (rows < 1) return;
+    if (alike)
+        run_alike(compute, products, count, x, ldx, rows);
+    else
+        for (int i = 0; i < count; i++) run_alike(compute, products + i, 1, x, ldx, rows);
+}
+
+void pct_packed_run(pct_compute *compute, const pct_packed *packed, pct_real *y, int64_t ldy, const pct_real *x,
+                    int64_t ldx, int64_t rows, const pct_real *bias) {
+    const pct_packed_product one = {packed, y, ldy, bias};
+    pct_packed_many_run(compute, &one, 1, x, ldx, rows);
 }
 
 struct one_row {

@@ -141,7 +141,7 @@ static void check_above(check *c) {
         memset(now, 0, (size_t)most * 4), memset(ref, 0, (size_t)most * 4);
         const int64_t found = c->now->above(now, x, n, 0.5f, most);
         check_true(c, "count", found == c->ref->above(ref, x, n, 0.5f, most));
-        check_same(c, "places", now, ref, (size_t)most * 4);
+        if (found <= most) check_same(c, "places", now, ref, (size_t)most * 4);
         check_end(c);
     }
 }

@@ -26,8 +26,8 @@ static int64_t above(int32_t *index, const pct_real *x, int64_t count, pct_real 
     int64_t found = 0;
     for (int64_t i = 0; i < count; i++) {
         if (!(fabsf((float)x[i]) > (float)limit)) continue;
-        if (found < most) index[found] = (int32_t)i;
-        found++;
+        if (found == most) return most + 1;
+        index[found++] = (int32_t)i;
     }
     return found;
 }

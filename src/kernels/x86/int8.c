@@ -40,9 +40,9 @@ static int64_t above(int32_t *index, const float *x, int64_t count, float limit,
     for (int64_t i = 0; i < count; i += 16) {
         const __m512 size = _mm512_abs_ps(_mm512_maskz_loadu_ps(part_of(count - i), x + i));
         unsigned which = _mm512_cmp_ps_mask(size, _mm512_set1_ps(limit), _CMP_GT_OQ) & (unsigned)part_of(count - i);
-        if (found >= most) found += __builtin_popcount(which), which = 0;
-        for (; which; which &= which - 1, found++)
-            if (found < most) index[found] = (int32_t)(i + __builtin_ctz(which));
+        if (!which) continue;
+        if (found + __builtin_popcount(which) > most) return most + 1;
+        for (; which; which &= which - 1) index[found++] = (int32_t)(i + __builtin_ctz(which));
     }
     return found;
 }
@@ -122,9 +122,9 @@ static int64_t above(int32_t *index, const float *x, int64_t count, float limit,
     for (int64_t i = 0; i < count; i += 8) {
         const __m256 greater = _mm256_cmp_ps(v_abs(load_some(x + i, count - i)), _mm256_set1_ps(limit), _CMP_GT_OQ);
         unsigned which = (unsigned)_mm256_movemask_ps(greater) & (count - i >= 8 ? 255u : (1u << (count - i)) - 1);
-        if (found >= most) found += __builtin_popcount(which), which = 0;
-        for (; which; which &= which - 1, found++)
-            if (found < most) index[found] = (int32_t)(i + __builtin_ctz(which));
+        if (!which) continue;
+        if (found + __builtin_popcount(which) > most) return most + 1;
+        for (; which; which &= which - 1) index[found++] = (int32_t)(i + __builtin_ctz(which));
     }
     return found;
 }

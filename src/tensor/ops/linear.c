@@ -122,18 +122,41 @@ static void decode_many(pct_tape *tape, pct_tensor *x, int count, pct_tensor *co
     }
 }
 
+/* The same for packed weights; false, with nothing done, where they do not fit their set's budget: then the compute's
+ * panel holds one at a time. */
+static bool packed_many(pct_tape *tape, pct_tensor *x, int count, pct_tensor *const *weights, pct_tensor *const *biases,
+                        pct_tensor **y) {
+    pct_packed_product products[PCT_MATVEC_MANY];
+    for (int i = 0; i < count; i++) {
+        products[i].packed = pct_parameter_packed(weights[i]->parameter, tape->compute, tape->product);
+        if (!products[i].packed || products[i].packed == tape->compute->panel) return false;
+    }
+    for (int i = 0; i < count; i++) {
+        y[i] = pct_op_like_width(tape, x, weights[i]->dim[0]);
+        products[i].bias = biases[i] ? pct_tape_plain(tape, biases[i]) : NULL;
+        products[i].y = y[i]->data;
+        products[i].ldy = weights[i]->dim[0];
+    }
+    if (!pct_tape_failed(tape))
+        pct_packed_many_run(tape->compute, products, count, x->data, weights[0]->dim[1], pct_tensor_rows(x));
+    return true;
+}
+
 void pct_op_linear_many(pct_tape *tape, pct_tensor *x, int count, pct_tensor *const *weights, pct_tensor *const *biases,
                         pct_tensor **y) {
     PCT_ASSERT(count >= 1 && count <= PCT_MATVEC_MANY);
-    bool together = !pct_tape_failed(tape) && x->type == PCT_REAL;
-    for (int i = 0; i < count; i++)
-        together = together && weights[i]->rank == 2 && pct_tensor_width(x) == weights[i]->dim[1] &&
-                   (!biases[i] || pct_tensor_count(biases[i]) == weights[i]->dim[0]) && decodes(tape, x, weights[i]);
-    if (together) {
-        decode_many(tape, x, count, weights, biases, y);
-        return;
+    bool decode = !pct_tape_failed(tape) && x->type == PCT_REAL, packed = decode && !tape->record;
+    for (int i = 0; i < count; i++) {
+        const pct_tensor *w = weights[i];
+        const bool fits = w->rank == 2 && pct_tensor_width(x) == w->dim[1] &&
+                          (!biases[i] || pct_tensor_count(biases[i]) == w->dim[0]);
+        decode = decode && fits && decodes(tape, x, w);
+        packed = packed && fits && w->parameter && !w->parameter->trainable && !decodes(tape, x, w);
     }
-    for (int i = 0; i < count; i++) y[i] = linear(tape, x, weights[i], biases[i], NULL);
+    if (decode)
+        decode_many(tape, x, count, weights, biases, y);
+    else if (!packed || !packed_many(tape, x, count, weights, biases, y))
+        for (int i = 0; i < count; i++) y[i] = linear(tape, x, weights[i], biases[i], NULL);
 }
 
 pct_tensor *pct_op_linear_onto(pct_tape *tape, pct_tensor *start, pct_tensor *x, pct_tensor *weight, pct_tensor *bias) {
