@@ -53,15 +53,17 @@ static int64_t top(const pct_real *x, int64_t count) {
 }
 
 static void compare(const logits *l, const logits *f32) {
-    double lowest = 1;
-    int others = 0;
+    double lowest = 2;
+    int others = 0, low = 0, below = 0;
     for (int64_t r = 0; r < ROWS; r++) {
         const pct_real *a = l->rows + r * l->vocabulary, *b = f32->rows + r * l->vocabulary;
-        lowest = fmin(lowest, cosine(a, b, l->vocabulary));
+        const double c = cosine(a, b, l->vocabulary);
+        if (c < lowest) lowest = c, low = (int)r;
+        below += c < 0.999;
         others += top(a, l->vocabulary) != top(b, l->vocabulary);
     }
-    printf("cosine %.6f, lowest row %.6f, %d of %d tokens differ", cosine(l->rows, f32->rows, ROWS * l->vocabulary),
-           lowest, others, ROWS);
+    printf("cosine %.6f (%d rows below 0.999, lowest %.6f: row %d), %d of %d tokens differ",
+           cosine(l->rows, f32->rows, ROWS * l->vocabulary), below, lowest, low, others, ROWS);
 }
 
 static void run(const char *path, const char *text, size_t size, int threads, int type, logits *all) {

@@ -125,12 +125,13 @@ static pct_tensor *attend_stored(pct_tape *tape, const pct_language *language, c
 static pct_tensor *apply_mlp(pct_tape *tape, const pct_language_layer *layer, pct_tensor *x) {
     const bool half = pct_linear_takes_half(&layer->gate) && pct_linear_takes_half(&layer->up);
     pct_tensor *y = pct_norm_apply_half(tape, &layer->mlp_norm, x, half);
-    pct_tensor *gate = pct_linear_apply(tape, &layer->gate, y), *up = pct_linear_apply(tape, &layer->up, y);
+    pct_tensor *gated[2]; /* gate, up */
+    pct_linear_apply_many(tape, (const pct_linear *const[]){&layer->gate, &layer->up}, 2, y, gated);
     pct_tape_done(tape, y);
-    pct_tensor *active =
-        pct_linear_takes_half(&layer->down) ? pct_op_swiglu_half(tape, gate, up) : pct_op_swiglu(tape, gate, up);
-    pct_tape_done(tape, gate);
-    pct_tape_done(tape, up);
+    pct_tensor *active = pct_linear_takes_half(&layer->down) ? pct_op_swiglu_half(tape, gated[0], gated[1])
+                                                             : pct_op_swiglu(tape, gated[0], gated[1]);
+    pct_tape_done(tape, gated[0]);
+    pct_tape_done(tape, gated[1]);
     y = pct_linear_apply_onto(tape, &layer->down, x, active);
     pct_tape_done(tape, active);
     pct_tape_done(tape, x);
@@ -175,9 +176,10 @@ static pct_tensor *apply_layer(pct_tape *tape, const pct_language *language, con
     const bool half =
         pct_linear_takes_half(&layer->q) && pct_linear_takes_half(&layer->k) && pct_linear_takes_half(&layer->v);
     pct_tensor *y = pct_norm_apply_half(tape, &layer->attention_norm, x, half && !chosen);
-    pct_tensor *straight = pct_linear_apply(tape, &layer->k, y), *v = pct_linear_apply(tape, &layer->v, y);
-    pct_tensor *k = pct_op_rotate(tape, straight, o->kv_heads, &form, input->positions);
-    pct_tape_done(tape, straight);
+    pct_tensor *made[3] = {NULL, NULL, NULL}; /* k, v, and q where all rows go on */
+    pct_linear_apply_many(tape, (const pct_linear *const[]){&layer->k, &layer->v, &layer->q}, chosen ? 2 : 3, y, made);
+    pct_tensor *k = pct_op_rotate(tape, made[0], o->kv_heads, &form, input->positions), *v = made[1];
+    pct_tape_done(tape, made[0]);
     if (input->cache) {
         to_cache(tape, input, index, 0, k);
         to_cache(tape, input, index, 1, v);
@@ -194,11 +196,11 @@ static pct_tensor *apply_layer(pct_tape *tape, const pct_language *language, con
         positions = chosen->positions;
         spans = chosen->spans;
         span_count = chosen->span_count;
+        made[2] = pct_linear_apply(tape, &layer->q, y);
     }
-    straight = pct_linear_apply(tape, &layer->q, y);
     pct_tape_done(tape, y);
-    pct_tensor *q = pct_op_rotate(tape, straight, o->heads, &form, positions);
-    pct_tape_done(tape, straight);
+    pct_tensor *q = pct_op_rotate(tape, made[2], o->heads, &form, positions);
+    pct_tape_done(tape, made[2]);
     y = attend(tape, language, input, index, q, k, v, spans, span_count);
     x = pct_linear_apply_onto(tape, &layer->out, x, y);
     pct_tape_done(tape, y);
