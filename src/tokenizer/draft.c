@@ -189,6 +189,7 @@ static percept_status place_added(struct builder *builder) {
     for (size_t i = 0; i < draft->added.count; i++) {
         const pct_draft_token *from = &draft->added.items[i];
         const char *text = text_of(builder, from);
+        if (from->named) continue;
         if (!from->length)
             return pct_draft_fail(draft, builder->error, "the added token %" PRId64 " has no text", from->id);
         const int32_t found = pct_text_table_put(&builder->ids, text, from->length, (int32_t)from->id);
@@ -200,8 +201,26 @@ static percept_status place_added(struct builder *builder) {
         if (other && (other->length != from->length || memcmp(text_of(builder, other), text, from->length) != 0))
             return pct_draft_fail(draft, builder->error, "the id %" PRId64 " is given to two tokens, '%.*s' and '%.*s'",
                                   from->id, shown(other->length), text_of(builder, other), shown(from->length), text);
+        if (other >= draft->added.items && other < draft->added.items + draft->added.count) continue;
         builder->taken[from->id] = from;
         builder->tokens[from->id] = (pct_bpe_token){text, from->length, from->kind, from->rules};
+    }
+    return PERCEPT_OK;
+}
+
+static percept_status place_named(struct builder *builder) {
+    const pct_draft *draft = builder->draft;
+    for (size_t i = 0; i < draft->added.count; i++) {
+        const pct_draft_token *from = &draft->added.items[i];
+        const char *text = text_of(builder, from);
+        if (!from->named) continue;
+        const int32_t id = pct_text_table_find(&builder->ids, text, from->length);
+        if (id < 0)
+            return pct_draft_fail(draft, builder->error,
+                                  "the special token '%.*s' has no id in added_tokens.json or the vocabulary",
+                                  shown(from->length), text);
+        if (!pct_token_is_added(builder->tokens[id].kind))
+            builder->tokens[id] = (pct_bpe_token){text, from->length, from->kind, from->rules};
     }
     return PERCEPT_OK;
 }
@@ -256,6 +275,7 @@ static percept_status build(struct builder *builder, pct_tokenizer **out) {
     PCT_TRY(allocate(builder));
     PCT_TRY(place_ordinary(builder));
     PCT_TRY(place_added(builder));
+    PCT_TRY(place_named(builder));
     pct_bpe_merge *merges = pct_arena_take_zeroed(&builder->arena, draft->merge_count + 1, sizeof *merges);
     if (!merges) return pct_fail_memory(builder->error, "merges");
     PCT_TRY(place_merges(builder, merges));

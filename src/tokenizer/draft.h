@@ -26,6 +26,7 @@ typedef struct pct_draft_token {
     enum pct_token_kind kind;
     unsigned rules;
     float score;
+    bool named; /* added only: a token that is there by this text, whatever its id, becomes one of its own */
 } pct_draft_token;
 
 typedef struct pct_draft_tokens {
@@ -57,7 +58,7 @@ typedef struct pct_draft {
 void pct_draft_free(pct_draft *draft);
 /* "NAME: ..." with PERCEPT_ERROR_MODEL. */
 percept_status pct_draft_fail(const pct_draft *draft, percept_error *error, const char *format, ...) PCT_PRINTF(3, 4);
-/* Texts are copied. */
+/* Texts are copied. An added token that is there twice with the same id counts as the first says. */
 percept_status pct_draft_add(pct_draft *draft, pct_draft_tokens *list, const char *text, size_t length,
                              pct_draft_token token, percept_error *error);
 percept_status pct_draft_add_merge(pct_draft *draft, const char *left, size_t left_length, const char *right,

@@ -2,6 +2,7 @@
 #include "tokenizer/draft.h"
 
 #include "base/file.h"
+#include "base/random.h"
 #include "base/size.h"
 #include "formats/json.h"
 
@@ -70,37 +71,26 @@ static const char *token_text(const json_t *value) {
     return json_string_value(json_is_object(value) ? json_object_get(value, "content") : value);
 }
 
-static bool same_text(const pct_draft *draft, const pct_draft_token *token, const char *text, size_t length) {
-    return token->length == length && memcmp(draft->texts.data + token->offset, text, length) == 0;
-}
-
-/* Whether one of the special tokens that the files name has this text. */
-static bool named_special(const pct_hf_extras *extras, const char *text) {
+/* The texts of all special tokens that the files name, borrowed from them. */
+static percept_status list_named(const pct_hf_extras *extras, pct_text_table *table, percept_error *error) {
     static const char *const keys[] = {"bos_token", "eos_token", "unk_token", "pad_token",
                                        "sep_token", "cls_token", "mask_token"};
     const json_t *files[] = {extras->special, extras->config};
     for (size_t f = 0; f < PCT_COUNT(files); f++) {
-        for (size_t i = 0; i < PCT_COUNT(keys); i++) {
-            const char *other = token_text(json_object_get(files[f], keys[i]));
-            if (other && strcmp(other, text) == 0) return true;
-        }
-        size_t i;
-        json_t *item;
-        json_array_foreach(json_object_get(files[f], "additional_special_tokens"), i, item) {
-            const char *other = token_text(item);
-            if (other && strcmp(other, text) == 0) return true;
+        const json_t *list = json_object_get(files[f], "additional_special_tokens");
+        for (size_t i = 0; i < PCT_COUNT(keys) + json_array_size(list); i++) {
+            const char *text = token_text(i < PCT_COUNT(keys) ? json_object_get(files[f], keys[i])
+                                                              : json_array_get(list, i - PCT_COUNT(keys)));
+            if (text && pct_text_table_put(table, text, strlen(text), 0) < 0)
+                return pct_fail_memory(error, "special tokens");
         }
     }
-    return false;
+    return PERCEPT_OK;
 }
 
 static percept_status add(pct_draft *draft, const char *text, pct_draft_token token, percept_error *error) {
-    const size_t length = strlen(text);
-    if (!length) return pct_draft_fail(draft, error, "an added token has no text");
-    for (size_t i = 0; i < draft->added.count; i++)
-        if (draft->added.items[i].id == token.id && same_text(draft, &draft->added.items[i], text, length))
-            return PERCEPT_OK;
-    return pct_draft_add(draft, &draft->added, text, length, token, error);
+    if (!text[0]) return pct_draft_fail(draft, error, "an added token has no text");
+    return pct_draft_add(draft, &draft->added, text, strlen(text), token, error);
 }
 
 static bool true_at(const json_t *object, const char *key) { return json_is_true(json_object_get(object, key)); }
@@ -126,38 +116,28 @@ static percept_status add_decoder(const json_t *decoder, pct_draft *draft, perce
 }
 
 /* added_tokens.json: {"text": id}; what the decoder tells already stays as it is. */
-static percept_status add_listed(const pct_hf_extras *extras, pct_draft *draft, unsigned rules, percept_error *error) {
+static percept_status add_listed(const pct_hf_extras *extras, const pct_text_table *named, pct_draft *draft,
+                                 unsigned rules, percept_error *error) {
     const char *text;
     json_t *value;
     json_object_foreach(extras->added, text, value) {
         pct_draft_token token = {.id = json_integer_value(value), .rules = rules};
         if (!json_is_integer(value)) return pct_draft_fail(draft, error, "added_tokens.json: '%.80s' has no id", text);
-        token.kind = named_special(extras, text) ? PCT_TOKEN_CONTROL : PCT_TOKEN_USER;
+        const bool special = pct_text_table_find(named, text, strlen(text)) >= 0;
+        token.kind = special ? PCT_TOKEN_CONTROL : PCT_TOKEN_USER;
         PCT_TRY(add(draft, text, token, error));
     }
     return PERCEPT_OK;
 }
 
-/* Special tokens that are words of the vocabulary itself. */
+/* Special tokens that may be words of the vocabulary itself. */
 static percept_status add_special(const json_t *list, pct_draft *draft, unsigned rules, percept_error *error) {
-    size_t k;
+    size_t i;
     json_t *item;
-    json_array_foreach(list, k, item) {
+    json_array_foreach(list, i, item) {
         const char *text = token_text(item);
-        const size_t length = text ? strlen(text) : 0;
-        bool there = false;
-        for (size_t i = 0; i < draft->added.count && !there; i++)
-            there = same_text(draft, &draft->added.items[i], text ? text : "", length);
-        for (size_t i = 0; i < draft->tokens.count && !there; i++) {
-            if (!same_text(draft, &draft->tokens.items[i], text ? text : "", length)) continue;
-            const pct_draft_token token = {.id = draft->tokens.items[i].id, .kind = PCT_TOKEN_CONTROL, .rules = rules};
-            PCT_TRY(add(draft, text, token, error));
-            there = true;
-        }
-        if (!there)
-            return pct_draft_fail(draft, error,
-                                  "the special token '%.80s' has no id in added_tokens.json or the vocabulary",
-                                  text ? text : "");
+        const pct_draft_token token = {.kind = PCT_TOKEN_CONTROL, .rules = rules, .named = true};
+        PCT_TRY(add(draft, text ? text : "", token, error));
     }
     return PERCEPT_OK;
 }
@@ -201,7 +181,11 @@ percept_status pct_hf_extras_apply(const pct_hf_extras *extras, pct_draft *draft
     draft->parts.chat_template = find_template(extras);
     PCT_TRY(add_decoder(json_object_get(extras->config, "added_tokens_decoder"), draft, error));
     if (fixed) return PERCEPT_OK;
-    PCT_TRY(add_listed(extras, draft, rules, error));
+    pct_text_table named = {.seed = draft->texts.length ? pct_hash_bytes(draft->texts.data, draft->texts.length) : 0};
+    status = list_named(extras, &named, error);
+    if (status == PERCEPT_OK) status = add_listed(extras, &named, draft, rules, error);
+    pct_text_table_free(&named);
+    PCT_TRY(status);
     PCT_TRY(add_special(json_object_get(extras->special, "additional_special_tokens"), draft, rules, error));
     return add_special(json_object_get(extras->config, "additional_special_tokens"), draft, rules, error);
 }
