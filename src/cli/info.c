@@ -24,10 +24,12 @@ static percept_status print_text(const percept_engine *engine, bool tensors, per
     print_row("hash", info.hash);
     printf("%-14s%.2f million in %d tensors, %.1f MB\n", "parameters", (double)info.parameters * 1e-6, info.tensors,
            (double)info.weight_bytes * 1e-6);
-    printf("%-14s%d x %d pixels, %d tokens\n", "picture", info.side, info.side, info.image_tokens);
+    const bool sees = info.side > 0; /* else a language model alone */
+    if (sees) printf("%-14s%d x %d pixels, %d tokens\n", "picture", info.side, info.side, info.image_tokens);
     printf("%-14s%d words, %d tokens of context\n", "language", info.vocabulary, info.context);
-    printf("%-14s%.2f, %s\n", "threshold", (double)info.threshold,
-           info.calibrated ? "scores are calibrated" : "scores are not calibrated");
+    if (sees)
+        printf("%-14s%.2f, %s\n", "threshold", (double)info.threshold,
+               info.calibrated ? "scores are calibrated" : "scores are not calibrated");
     for (int32_t i = 0; i < info.tensors && tensors && status == PERCEPT_OK; i++) {
         percept_tensor_info tensor = {.size = sizeof tensor};
         status = percept_engine_get_tensor(engine, i, &tensor, error);

@@ -65,6 +65,9 @@ run 0 find "$families/picture.png" 'the red cup' -m small.gguf
 
 # a language model alone, with adapters and without
 run 0 convert "$families/llama" -o llama.gguf --type f16
+run 0 info llama.gguf
+says out 'complete text'
+says_not out 'pixels'
 run 0 complete ' the cup' -m llama.gguf --max-tokens 4 --json
 lines out 1
 cp out plain
