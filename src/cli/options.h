@@ -108,6 +108,7 @@ typedef enum pct_cli_option {
      PCT_CLI_BIT(PCT_CLI_MIN_P) | PCT_CLI_BIT(PCT_CLI_REPEAT_PENALTY) | PCT_CLI_BIT(PCT_CLI_SEED))
 /* Longest text of `complete` without --max-tokens: some models never end. */
 #define PCT_CLI_COMPLETE_TOKENS 256
+#define PCT_CLI_CHAT_TOKENS     1024 /* of an answer of `chat` without a picture */
 /* Every command takes these. */
 #define PCT_CLI_GENERAL                                                                                                \
     (PCT_CLI_BIT(PCT_CLI_THREADS) | PCT_CLI_BIT(PCT_CLI_CPU_MASK) | PCT_CLI_BIT(PCT_CLI_QUIET) |                       \

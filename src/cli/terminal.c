@@ -17,12 +17,13 @@ static struct {
     bool bar_shown;
     time_t line_time;
     const char *line_stage;
-    atomic_bool interrupted;
+    atomic_bool interrupted, gentle; /* gentle: the first signal is only noted */
     _Atomic(percept_session *) session;
 } terminal;
 
 static void on_signal(int number) {
-    atomic_store(&terminal.interrupted, true);
+    const bool again = atomic_exchange(&terminal.interrupted, true);
+    if (atomic_load(&terminal.gentle) && !again) return;
     percept_session *session = atomic_load(&terminal.session);
     if (session) percept_session_cancel(session);
     signal(number, SIG_DFL);
@@ -40,6 +41,15 @@ void pct_cli_terminal_start(const pct_cli_settings *settings) {
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+}
+
+void pct_cli_interrupt_again(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    atomic_store(&terminal.gentle, true);
+    atomic_store(&terminal.interrupted, false);
+    sigaction(SIGINT, &action, NULL);
 }
 
 bool pct_cli_interrupted(void) { return atomic_load(&terminal.interrupted); }

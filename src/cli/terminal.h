@@ -10,6 +10,9 @@
  * the work to stop, the second kills; SIGPIPE is ignored, so that a closed pipe is an error of writing. */
 void pct_cli_terminal_start(const pct_cli_settings *settings);
 bool pct_cli_interrupted(void);
+/* For talk with a person: forgets a signal that has been obeyed. The next one is only noted (pct_cli_interrupted) and
+ * ends the reading of input; one more cancels the session. */
+void pct_cli_interrupt_again(void);
 /* The session that a signal cancels; NULL: none. */
 void pct_cli_cancel_on_signal(percept_session *session);
 

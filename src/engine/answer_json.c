@@ -110,7 +110,7 @@ static percept_status write_all(pct_text *text, const percept_answer *answer, co
     pct_text_puts(text, ", \"model_hash\": ");
     pct_json_add_text(text, answer->model_hash ? answer->model_hash : pct_fingerprint_text(answer->fingerprint));
     pct_text_puts(text, ", \"image\": ");
-    pct_json_add_text(text, answer->picture->name);
+    pct_json_add_text(text, answer->picture->name[0] ? answer->picture->name : NULL);
     pct_text_printf(text, ", \"width\": %d, \"height\": %d, \"question\": ", answer->picture->width,
                     answer->picture->height);
     pct_json_add_text(text, answer->question);
@@ -119,7 +119,7 @@ static percept_status write_all(pct_text *text, const percept_answer *answer, co
     pct_text_printf(text, ", \"finish\": \"%s\", \"objects\": [", percept_finish_text(answer->finish));
     for (size_t i = 0; i < answer->object_count; i++) PCT_TRY(add_object(text, answer, i, options->masks, error));
     pct_text_printf(text, "], \"dropped\": %d", answer->dropped);
-    if (!answer->calibrated) pct_text_puts(text, ", \"calibrated\": false");
+    if (!answer->calibrated && !answer->talk_ids) pct_text_puts(text, ", \"calibrated\": false");
     const percept_usage *usage = &answer->usage;
     pct_text_printf(text, ", \"usage\": {\"image_tokens\": %d, \"prompt_tokens\": %d, \"answer_tokens\": %d}",
                     usage->image_tokens, usage->prompt_tokens, usage->answer_tokens);

@@ -4,6 +4,8 @@
 #include "engine/options.h"
 #include "engine/prompt.h"
 #include "engine/reply_text.h"
+#include "engine/sampling.h"
+#include "engine/talk.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +14,8 @@
 enum { batch_size = 64 };
 
 void percept_ask_options_init(percept_ask_options *options) {
-    *options = (percept_ask_options){.size = sizeof *options, .threshold = -1.0f, .top_p = 1.0f};
+    *options = (percept_ask_options){
+        .size = sizeof *options, .threshold = -1.0f, .top_p = 1.0f, .repeat_penalty = 1.0f, .repeat_last = 64};
 }
 
 void percept_question_init(percept_question *question) { *question = (percept_question){.size = sizeof *question}; }
@@ -24,26 +27,9 @@ static percept_status check_options(const percept_ask_options *o, percept_error 
                         "for the model's own",
                         (double)o->threshold);
     }
-    if (o->max_tokens < 0) {
-        return pct_fail(error, PERCEPT_ERROR_USAGE,
-                        "max_tokens: %d is out of range; give 1 and more, or 0 for what "
-                        "fits",
-                        o->max_tokens);
-    }
-    if (!(o->time_limit >= 0.0)) {
-        return pct_fail(error, PERCEPT_ERROR_USAGE,
-                        "time_limit: %g is out of range; give seconds above 0, or 0 for "
-                        "none",
-                        o->time_limit);
-    }
-    if (!(o->temperature >= 0.0f && o->temperature <= 10.0f)) {
-        return pct_fail(error, PERCEPT_ERROR_USAGE, "temperature: %g is out of range; give 0 to 10",
-                        (double)o->temperature);
-    }
-    if (!(o->top_p > 0.0f && o->top_p <= 1.0f)) {
-        return pct_fail(error, PERCEPT_ERROR_USAGE, "top_p: %g is out of range; give more than 0, at most 1",
-                        (double)o->top_p);
-    }
+    PCT_TRY(pct_sampling_check(&(pct_sampling_fields){o->max_tokens, o->top_k, o->repeat_last, o->time_limit,
+                                                      o->temperature, o->top_p, o->min_p, o->repeat_penalty},
+                               error));
     return PERCEPT_OK;
 }
 
@@ -91,7 +77,8 @@ percept_answer *pct_answer_new(pct_picture *picture) {
     percept_answer *answer = calloc(1, sizeof *answer);
     if (!answer) return NULL;
     pct_arena_init(&answer->arena, 4096);
-    answer->picture = pct_picture_share(picture);
+    answer->picture = picture ? pct_picture_share(picture) : pct_picture_none();
+    if (!answer->picture) percept_answer_free(&answer);
     return answer;
 }
 
@@ -205,14 +192,18 @@ static const percept_question *question_at(const percept_question *questions, si
     return (const percept_question *)((const char *)questions + index * questions->size);
 }
 
-static percept_status prepare_all(pct_asked *asked, percept_session *session, const percept_question *questions,
-                                  size_t count, percept_error *error) {
+static percept_status check_size(const percept_question *questions, percept_error *error) {
     if (questions->size != sizeof *questions) {
         return pct_fail(error, PERCEPT_ERROR_USAGE,
                         "percept_question: size is %zu, not %zu; call "
                         "percept_question_init, or use the library that belongs to the headers",
                         questions->size, sizeof *questions);
     }
+    return PERCEPT_OK;
+}
+
+static percept_status prepare_all(pct_asked *asked, percept_session *session, const percept_question *questions,
+                                  size_t count, percept_error *error) {
     for (size_t i = 0; i < count; i++) {
         percept_status status = pct_asked_prepare(&asked[i], session, question_at(questions, i), error);
         if (status != PERCEPT_OK && count > 1) pct_error_prefix(error, "question %zu", i + 1);
@@ -242,7 +233,9 @@ percept_status percept_session_ask_many(percept_session *session, const percept_
     if (count > 1000000) {
         return pct_fail(error, PERCEPT_ERROR_USAGE, "%zu questions in one call; give at most 1000000", count);
     }
-    double now = pct_clock_seconds();
+    PCT_TRY(check_size(questions, error));
+    double now = pct_clock_seconds(), deadline = options.time_limit > 0 ? now + options.time_limit : 0;
+    if (!session->state) return pct_talk_ask(session, questions, count, &options, deadline, answers, error);
     pct_asked *asked = calloc(count, sizeof *asked);
     percept_answer **made = calloc(count, sizeof *made);
     ask_call *call = calloc(1, sizeof *call);
@@ -254,7 +247,7 @@ percept_status percept_session_ask_many(percept_session *session, const percept_
         call->options = options;
         call->threshold =
             options.threshold < 0 ? pct_model_get_card(session->engine->model)->threshold : options.threshold;
-        call->deadline = options.time_limit > 0 ? now + options.time_limit : 0;
+        call->deadline = deadline;
         status = prepare_all(asked, session, questions, count, error);
         if (status == PERCEPT_OK) status = run_all(call, asked, count, made, error);
     }

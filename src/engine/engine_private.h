@@ -51,6 +51,8 @@ typedef struct pct_picture {
 } pct_picture;
 pct_picture *pct_picture_share(pct_picture *picture);
 void pct_picture_drop(pct_picture **picture);
+/* A picture of 0 x 0 pixels with an empty name; NULL when memory is out. */
+pct_picture *pct_picture_none(void);
 
 struct percept_session {
     percept_engine *engine;
@@ -86,9 +88,12 @@ struct percept_answer {
     percept_timings timings;
     const pct_spoken *spoken; /* the dialogue up to and with this answer */
     int32_t spoken_count;
+    const int32_t *talk_ids; /* the same of a language model alone: all tokens, but what ends the answer */
+    int32_t talk_count;
 };
 
-/* A zeroed answer that holds a reference to the picture; NULL when memory is out. */
+/* A zeroed answer that holds a reference to the picture (NULL: it is about none, and gets an empty one); NULL when
+ * memory is out. */
 percept_answer *pct_answer_new(pct_picture *picture);
 
 /* An object's mask at the picture's size; all 0 when it has none. index < object_count. */

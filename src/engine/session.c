@@ -113,6 +113,11 @@ static percept_status picture_new(pct_picture **out, const char *name, percept_e
     return PERCEPT_OK;
 }
 
+pct_picture *pct_picture_none(void) {
+    pct_picture *picture = NULL;
+    return picture_new(&picture, "", NULL) == PERCEPT_OK ? picture : NULL;
+}
+
 /* The engine's threads serve one call at a time, so the resize belongs behind the gate as much as the tower. */
 static percept_status encode(percept_session *session, pct_picture *picture, const pct_image *image,
                              percept_error *error) {
