@@ -216,8 +216,10 @@ pct_tensor *pct_language_states(pct_tape *tape, const pct_language *language, co
     for (int64_t i = 0; positions && i < chosen.count; i++) positions[i] = input->positions[input->wanted[i]];
     chosen.positions = positions;
     pct_tensor *x = input->x;
-    for (int i = 0; i < last; i++) x = apply_layer(tape, language, input, i, x, NULL);
-    x = apply_layer(tape, language, input, last, x, &chosen);
+    for (int i = 0; i <= last; i++) {
+        x = apply_layer(tape, language, input, i, x, i == last ? &chosen : NULL);
+        if (input->layer && x && !pct_tape_failed(tape)) input->layer(input->context, i, x);
+    }
     return x ? pct_norm_apply(tape, &language->norm, x) : NULL;
 }
 

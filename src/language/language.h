@@ -78,6 +78,9 @@ typedef struct pct_language_input {
     int64_t wanted_count;
     const pct_span *wanted_spans; /* as spans, with q counted in wanted rows */
     int64_t wanted_span_count;
+    /* Sees what each layer gives, for tests; NULL: nobody does. The tensor may be gone when the next layer is done. */
+    void (*layer)(void *context, int index, const pct_tensor *x);
+    void *context;
 } pct_language_input;
 
 /* States after the final norm: (wanted_count, width); NULL when none are wanted. */
