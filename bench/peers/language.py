@@ -107,7 +107,7 @@ class Error(ctypes.Structure):
 
 class EngineOptions(ctypes.Structure):
     _fields_ = [("size", ctypes.c_size_t), ("threads", ctypes.c_int32), ("cpu_mask", ctypes.c_uint32), ("log", ctypes.c_void_p),
-                ("log_context", ctypes.c_void_p), ("with_hash", ctypes.c_bool), ("cache", ctypes.c_int), ("exact", ctypes.c_bool)]
+                ("log_context", ctypes.c_void_p), ("with_hash", ctypes.c_bool), ("cache", ctypes.c_int), ("exact", ctypes.c_bool), ("int8", ctypes.c_bool)]
 
 
 class CompleteOptions(ctypes.Structure):

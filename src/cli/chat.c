@@ -15,11 +15,13 @@ typedef struct talk {
     percept_session *session;
     percept_answer *last; /* the dialogue so far; NULL: none */
     bool words;           /* about no picture */
+    bool said;            /* a piece of the answer is on its way out */
 } talk;
 
 /* Ctrl-C ends the answer here, and what was said of it stays in the dialogue. */
 static bool print_piece(void *context, const percept_stream_event *event) {
-    (void)context;
+    talk *t = context;
+    t->said = true;
     fputs(event->text, stdout);
     fflush(stdout);
     return pct_cli_interrupted() || pct_cli_output_closed();
@@ -44,8 +46,10 @@ static percept_status answer_line(talk *t, const char *text, percept_error *erro
     options.min_p = (float)s->min_p;
     options.repeat_penalty = (float)s->repeat_penalty;
     if (!s->json) options.stream = print_piece;
+    options.stream_context = t;
+    t->said = false;
     percept_status status = percept_session_ask_many(t->session, &question, 1, &options, &answer, error);
-    if (!s->json) putchar('\n');
+    if (!s->json && (t->said || status == PERCEPT_OK)) putchar('\n');
     fflush(stdout);
     if (status != PERCEPT_OK) return status;
     percept_answer_free(&t->last);

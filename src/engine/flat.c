@@ -4,6 +4,7 @@
 #include "formats/json.h"
 #include "image/rle.h"
 #include "percept/flat.h"
+#include "percept/language.h"
 #include "percept/percept.h"
 
 #include <stdlib.h>
@@ -289,4 +290,76 @@ char *percept_flat_info(percept_flat *flat) {
     char *json = NULL;
     percept_engine_info_json(flat->engine, false, &json, &flat->error);
     return json;
+}
+
+/* ---- words alone --------------------------------------------------------------------------------------------------
+ */
+
+static percept_status read_real(const json_t *document, const char *key, double min, double max, float *into,
+                                percept_error *error) {
+    double value;
+    PCT_TRY(pct_json_get_f64_or(document, key, min, max, (double)*into, &value, error));
+    *into = (float)value;
+    return PERCEPT_OK;
+}
+
+static percept_status read_whole(const json_t *document, const char *key, int64_t max, int64_t *into,
+                                 percept_error *error) {
+    return pct_json_get_i64_or(document, key, 0, max, *into, into, error);
+}
+
+/* Strings are borrowed from the document. */
+static percept_status read_completing(const json_t *document, percept_complete_options *o, bool *timings,
+                                      percept_error *error) {
+    static const char *const known[] = {"prompt", "max_tokens", "time_limit",     "temperature", "top_k", "top_p",
+                                        "min_p",  "seed",       "repeat_penalty", "timings",     NULL};
+    int64_t tokens = 0, top_k = 0, seed = 0;
+    percept_complete_options_init(o);
+    if (!json_is_object(document))
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "not an object; give {\"prompt\": \"...\"}");
+    PCT_TRY(pct_json_refuse_unknown(document, known, error));
+    PCT_TRY(pct_json_get_string(document, "prompt", &o->prompt, error));
+    PCT_TRY(read_whole(document, "max_tokens", INT32_MAX, &tokens, error));
+    PCT_TRY(read_whole(document, "top_k", INT32_MAX, &top_k, error));
+    PCT_TRY(read_whole(document, "seed", INT64_MAX, &seed, error));
+    PCT_TRY(pct_json_get_f64_or(document, "time_limit", 0, 1e9, 0, &o->time_limit, error));
+    PCT_TRY(read_real(document, "temperature", 0, 10, &o->temperature, error));
+    PCT_TRY(read_real(document, "top_p", 1e-6, 1, &o->top_p, error));
+    PCT_TRY(read_real(document, "min_p", 0, 1, &o->min_p, error));
+    PCT_TRY(read_real(document, "repeat_penalty", 1, 10, &o->repeat_penalty, error));
+    PCT_TRY(pct_json_get_bool_or(document, "timings", false, timings, error));
+    o->max_tokens = (int32_t)tokens;
+    o->top_k = (int32_t)top_k;
+    o->seed = (uint64_t)seed;
+    return PERCEPT_OK;
+}
+
+percept_status pct_flat_check_completing(const char *text, size_t length, percept_error *error) {
+    percept_complete_options options;
+    bool timings;
+    json_t *document = NULL;
+    percept_status status = pct_json_parse(&document, "request", text, length, error);
+    if (status == PERCEPT_OK) status = read_completing(document, &options, &timings, error);
+    json_decref(document);
+    return blame_request(status, error);
+}
+
+char *percept_flat_complete(percept_flat *flat, const char *text) {
+    if (!flat || !flat->session) return NULL; /* the error of opening stands */
+    percept_error *error = &flat->error;
+    percept_complete_options options;
+    percept_completion *completion = NULL;
+    json_t *document = NULL;
+    char *out = NULL;
+    bool timings = false;
+    *error = (percept_error){0};
+    if (!text) text = "";
+    percept_status status = pct_json_parse(&document, "request", text, strlen(text), error);
+    if (status == PERCEPT_OK) status = read_completing(document, &options, &timings, error);
+    status = blame_request(status, error);
+    if (status == PERCEPT_OK) status = percept_session_complete(flat->session, &options, &completion, error);
+    if (status == PERCEPT_OK) percept_completion_json(completion, timings, &out, error);
+    percept_completion_free(&completion);
+    json_decref(document);
+    return out;
 }
