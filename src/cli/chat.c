@@ -165,6 +165,6 @@ const pct_cli_command pct_cli_chat = {
                "answer. Without\na picture the model is a language model: a GGUF of llama.cpp such as SmolLM2's (-m).",
     .options = PCT_CLI_BIT(PCT_CLI_MODEL) | PCT_CLI_BIT(PCT_CLI_JSON) | PCT_CLI_BIT(PCT_CLI_THRESHOLD) |
                PCT_CLI_BIT(PCT_CLI_MAX_TOKENS) | PCT_CLI_BIT(PCT_CLI_MAX_PIXELS) | PCT_CLI_BIT(PCT_CLI_TIME_LIMIT) |
-               PCT_CLI_SAMPLING | PCT_CLI_BIT(PCT_CLI_CACHE),
+               PCT_CLI_SAMPLING | PCT_CLI_BIT(PCT_CLI_CACHE) | PCT_CLI_BIT(PCT_CLI_TEMPLATE),
     .run = run_chat,
 };

@@ -228,6 +228,7 @@ percept_status pct_cli_open_engine(const pct_cli_settings *settings, percept_eng
     options.log = pct_cli_log;
     options.with_hash = settings->json;
     options.cache = (percept_cache)settings->cache;
+    options.chat_template = settings->chat_template;
     char *path = NULL;
     percept_status status = pct_cli_model_path(settings, &path, error);
     if (status == PERCEPT_OK) status = percept_engine_open(engine, path, &options, error);

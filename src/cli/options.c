@@ -75,6 +75,8 @@ static const option_row rows[PCT_CLI_OPTION_COUNT] = {
                                 "makes words of the last 64 less likely; 1: not (1)"},
     [PCT_CLI_LOGITS] = {"logits", 0, TEXT, AT(logits), "OUT.npy", 0, 0, NULL, false,
                         "keeps the logits of every predicted position"},
+    [PCT_CLI_TEMPLATE] = {"template", 0, TEXT, AT(chat_template), "NAME", 0, 0, NULL, true,
+                          "how a language model is talked to (chatml, llama-3, ...); else as its file says"},
     [PCT_CLI_CACHE] = {"cache", 0, CHOICE, AT(cache), "f16|q8_0|f32", 0, 0, cache_types, true,
                        "how a language model keeps what it has read (f16)"},
     [PCT_CLI_SEED] = {"seed", 0, INTEGER, AT(seed), "N", 0, BIG, NULL, true, "of everything drawn at random (0)"},

@@ -70,7 +70,10 @@ static percept_status open_parts(percept_engine *engine, const char *path, const
     if (!options->exact && (config->kind == PCT_MODEL_JOINED || options->int8)) pct_compute_use_int8(engine->compute);
     static const pct_dtype types[] = {PCT_F16, PCT_Q8_0, PCT_REAL};
     engine->cache = config->kind == PCT_MODEL_LANGUAGE ? types[options->cache] : PCT_REAL;
-    if (config->kind == PCT_MODEL_LANGUAGE) return PERCEPT_OK;
+    if (config->kind == PCT_MODEL_LANGUAGE) {
+        if (!options->chat_template) return PERCEPT_OK;
+        return pct_chat_init(&engine->chat, options->chat_template, pct_model_get_tokenizer(engine->model), error);
+    }
     engine->template = *pct_model_get_template(engine->model);
     if (engine->template.style->begun_end) PCT_TRY(encode_end(engine, error));
     engine->image_tokens = pct_model_config_image_tokens(config);

@@ -16,6 +16,7 @@
 #include "model/model.h"
 #include "model/text.h"
 #include "percept/percept.h"
+#include "tokenizer/chat.h"
 #include "tokenizer/template.h"
 
 #include <stdatomic.h>
@@ -37,6 +38,7 @@ struct percept_engine {
     double load_ms;
     bool exact;
     pct_dtype cache; /* of a language model alone */
+    pct_chat chat;   /* the same's, where options name one; format NULL: as the file says */
     atomic_int sessions;
 };
 

@@ -2,8 +2,6 @@
 #include "engine/talk.h"
 
 #include "base/clock.h"
-#include "engine/talk_form.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,20 +28,34 @@ static percept_status check(const percept_session *session, const percept_questi
     return PERCEPT_OK;
 }
 
+/* The format of talk that the caller named, or that the file tells. */
+static percept_status find_format(const percept_engine *engine, pct_chat *chat, percept_error *error) {
+    const pct_tokenizer *tokenizer = pct_model_get_tokenizer(engine->model);
+    const char *name;
+    *chat = engine->chat;
+    if (chat->format) return PERCEPT_OK;
+    PCT_TRY(pct_chat_recognise(&name, pct_tokenizer_chat_template(tokenizer), pct_model_get_card(engine->model)->name,
+                               pct_architecture_name(pct_model_get_config(engine->model)->language.architecture),
+                               error));
+    return pct_chat_init(chat, name, tokenizer, error);
+}
+
 /* The dialogue so far and the question: what the model goes on with. */
 static percept_status render(percept_session *session, const percept_question *question, pct_ids *ids,
                              percept_error *error) {
     const percept_answer *after = question->after;
     const int32_t context = pct_model_get_config(session->engine->model)->language.context;
-    pct_talk_form form;
-    PCT_TRY(pct_talk_form_init(&form, session->engine->model, error));
+    const pct_chat_turn turn = {.role = PCT_CHAT_USER, .text = question->text};
+    pct_chat chat;
+    PCT_TRY(find_format(session->engine, &chat, error));
     if (after) {
         PCT_TRY(pct_ids_reserve(ids, (size_t)after->talk_count, error));
         memcpy(ids->data, after->talk_ids, (size_t)after->talk_count * sizeof *ids->data);
         ids->count = (size_t)after->talk_count;
-        PCT_TRY(pct_talk_form_end(&form, &session->scratch, ids, error));
+        PCT_TRY(pct_chat_next(&chat, &session->scratch, ids->data[ids->count - 1], &turn, ids, error));
+    } else {
+        PCT_TRY(pct_chat_render(&chat, &session->scratch, &turn, 1, true, ids, error));
     }
-    PCT_TRY(pct_talk_form_ask(&form, &session->scratch, !after, question->text, ids, error));
     if (ids->count < (size_t)context) return PERCEPT_OK;
     return pct_fail(error, PERCEPT_ERROR_USAGE, "the question%s %zu tokens; the model's context is %d: shorten it%s",
                     after ? " and the dialogue before it have" : " has", ids->count, context,

@@ -30,6 +30,7 @@ enum { PCT_GROUNDING_REST = 2 }; /* language.grounding: the highest */
 enum pct_language_init { PCT_LANGUAGE_PLAIN, PCT_LANGUAGE_MIMETIC };
 /* The family whose key names, rotary pairs and biases the language model has (interleaved without; halves with). */
 enum pct_architecture { PCT_LLAMA, PCT_QWEN2 };
+const char *pct_architecture_name(enum pct_architecture architecture); /* as in general.architecture; static */
 /* A language model alone, as llama.cpp has them, completes, chats and scores text: no tower, no heads. */
 enum pct_model_kind { PCT_MODEL_JOINED, PCT_MODEL_LANGUAGE };
 /* plain: the paper's MLP on the hidden state. moments: the same MLP also sees the mask's soft position and extent and

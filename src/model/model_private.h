@@ -146,7 +146,6 @@ percept_status pct_model_config_read_language(pct_model_config *config, const pc
                                               enum pct_architecture architecture, percept_error *error);
 /* Its keys, as llama.cpp reads them. */
 void pct_model_config_write_language(const pct_model_config *config, pct_gguf_writer *writer);
-const char *pct_architecture_name(enum pct_architecture architecture); /* as in general.architecture */
 bool pct_architecture_from_name(const char *name, enum pct_architecture *architecture);
 void pct_model_card_write(const pct_model_card *card, pct_gguf_writer *writer);
 percept_status pct_model_card_read(pct_model *model, const pct_gguf *file, percept_error *error);

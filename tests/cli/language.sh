@@ -96,21 +96,24 @@ talk() {
   [ "$code" = "$wanted" ] || fail "$last: exit $code, wanted $wanted"
 }
 printf 'the red dog\nis a cup\n/new\nthe red dog\n/quit\nnot read\n' >talk.txt
-talk 0 -m llama.gguf --json --max-tokens 6
+talk 0 -m llama.gguf --json --max-tokens 6 --template chatml
 lines out 3
 says out '"image": null, "width": 0, "height": 0, "question": "the red dog"'
 says out '"objects": []'
 sed -n 1p out >first
 sed -n 3p out >third
 same first third
-talk 0 -m ends.gguf
+talk 0 -m ends.gguf --template chatml
 lines out 3
 lines err 0
 talk 4 -m spm.gguf
-refused 'it can complete and score text'
+refused '--template'
+talk 0 -m llama.gguf --template chatml --max-tokens 4
+talk 2 -m llama.gguf --template magic
+refused 'chatml'
 talk 2 -m nano.gguf
 refused 'no picture is named'
 printf '%s\n' "$long" >talk.txt
-talk 0 -m llama.gguf
+talk 0 -m llama.gguf --template chatml
 says err 'shorten it'
 finish
