@@ -68,7 +68,8 @@ static pct_ground leave_out(pct_tape *tape, const pct_ground *ground, const pct_
 }
 
 pct_tensor *pct_grounding_phrases(pct_tape *tape, const pct_grounding *grounding, const pct_ground *ground,
-                                  pct_tensor *embedding, pct_tensor *words, const pct_look *looks, int64_t count) {
+                                  const pct_language *language, pct_tensor *words, const pct_look *looks,
+                                  int64_t count) {
     int64_t tokens = 0;
     for (int64_t i = 0; i < count; i++) tokens += looks[i].count;
     if (count == 0) return words;
@@ -86,7 +87,7 @@ pct_tensor *pct_grounding_phrases(pct_tape *tape, const pct_grounding *grounding
         spans[i].shared_begin = (int32_t)(looks[i].gone_count > 0 ? copied : looks[i].picture * ground->rows);
         if (looks[i].gone_count > 0) copied += ground->rows;
     }
-    pct_tensor *spoken = pct_op_gather_rows(tape, embedding, ids, offset[count]);
+    pct_tensor *spoken = pct_language_words(tape, language, ids, offset[count]);
     for (int32_t i = 0; i < offset[count]; i++) order[i] = i;
     pct_tensor *q = pct_op_unit_rows(tape, pct_op_mean_rows(tape, spoken, order, offset, count), EPSILON);
     q = pct_op_scale(tape, q, (pct_real)sqrt((double)pct_tensor_width(words))); /* by whose root attention divides */

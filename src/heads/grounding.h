@@ -13,7 +13,7 @@
 #ifndef PCT_HEADS_GROUNDING_H
 #define PCT_HEADS_GROUNDING_H
 
-#include "nn/layers.h"
+#include "language/language.h"
 
 typedef struct pct_grounding {
     pct_parameter *scale; /* (1), of the cosines */
@@ -42,9 +42,10 @@ typedef struct pct_look {
     int32_t gone_count;
 } pct_look;
 /* words (rows,width): embeddings; rows that look get what their phrases find added. A phrase without a token of a name
- * asks with all its tokens. embedding (vocabulary,width). */
+ * asks with all its tokens. */
 pct_tensor *pct_grounding_phrases(pct_tape *tape, const pct_grounding *grounding, const pct_ground *ground,
-                                  pct_tensor *embedding, pct_tensor *words, const pct_look *looks, int64_t count);
+                                  const pct_language *language, pct_tensor *words, const pct_look *looks,
+                                  int64_t count);
 /* codes (n,width) with what lies under them added: the means of ground's rows index[offset[i]..offset[i+1]). */
 pct_tensor *pct_grounding_regions(pct_tape *tape, const pct_grounding *grounding, const pct_ground *ground,
                                   pct_tensor *codes, const int32_t *index, const int32_t *offset);

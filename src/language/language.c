@@ -33,24 +33,37 @@ static void build_layer(pct_language_layer *layer, pct_builder *builder, const p
     if (o->mimetic && builder->status == PERCEPT_OK) begin_mimetic(layer, o);
 }
 
+/* Tables of the tokens that came later. Few rows: F32 wherever they lie. */
+static void build_added(pct_language *language, pct_builder *builder) {
+    const int64_t dim[2] = {language->options.added, language->options.width};
+    language->added =
+        pct_build_weight(builder, PCT_INIT_NORMAL, 0.02, 2, dim, false, true, "percept.added.token_embd.weight");
+    language->added_output = language->options.tied ? language->added
+                                                    : pct_build_weight(builder, PCT_INIT_NORMAL, 0.02, 2, dim, false,
+                                                                       true, "percept.added.output.weight");
+}
+
 void pct_language_build(pct_language *language, pct_builder *builder, const pct_language_options *options) {
     *language = (pct_language){.options = *options};
     pct_language_options *o = &language->options;
     PCT_ASSERT(o->layers <= PCT_LANGUAGE_MAX_LAYERS);
     if (o->head_width == 0) o->head_width = o->width / o->heads;
     if (o->rotary == 0) o->rotary = o->head_width;
-    language->embedding = pct_build_weight(builder, PCT_INIT_NORMAL, 0.02, 2, (int64_t[]){o->vocabulary, o->width},
-                                           false, false, "token_embd.weight");
-    bool frozen = builder->frozen;
+    const bool outer = builder->frozen, frozen = outer || o->added > 0;
+    const int64_t own = o->vocabulary - o->added;
+    builder->frozen = frozen;
+    language->embedding = pct_build_weight(builder, PCT_INIT_NORMAL, 0.02, 2, (int64_t[]){own, o->width}, false, false,
+                                           "token_embd.weight");
     builder->frozen = true; /* part of the positions, not learned */
     if (o->rope_factors) language->rope_factors = pct_build_vector(builder, 1, o->rotary / 2, "rope_freqs.weight");
     builder->frozen = frozen || builder->lora.rank > 0;
     for (int i = 0; i < o->layers; i++) build_layer(&language->layer[i], builder, o, i);
     builder->frozen = frozen;
     pct_norm_build(&language->norm, builder, o->width, o->norm_epsilon, true, "output_norm");
-    if (o->tied) return;
-    pct_linear_build(&language->output, builder, o->width, o->vocabulary, false, 0.5, "output");
+    if (!o->tied) pct_linear_build(&language->output, builder, o->width, own, false, 0.5, "output");
     if (language->output.weight) language->output.weight->matrix = false; /* a table of words, as the embedding */
+    builder->frozen = outer;
+    if (o->added > 0) build_added(language, builder);
 }
 
 /* What the angles of a language model's rotary positions are. */
@@ -223,7 +236,32 @@ pct_tensor *pct_language_states(pct_tape *tape, const pct_language *language, co
     return x ? pct_norm_apply(tape, &language->norm, x) : NULL;
 }
 
+pct_tensor *pct_language_words(pct_tape *tape, const pct_language *language, const int32_t *ids, int64_t count) {
+    const int32_t own = language->options.vocabulary - language->options.added;
+    int32_t later = 0;
+    for (int64_t i = 0; i < count; i++) later += ids[i] >= own;
+    if (!later) return pct_op_gather_rows(tape, &language->embedding->tensor, ids, count);
+    int32_t *first = pct_tape_ints(tape, count), *second = pct_tape_ints(tape, later);
+    int32_t *places = pct_tape_ints(tape, later);
+    if (pct_tape_failed(tape)) return pct_tape_zeros(tape, 2, (int64_t[]){count, language->options.width});
+    later = 0;
+    for (int64_t i = 0; i < count; i++) {
+        first[i] = ids[i] < own ? ids[i] : 0;
+        if (ids[i] < own) continue;
+        places[later] = (int32_t)i;
+        second[later++] = ids[i] - own;
+    }
+    pct_tensor *words = pct_op_gather_rows(tape, &language->embedding->tensor, first, count);
+    pct_tensor *added = pct_op_gather_rows(tape, &language->added->tensor, second, later);
+    return pct_op_replace_rows(tape, words, added, places, later);
+}
+
 pct_tensor *pct_language_logits(pct_tape *tape, const pct_language *language, pct_tensor *states) {
-    if (!language->options.tied) return pct_linear_apply(tape, &language->output, states);
-    return pct_op_linear(tape, states, &language->embedding->tensor, NULL);
+    pct_tensor *own = language->options.tied ? pct_op_linear(tape, states, &language->embedding->tensor, NULL)
+                                             : pct_linear_apply(tape, &language->output, states);
+    if (!language->added_output) return own;
+    pct_tensor *added = pct_op_linear(tape, states, &language->added_output->tensor, NULL);
+    pct_tensor *all = pct_op_concat_columns(tape, (pct_tensor *[]){own, added}, 2);
+    pct_tape_done(tape, own);
+    return all;
 }

@@ -22,6 +22,7 @@ typedef struct pct_language_options {
     double rope_slow; /* angles are divided by it; 0: by 1 */
     bool tied;        /* the output matrix is the embedding */
     bool mimetic;     /* a fresh model: queries begin like their keys (not for weights that are read) */
+    int32_t added;    /* of the vocabulary, its last ids: tokens beside those that a frozen model has; 0: none */
 } pct_language_options;
 
 typedef struct pct_language_layer {
@@ -31,15 +32,20 @@ typedef struct pct_language_layer {
 
 typedef struct pct_language {
     pct_language_options options; /* with what 0 stands for */
-    pct_parameter *embedding;     /* (vocabulary, width) */
+    pct_parameter *embedding;     /* (vocabulary - added, width) */
+    pct_parameter *added;         /* (added, width): the rows after them, which learn; NULL: none */
+    pct_parameter *added_output;  /* (added, width): what they are chosen by; `added` itself when tied */
     pct_parameter *rope_factors;  /* (rotary/2), or NULL */
     pct_linear output;            /* not when tied */
     pct_norm norm;
     pct_language_layer layer[PCT_LANGUAGE_MAX_LAYERS];
 } pct_language;
 
-/* Builds with names as llama.cpp's. With LoRA in the builder, the layers' own weights are frozen. */
+/* Builds with names as llama.cpp's. With LoRA in the builder, the layers' own weights are frozen; with added tokens all
+ * but LoRA's and theirs. */
 void pct_language_build(pct_language *language, pct_builder *builder, const pct_language_options *options);
+/* The rows of the ids, which are borrowed until the tape is cleared: (count, width). */
+pct_tensor *pct_language_words(pct_tape *tape, const pct_language *language, const int32_t *ids, int64_t count);
 
 /* Keys and values of rows that later rows will see: `capacity` rows of kv_heads*head_dim in each layer. Untouched
  * memory stays unused. The type is set before the first reserve: PCT_REAL (as in a zeroed cache), row by row; PCT_F16

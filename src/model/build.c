@@ -56,6 +56,7 @@ static pct_language_options language_options(const pct_model_config *c) {
         .norm_epsilon = (double)c->language.norm_epsilon,
         .tied = c->language.tied,
         .mimetic = c->language.init == PCT_LANGUAGE_MIMETIC,
+        .added = c->language.added,
     };
 }
 
@@ -151,6 +152,7 @@ void pct_model_build(pct_model *model, pct_builder *builder) {
     }
     builder->lora.rank = rank;
     builder->lora.targets = targets;
+    language.mimetic = language.mimetic && !model->based; /* weights that are there already */
     pct_language_build(&model->language, builder, &language);
     builder->lora.rank = 0;
     if (c->language.grounding)

@@ -257,6 +257,7 @@ static percept_status check_language(const pct_model_config *c, percept_error *e
         {"language.rope_factors", c->language.rope_factors, 0, 1},
         {"language.bias", c->language.bias, 0, 1},
         {"language.tied", c->language.tied, 0, 1},
+        {"language.added", c->language.added, 0, c->language.vocabulary - 1},
     };
     PCT_TRY(check_all(limits, sizeof limits / sizeof *limits, error));
     if (!(c->language.rope_theta >= 1 && c->language.rope_theta <= 1e9f))

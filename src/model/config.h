@@ -97,6 +97,8 @@ typedef struct pct_model_config {
         float rope_theta, norm_epsilon;
         float rope_slow; /* positions are divided by it ("linear" scaling); 0: by 1 */
         int32_t tied;    /* 1: the output matrix is the embedding */
+        int32_t added;   /* of the vocabulary, its last ids: tokens beside those of the frozen language model that the
+                          * file was trained on (pct_model_create_on); their rows are tables of their own. 0: none */
         enum pct_prefix prefix;
         enum pct_template_kind template;
         enum pct_cell_positions cell_positions;

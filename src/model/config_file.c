@@ -55,6 +55,7 @@ static const field fields[] = {
     {"llama.rope.freq_base", AT(language.rope_theta), REAL, {0}, false},
     {"llama.attention.layer_norm_rms_epsilon", AT(language.norm_epsilon), REAL, {0}, false},
     {"percept.language.tied", AT(language.tied), INTEGER, {0}, false},
+    {"percept.language.added", AT(language.added), INTEGER, {0}, true},
     {"percept.prefix_attention", AT(language.prefix), CHOICE, {"full", "causal"}, false},
     {"percept.language.cell_positions", AT(language.cell_positions), CHOICE, {"rotary", "learned"}, true},
     {"percept.language.grounding", AT(language.grounding), INTEGER, {0}, true},

@@ -35,7 +35,7 @@ static pct_tensor *place_lead(pct_tape *tape, const pct_model *model, pct_tensor
     if (!ids || !place) return prefix;
     for (int64_t i = 0; i < count; i++) ids[i] = model->lead[more ? i : 0];
     for (int64_t p = 0; p < pictures; p++) place[p] = (int32_t)(p * rows);
-    pct_tensor *words = pct_op_gather_rows(tape, &model->language.embedding->tensor, ids, count);
+    pct_tensor *words = pct_language_words(tape, &model->language, ids, count);
     if (!more) return pct_op_replace_rows(tape, prefix, words, place, pictures);
     int32_t *order = pct_tape_ints(tape, pictures * rows);
     if (!order) return prefix;
@@ -207,7 +207,7 @@ void pct_model_leave_out(pct_tape *tape, const pct_model *model, const pct_regio
 }
 
 pct_tensor *pct_model_embed(pct_tape *tape, const pct_model *model, const pct_model_text *text) {
-    pct_tensor *x = pct_op_gather_rows(tape, &model->language.embedding->tensor, text->ids, text->count);
+    pct_tensor *x = pct_language_words(tape, &model->language, text->ids, text->count);
     for (int source = PCT_REGION_BOX; source <= PCT_REGION_MASK && text->region_count > 0; source++) {
         int32_t *places = pct_tape_ints(tape, text->region_count);
         int64_t found;
@@ -216,8 +216,8 @@ pct_tensor *pct_model_embed(pct_tape *tape, const pct_model *model, const pct_mo
         if (codes) x = pct_op_replace_rows(tape, x, codes, places, found);
     }
     if (text->ground)
-        x = pct_grounding_phrases(tape, &model->grounding, text->ground, &model->language.embedding->tensor, x,
-                                  text->looks, text->look_count);
+        x = pct_grounding_phrases(tape, &model->grounding, text->ground, &model->language, x, text->looks,
+                                  text->look_count);
     return x;
 }
 

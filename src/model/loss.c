@@ -282,12 +282,22 @@ static double naming_accuracy(const pct_tensor *logits, const int32_t *owners, i
     return all > 0 ? (double)right / (double)all : 0;
 }
 
+/* A table that does not learn may be stored in any type: only the rows that are named are widened. */
+static pct_tensor *embed_names(pct_tape *tape, const pct_model *model, const pct_batch *batch) {
+    pct_tensor *table = &model->language.embedding->tensor;
+    const int32_t *ids = batch->name_ids;
+    const int64_t tokens = batch->name_offsets[batch->name_count];
+    int32_t *order = table->needs_grad ? NULL : pct_tape_ints(tape, tokens);
+    for (int64_t i = 0; order && i < tokens; i++) order[i] = (int32_t)i;
+    if (order) table = pct_language_words(tape, &model->language, ids, tokens);
+    return pct_name_embeddings(tape, table, order ? order : ids, batch->name_offsets, batch->name_count);
+}
+
 /* Every cell names its owner; the class token says which names are there. */
 static void name_part(pct_tape *tape, const pct_model *model, const pct_batch *batch, const pct_sight *sight,
                       const pct_loss_weights *weights, parts *p, pct_losses *losses) {
     if (batch->name_count <= 0 || batch->pictures <= 0) return;
-    pct_tensor *names = pct_name_embeddings(tape, &model->language.embedding->tensor, batch->name_ids,
-                                            batch->name_offsets, batch->name_count);
+    pct_tensor *names = embed_names(tape, model, batch);
     int64_t rows = pct_model_prefix_rows(model);
     if (model->config.heads.naming && batch->owners) {
         int32_t *owners = pct_tape_ints(tape, batch->pictures * rows);

@@ -52,6 +52,7 @@ struct pct_model {
 
     pct_model_card card; /* strings owned */
     pct_gguf *file;      /* the map that stored weights lie in; NULL for a new model and for a trainable one */
+    bool based;          /* `file` is the base of a new model: a language model's, which is frozen */
     char *path;          /* of the file it was opened from; NULL for a new one */
     char hash[65];       /* made when first asked for, under the parameters' lock */
     pct_text unused;     /* tensors of the file that the model has no use for, "a, b, c" */
@@ -63,6 +64,13 @@ void pct_model_build(pct_model *model, pct_builder *builder);
 pct_model *pct_model_new(const pct_model_config *config, const pct_tokenizer *tokenizer);
 /* The template that the config names, and what it puts before pictures. Nothing for a language model alone. */
 percept_status pct_model_take_template(pct_model *model, const pct_tokenizer *tokenizer, percept_error *error);
+/* One weight of a file for a builder: as it is stored where it does not learn and is a matrix, else in F32. */
+percept_status pct_model_take_weight(const pct_gguf *file, const pct_weight_spec *spec, pct_parameters *set,
+                                     pct_parameter **parameter, percept_error *error);
+/* Refuses a language model alone with tensors that this program does not compute with. */
+percept_status pct_model_check_all_used(const pct_model *model, const pct_gguf *file, percept_error *error);
+/* Whether a parameter is one of a base's, with which all else has learned: it is written as it is stored. */
+bool pct_model_keeps_stored(const pct_model *model, const pct_parameter *parameter);
 /* The builder's LoRA fields and flags from the config. */
 pct_builder pct_model_builder(pct_model *model, bool trainable, uint64_t seed, percept_error *error);
 

@@ -133,6 +133,13 @@ static percept_status take_weight(void *context, const pct_weight_spec *spec, pc
     return merged ? merge_own(r, *parameter, error) : PERCEPT_OK;
 }
 
+percept_status pct_model_take_weight(const pct_gguf *file, const pct_weight_spec *spec, pct_parameters *set,
+                                     pct_parameter **parameter, percept_error *error) {
+    reader r = {.file = file};
+    pct_kernels_init(&r.kernels, pct_cpu_flags());
+    return take_weight(&r, spec, set, parameter, error);
+}
+
 /* Architecture and version come first, so that a file of another kind is told apart from a damaged one. */
 static percept_status read_config(pct_model_config *config, const pct_gguf *file, percept_error *error) {
     const char *name;
@@ -155,7 +162,7 @@ static percept_status read_config(pct_model_config *config, const pct_gguf *file
 }
 
 /* What a language model alone has and this program does not compute would be missing in every answer. */
-static percept_status check_all_used(const pct_model *model, const pct_gguf *file, percept_error *error) {
+percept_status pct_model_check_all_used(const pct_model *model, const pct_gguf *file, percept_error *error) {
     for (int64_t i = 0; i < pct_gguf_tensor_count(file); i++) {
         const char *name = pct_gguf_tensor_at(file, i)->name;
         if (strstr(name, "attn_rot_embd")) continue; /* old files: angles, which are computed */
@@ -243,7 +250,7 @@ static percept_status read_parts(pct_model **out, const pct_gguf *file, const st
     if (how->lora && r.adapted == 0)
         return pct_fail(error, PERCEPT_ERROR_INPUT, "lora.targets: no layer's name ends like one of '%s'",
                         config.lora.targets);
-    if (config.kind == PCT_MODEL_LANGUAGE) PCT_TRY(check_all_used(model, file, error));
+    if (config.kind == PCT_MODEL_LANGUAGE) PCT_TRY(pct_model_check_all_used(model, file, error));
     if (r.taken < pct_gguf_tensor_count(file)) list_unused(model, &r);
     return PERCEPT_OK;
 }
@@ -306,6 +313,7 @@ percept_status pct_model_take(pct_model *model, const pct_gguf *file, bool (*wan
         const pct_gguf_tensor *tensor = pct_gguf_find(file, parameter->name);
         pct_dtype type;
         if (!tensor || !fits(tensor, &parameter->tensor) || !wanted(context, parameter->name)) continue;
+        if (pct_model_keeps_stored(model, parameter)) continue; /* the base's stays */
         PCT_TRY(check_type(file, tensor, &type, error));
         read_plain(&r, tensor, type, pct_tensor_data(&parameter->tensor));
         parameter->version++;

@@ -12,16 +12,17 @@ static int64_t row_width(const pct_tensor *tensor) {
     return tensor->rank == 1 ? tensor->dim[0] : pct_tensor_count(tensor) / tensor->dim[0];
 }
 
-static pct_dtype stored_type(const pct_parameter *parameter, pct_dtype wanted) {
+static pct_dtype stored_type(const pct_model *model, const pct_parameter *parameter, pct_dtype wanted) {
     const pct_tensor *tensor = &parameter->tensor;
+    if (pct_model_keeps_stored(model, parameter)) return tensor->type; /* not rounded once more */
     return pct_stored_type(parameter->name, tensor->rank == 1 ? 1 : 2, tensor->rank == 1 ? 1 : tensor->dim[0],
                            row_width(tensor), wanted);
 }
 
-static void declare(pct_gguf_writer *writer, const pct_parameter *parameter, pct_dtype wanted) {
+static void declare(const pct_model *model, pct_gguf_writer *writer, const pct_parameter *parameter, pct_dtype wanted) {
     int64_t width = row_width(&parameter->tensor);
     int64_t ne[2] = {width, pct_tensor_count(&parameter->tensor) / width};
-    pct_gguf_writer_declare(writer, parameter->name, pct_gguf_of_dtype(stored_type(parameter, wanted)),
+    pct_gguf_writer_declare(writer, parameter->name, pct_gguf_of_dtype(stored_type(model, parameter, wanted)),
                             parameter->tensor.rank == 1 ? 1 : 2, ne);
 }
 
@@ -78,10 +79,12 @@ static void add_lora(const saving *s, const pct_parameter *b, const pct_real *a,
 
 static percept_status write_rows(const saving *s, const pct_parameter *parameter, const pct_real *replacement,
                                  percept_error *error) {
-    pct_dtype type = stored_type(parameter, s->type);
+    pct_dtype type = stored_type(s->model, parameter, s->type);
     int64_t width = row_width(&parameter->tensor), rows = pct_tensor_count(&parameter->tensor) / width;
     size_t bytes;
     PCT_ASSERT(pct_dtype_row_bytes(type, width, &bytes));
+    if (pct_model_keeps_stored(s->model, parameter) && !lora_of(s, parameter, "lora_a"))
+        return pct_gguf_writer_data(s->writer, parameter->tensor.data, bytes * (size_t)rows, error);
     pct_real *plain = malloc((size_t)width * sizeof *plain), *lora = NULL;
     void *stored = malloc(bytes);
     percept_status status = plain && stored ? PERCEPT_OK : pct_fail_memory(error, "a row of weights");
@@ -124,7 +127,7 @@ static percept_status write_file(const saving *s, const char *path, percept_erro
     if (s->merge) config.lora.rank = 0;
     PCT_TRY(write_keys(s->model, &config, s->writer, error));
     for (size_t i = 0; i < set->count; i++)
-        if (!s->merge || !pct_model_is_lora(set->list[i]->name)) declare(s->writer, set->list[i], s->type);
+        if (!s->merge || !pct_model_is_lora(set->list[i]->name)) declare(s->model, s->writer, set->list[i], s->type);
     PCT_TRY(pct_gguf_writer_begin(s->writer, path, error));
     for (size_t i = 0; i < set->count; i++)
         if (!s->merge || !pct_model_is_lora(set->list[i]->name))

@@ -48,7 +48,8 @@ static bool is_word_table(const char *name) {
 
 /* Rows that are added or looked at as they are, a few kB each. */
 static bool is_plain_table(const char *name) {
-    static const char *const names[] = {"v.position_embd.weight", "percept.cell_position", "percept.grounding.names"};
+    static const char *const names[] = {"v.position_embd.weight", "percept.cell_position", "percept.grounding.names",
+                                        "percept.added.token_embd.weight", "percept.added.output.weight"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(name, names[i])) return true;
     return false;

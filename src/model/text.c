@@ -132,7 +132,7 @@ static pct_tensor *run_pass(pct_sequence *s, const int32_t *ids, int32_t count, 
     spans[0] = (pct_span){.q_count = count, .own_count = after, .causal = 1};
     spans[1] = (pct_span){.q_count = count - from, .own_count = after, .causal = 1};
     pct_language_input input = {
-        .x = pct_op_gather_rows(tape, &s->model->language.embedding->tensor, ids, count),
+        .x = pct_language_words(tape, &s->model->language, ids, count),
         .positions = places,
         .spans = spans,
         .span_count = 1,

@@ -41,13 +41,19 @@ void pct_linear_build(pct_linear *linear, pct_builder *builder, int64_t in, int6
     builder->frozen = frozen;
 }
 
-/* y with LoRA's part. */
+/* y, which is given up, with LoRA's part. The few numbers in the middle are scaled, and the last product begins with y:
+ * nothing else of the output's width is made. */
 static pct_tensor *adapted(pct_tape *tape, const pct_linear *linear, pct_tensor *x, pct_tensor *y) {
     if (!linear->lora_a) return y;
-    pct_tensor *low = linear->lora_dropout > 0 ? pct_op_dropout(tape, x, linear->lora_dropout) : x;
-    low = pct_op_linear(tape, low, &linear->lora_a->tensor, NULL);
-    low = pct_op_linear(tape, low, &linear->lora_b->tensor, NULL);
-    return pct_op_add(tape, y, pct_op_scale(tape, low, linear->lora_scale));
+    pct_tensor *in = linear->lora_dropout > 0 ? pct_op_dropout(tape, x, linear->lora_dropout) : x;
+    pct_tensor *low = pct_op_linear(tape, in, &linear->lora_a->tensor, NULL);
+    pct_tensor *scaled = pct_op_scale(tape, low, linear->lora_scale);
+    pct_tensor *sum = pct_op_linear_onto(tape, y, scaled, &linear->lora_b->tensor, NULL);
+    if (in != x) pct_tape_done(tape, in);
+    pct_tape_done(tape, low);
+    pct_tape_done(tape, scaled);
+    pct_tape_done(tape, y);
+    return sum;
 }
 
 pct_tensor *pct_linear_apply(pct_tape *tape, const pct_linear *linear, pct_tensor *x) {
@@ -67,9 +73,8 @@ void pct_linear_apply_many(pct_tape *tape, const pct_linear *const *layers, int 
 
 pct_tensor *pct_linear_apply_onto(pct_tape *tape, const pct_linear *linear, pct_tensor *start, pct_tensor *x) {
     if (!linear->lora_a) return pct_op_linear_onto(tape, start, x, &linear->weight->tensor, tensor_of(linear->bias));
-    pct_tensor *change = pct_linear_apply(tape, linear, x), *y = pct_op_add(tape, start, change);
-    pct_tape_done(tape, change);
-    return y;
+    return adapted(tape, linear, x,
+                   pct_op_linear_onto(tape, start, x, &linear->weight->tensor, tensor_of(linear->bias)));
 }
 
 bool pct_linear_takes_half(const pct_linear *linear) { return !linear->lora_a || linear->lora_dropout <= 0; }

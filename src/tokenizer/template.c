@@ -20,9 +20,26 @@ pct_bpe_train_options pct_template_train_options(int32_t vocabulary) {
                                    .pad = "<pad>"};
 }
 
+/* The special token of that text. <bos>, <eos> and <pad> are roles as well: a tokenizer of another origin has them
+ * under names of its own. */
+static int32_t named(const pct_tokenizer *tokenizer, const char *text) {
+    const int32_t id = pct_tokenizer_special(tokenizer, text);
+    if (id >= 0) return id;
+    if (!strcmp(text, "<bos>")) return pct_tokenizer_bos(tokenizer);
+    if (!strcmp(text, "<eos>")) return pct_tokenizer_eos(tokenizer);
+    return !strcmp(text, "<pad>") ? pct_tokenizer_pad(tokenizer) : -1;
+}
+
+int32_t pct_template_missing(const pct_tokenizer *tokenizer, const char *missing[PCT_TEMPLATE_SPECIAL_COUNT]) {
+    int32_t count = 0;
+    for (int i = 0; i < PCT_TEMPLATE_SPECIAL_COUNT; i++)
+        if (named(tokenizer, pct_template_specials[i]) < 0) missing[count++] = pct_template_specials[i];
+    return count;
+}
+
 /* The special token of that text; *id -1 for NULL. */
 static percept_status find_special(const pct_template *template, const char *text, int32_t *id, percept_error *error) {
-    *id = text ? pct_tokenizer_special(template->tokenizer, text) : -1;
+    *id = text ? named(template->tokenizer, text) : -1;
     if (!text || *id >= 0) return PERCEPT_OK;
     return pct_fail(error, PERCEPT_ERROR_MODEL, "the vocabulary lacks the special token %s of template '%s'", text,
                     template->style->name);
@@ -108,7 +125,7 @@ static int32_t special_at(const pct_template *template, const char *text, size_t
     *length = (size_t)(end - text) + 1;
     memcpy(name, text, *length);
     name[*length] = 0;
-    return pct_tokenizer_special(template->tokenizer, name);
+    return named(template->tokenizer, name);
 }
 
 /* A text of the template's own, up to `end`. */

@@ -22,6 +22,10 @@ extern const char *const pct_template_specials[]; /* <pad> <bos> <eos> <img> <ob
 /* What a tokenizer for the template is trained with. */
 pct_bpe_train_options pct_template_train_options(int32_t vocabulary);
 
+/* Those of them that a tokenizer of another origin lacks, in `missing`, in order; returns how many. <bos>, <eos> and
+ * <pad> are its own BOS, EOS and PAD where it has such. */
+int32_t pct_template_missing(const pct_tokenizer *tokenizer, const char *missing[PCT_TEMPLATE_SPECIAL_COUNT]);
+
 /* The texts of a template. Where a special token's text stands in one of them, the token is meant. */
 typedef struct pct_template_style {
     const char *name;

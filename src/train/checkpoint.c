@@ -34,6 +34,7 @@ static void set_keys(pct_gguf_writer *writer, const pct_checkpoint_state *state,
     pct_gguf_set_u64(writer, "percept.checkpoint.seed", state->seed);
     pct_gguf_set_array(writer, "percept.checkpoint.loss_mean", PCT_GGUF_F64, 1, &state->loss_mean); /* all its bits */
     pct_gguf_set_i64(writer, "percept.checkpoint.high", state->high);
+    if (state->base[0]) pct_gguf_set_string(writer, "percept.checkpoint.base", state->base);
     pct_gguf_set_string(writer, "percept.checkpoint.config", config);
     pct_gguf_set_u64(writer, "percept.checkpoint.config_hash", pct_hash_bytes(config, strlen(config)));
 }
@@ -134,7 +135,7 @@ void pct_checkpoint_prune(const char *folder, int64_t keep) {
 
 static percept_status read_state(const pct_gguf *file, pct_checkpoint_state *state, const char **config,
                                  percept_error *error) {
-    const char *architecture;
+    const char *architecture, *base;
     int64_t version, seed;
     PCT_TRY(pct_gguf_get_string(file, "general.architecture", &architecture, error));
     if (strcmp(architecture, "percept-checkpoint") != 0) {
@@ -145,6 +146,8 @@ static percept_status read_state(const pct_gguf *file, pct_checkpoint_state *sta
     PCT_TRY(pct_gguf_get_i64(file, "percept.checkpoint.seed", 0, INT64_MAX, &seed, error));
     PCT_TRY(pct_gguf_get_i64_or(file, "percept.checkpoint.high", 0, INT64_MAX, 0, &state->high, error));
     PCT_TRY(pct_gguf_get_string(file, "percept.checkpoint.config", config, error));
+    PCT_TRY(pct_gguf_get_string_or(file, "percept.checkpoint.base", "", &base, error));
+    snprintf(state->base, sizeof state->base, "%s", base);
     pct_gguf_array bits;
     PCT_TRY(pct_gguf_get_array(file, "percept.checkpoint.loss_mean", PCT_GGUF_F64, 1, 1, &bits, error));
     state->loss_mean = pct_gguf_array_f64(&bits, 0);

@@ -16,6 +16,7 @@ typedef struct pct_checkpoint_state {
     uint64_t seed;
     double loss_mean; /* running; 0: none yet */
     int64_t high;     /* steps in a row with a loss far above it */
+    char base[65];    /* SHA-256 of model.base, whose weights are in no checkpoint; "": none */
 } pct_checkpoint_state;
 
 /* Writes folder/checkpoint-STEP.gguf. */

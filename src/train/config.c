@@ -29,6 +29,10 @@ static const char *const types[] = {"q8_0", "f16", "f32", NULL};
 
 /* clang-format off: the rows of macros */
 static const pct_config_field fields[] = {
+    PCT_CONFIG_TEXT(
+        "model.base", C, base, "",
+        "a language model's GGUF file (llama, qwen2): its structure beats model.language.*, its weights stay "
+        "as they are stored; model.lora adapts it"),
     PCT_TRAIN_IMAGE(MODEL_INTEGER, MODEL_CHOICE)
         PCT_CONFIG_NUMBERS("model.image.mean", C, wanted.mean, 0, 1, "0.5, 0.5, 0.5", "subtracted from 0..1 RGB"),
     PCT_CONFIG_NUMBERS("model.image.deviation", C, wanted.deviation, 0.01, 10, "0.25, 0.25, 0.25", "divided by"),
@@ -122,8 +126,9 @@ static const pct_config_field fields[] = {
     PCT_CONFIG_INTEGER("run.spike_steps", C, run.spike_steps, 1, 1000000, "100", "for so many steps"),
     PCT_CONFIG_INTEGER("run.calibrate", C, run.calibrate, 0, 100000, "400", "pictures the scores are calibrated on"),
     PCT_CONFIG_INTEGER("run.test", C, run.test, 0, 100000, "200", "pictures of each test split for the model card"),
-    PCT_CONFIG_INTEGER("run.merge", C, run.merge, 0, 1, "1",
-                       "1: LoRA is added to the weights of the model file; 0: the file keeps it apart"),
+    PCT_CONFIG_INTEGER(
+        "run.merge", C, run.merge, 0, 1, "1",
+        "1: LoRA is added to the weights of the model file (not with model.base); 0: the file keeps it apart"),
     PCT_CONFIG_CHOICE("run.precision", C, run.precision, precisions, "auto", "of matrix products"),
     PCT_CONFIG_CHOICE("run.type", C, run.type, types, "q8_0", "of the matrices in the model file"),
 };
@@ -163,6 +168,7 @@ static percept_status finish_model(pct_train_config *config, percept_error *erro
                         sizeof model->lora.targets - 1);
     }
     memcpy(model->lora.targets, config->wanted.lora_targets, length + 1);
+    if (config->base[0]) model->language.context = 1 << 20; /* the base's is known when it is open */
     percept_status status = pct_model_config_check(model, error);
     if (status != PERCEPT_OK) {
         pct_error_prefix(error, "model");
@@ -184,6 +190,11 @@ static percept_status finish(pct_train_config *config, pct_config *reader, perce
     if (config->run.warm[0] && config->run.from[0]) {
         return pct_fail(error, PERCEPT_ERROR_INPUT,
                         "run.warm: beside run.from; give one: run.from keeps the file's structure, run.warm does not");
+    }
+    if (config->base[0] && config->run.from[0]) {
+        return pct_fail(error, PERCEPT_ERROR_INPUT,
+                        "model.base: beside run.from, whose file has a language model; give one, or run.warm for the "
+                        "weights of tower and heads");
     }
     if (config->run.fresh.count && !config->run.warm[0]) {
         return pct_fail(error, PERCEPT_ERROR_INPUT, "run.fresh: without run.warm; everything begins anew then");

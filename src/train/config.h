@@ -96,6 +96,7 @@ typedef struct pct_train_config {
         float rope_theta, norm_epsilon, vision_epsilon, lora_alpha, lora_dropout;
         const char *lora_targets;
     } wanted;
+    const char *base;
     struct {
         const char *folder, *pack, *cutouts, *backgrounds;
         pct_config_texts styles;

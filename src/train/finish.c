@@ -94,6 +94,10 @@ static void add_provenance(const pct_trainer *trainer, pct_text *out) {
     const char *begun = config->run.warm[0] ? config->run.warm : config->run.from;
     const char *from = strrchr(begun, '/'); /* of a path the file alone: cards are passed on */
     if (begun[0]) pct_text_printf(out, "; started from %s", from ? from + 1 : begun);
+    from = strrchr(config->base, '/');
+    if (config->base[0]) {
+        pct_text_printf(out, "; on %s (SHA-256 %.16s...)", from ? from + 1 : config->base, trainer->state.base);
+    }
     if (config->model.lora.rank > 0) {
         pct_text_printf(out, "; LoRA of rank %d on %s", config->model.lora.rank, config->model.lora.targets);
     }
@@ -123,7 +127,7 @@ static percept_status save(struct ending *end, percept_error *error) {
                            .calibration = end->calibration,
                            .threshold = end->threshold};
     PCT_TRY(pct_model_set_card(end->trainer->model, &card, error));
-    if (config->model.lora.rank > 0 && config->run.merge)
+    if (config->model.lora.rank > 0 && config->run.merge && !config->base[0]) /* a base's weights stay as they are */
         return pct_model_save_merged(end->trainer->model, end->path, stored_type(end->trainer), error);
     return pct_model_save(end->trainer->model, end->path, stored_type(end->trainer), NULL, error);
 }

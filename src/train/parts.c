@@ -17,6 +17,7 @@ bool pct_train_belongs(const char *name, const char *part) {
                  {"language", "token_embd"},
                  {"language", "output"},
                  {"language", "percept.cell_position"},
+                 {"language", "percept.added."},
                  {"heads", "percept."},
                  {"heads", "obj."},
                  {"heads", "mask_"},

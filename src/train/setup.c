@@ -2,6 +2,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/size.h"
+#include "formats/sha256.h"
 #include "train/trainer.h"
 
 #include <stdlib.h>
@@ -55,6 +56,29 @@ static void fill_request(pct_trainer *trainer) {
                                            .objects_max = (int32_t)config->data.objects_max};
 }
 
+/* Its tokenizer: the file's, or one of its own where there is none. */
+static percept_status make_fresh(pct_trainer *trainer, const pct_gguf *file, percept_error *error) {
+    pct_train_config *config = &trainer->config;
+    pct_tokenizer *tokenizer = NULL;
+    PCT_TRY(file ? pct_tokenizer_load(&tokenizer, file, error) : pct_trainer_tokenizer(trainer, &tokenizer, error));
+    config->model.language.vocabulary = pct_tokenizer_size(tokenizer);
+    percept_status status =
+        pct_model_create(&trainer->model, &config->model, tokenizer, (uint64_t)config->run.seed, error);
+    if (status != PERCEPT_OK) pct_tokenizer_destroy(&tokenizer);
+    return status;
+}
+
+static percept_status make_on_base(pct_trainer *trainer, percept_error *error) {
+    pct_train_config *config = &trainer->config;
+    percept_status status =
+        pct_model_create_on(&trainer->model, config->base, &config->model, (uint64_t)config->run.seed, error);
+    if (status == PERCEPT_OK)
+        config->model = *pct_model_get_config(trainer->model);
+    else
+        pct_error_prefix(error, "model.base");
+    return status;
+}
+
 /* A model file's; or a fresh one, with a tokenizer of its own or the checkpoint's or the warm start's. On resuming, a
  * warm start still gives what the checkpoint leaves out: tensors that stand still. */
 static percept_status make_model(pct_trainer *trainer, const pct_gguf *checkpoint, percept_error *error) {
@@ -70,20 +94,14 @@ static percept_status make_model(pct_trainer *trainer, const pct_gguf *checkpoin
         return PERCEPT_OK;
     }
     fill_request(trainer);
-    pct_tokenizer *tokenizer = NULL;
     pct_gguf *warm = NULL;
     percept_status status = config->run.warm[0] ? pct_gguf_open(&warm, config->run.warm, error) : PERCEPT_OK;
     if (status != PERCEPT_OK) {
         pct_error_prefix(error, "run.warm");
         return status;
     }
-    status = checkpoint || warm ? pct_tokenizer_load(&tokenizer, checkpoint ? checkpoint : warm, error)
-                                : pct_trainer_tokenizer(trainer, &tokenizer, error);
-    if (status == PERCEPT_OK) {
-        config->model.language.vocabulary = pct_tokenizer_size(tokenizer);
-        status = pct_model_create(&trainer->model, &config->model, tokenizer, (uint64_t)config->run.seed, error);
-        if (status != PERCEPT_OK) pct_tokenizer_destroy(&tokenizer);
-    }
+    status =
+        config->base[0] ? make_on_base(trainer, error) : make_fresh(trainer, checkpoint ? checkpoint : warm, error);
     if (status == PERCEPT_OK) status = pct_trainer_begin_names(trainer, error);
     if (status == PERCEPT_OK && warm) status = pct_trainer_warm_start(trainer, warm, error);
     pct_gguf_close(&warm);
@@ -149,6 +167,26 @@ static percept_status make_slots(pct_trainer *trainer, percept_error *error) {
     return PERCEPT_OK;
 }
 
+/* What learned beside one base is worth nothing beside another. */
+static percept_status check_base(const pct_trainer *trainer, const char *path, const char *base, percept_error *error) {
+    const char *before = trainer->state.base, *now = trainer->config.base;
+    if (strcmp(before, base) == 0) return PERCEPT_OK;
+    if (!before[0])
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "model.base: %s, but the run of %s began without one; leave it out",
+                        now, path);
+    return pct_fail(error, PERCEPT_ERROR_USAGE,
+                    "model.base: %s is not the file that the run of %s began with (SHA-256 %.16s..., not %.16s...); "
+                    "give that one",
+                    now[0] ? now : "none", path, before, base[0] ? base : "none");
+}
+
+static percept_status identify_base(pct_trainer *trainer, percept_error *error) {
+    if (!trainer->config.base[0]) return PERCEPT_OK;
+    percept_status status = pct_sha256_file(trainer->config.base, trainer->state.base, error);
+    if (status != PERCEPT_OK) pct_error_prefix(error, "model.base");
+    return status;
+}
+
 /* Finds the checkpoint to go on from; refuses to mix two runs in one folder. */
 static percept_status find_checkpoint(pct_trainer *trainer, pct_gguf **checkpoint, percept_error *error) {
     const char *folder = trainer->config.run.out;
@@ -162,7 +200,10 @@ static percept_status find_checkpoint(pct_trainer *trainer, pct_gguf **checkpoin
         status = pct_fail(error, PERCEPT_ERROR_USAGE, "%s: holds no checkpoint to resume from", folder);
     } else if (path) {
         const char *before;
+        char base[sizeof trainer->state.base];
+        memcpy(base, trainer->state.base, sizeof base);
         status = pct_checkpoint_open(checkpoint, path, &trainer->state, &before, error);
+        if (status == PERCEPT_OK) status = check_base(trainer, path, base, error);
         if (status == PERCEPT_OK && strcmp(before, trainer->effective.data) != 0) {
             pct_log_write(trainer->options->log, PCT_LOG_WARNING,
                           "%s: the config has changed since this checkpoint; the run goes on under the new one", path);
@@ -190,6 +231,7 @@ percept_status pct_trainer_setup(pct_trainer *trainer, const pct_train_options *
     *trainer = (pct_trainer){.options = options};
     pct_gguf *checkpoint = NULL;
     percept_status status = read_config(trainer, options, error);
+    if (status == PERCEPT_OK) status = identify_base(trainer, error);
     if (status == PERCEPT_OK) status = pct_make_directory(trainer->config.run.out, error);
     if (status == PERCEPT_OK) status = find_checkpoint(trainer, &checkpoint, error);
     if (status == PERCEPT_OK) status = open_compute(trainer, error);

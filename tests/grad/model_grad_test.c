@@ -103,10 +103,12 @@ static int compare(setting *s, bool quality) {
     return checked;
 }
 
-static void check_kind(enum tiny_kind kind) {
+/* added: tokens whose rows lie apart, the others standing still. */
+static void check_kind(enum tiny_kind kind, int32_t added) {
     percept_error error = {0};
     setting s = {0};
     pct_model_config config = tiny_config(kind);
+    config.language.added = added;
     assert_int_equal(pct_compute_create(&s.compute, NULL, 0, &error), PERCEPT_OK);
     assert_int_equal(pct_model_create(&s.model, &config, NULL, 9, &error), PERCEPT_OK);
     s.model->bos = 1;
@@ -158,17 +160,18 @@ static void check_kind(enum tiny_kind kind) {
     pct_arena_free(&s.arena);
 }
 
-static void nano(void **state) { check_kind(TINY_NANO); }
-static void paper(void **state) { check_kind(TINY_PAPER); }
-static void coarse(void **state) { check_kind(TINY_COARSE); }
-static void intern(void **state) { check_kind(TINY_INTERN); }
+static void nano(void **state) { check_kind(TINY_NANO, 0); }
+static void paper(void **state) { check_kind(TINY_PAPER, 0); }
+static void coarse(void **state) { check_kind(TINY_COARSE, 0); }
+static void intern(void **state) { check_kind(TINY_INTERN, 0); }
+
+static void added_tied(void **state) { check_kind(TINY_NANO, 20); }
+static void added_untied(void **state) { check_kind(TINY_PAPER, 20); }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nano),
-        cmocka_unit_test(paper),
-        cmocka_unit_test(coarse),
-        cmocka_unit_test(intern),
+        cmocka_unit_test(nano),   cmocka_unit_test(paper),      cmocka_unit_test(coarse),
+        cmocka_unit_test(intern), cmocka_unit_test(added_tied), cmocka_unit_test(added_untied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -174,6 +174,7 @@ static void add_tensors(maker *m) {
 
 static enum pct_gguf_type file_type(const maker *m, const plan *p) {
     if (p->rank == 1 || m->t->type == PCT_REAL) return PCT_GGUF_TYPE_F32;
+    if (m->t->type == PCT_Q4_1) return PCT_GGUF_TYPE_Q4_1;
     return m->t->type == PCT_F16 ? PCT_GGUF_TYPE_F16 : PCT_GGUF_TYPE_Q8_0;
 }
 

@@ -11,7 +11,7 @@ typedef struct tiny_language {
     bool output;    /* a matrix of its own; else tied */
     bool factors;   /* rope_freqs.weight */
     bool ends;      /* the state of every text says EOS */
-    pct_dtype type; /* of the matrices: PCT_REAL, PCT_F16, PCT_Q8_0 */
+    pct_dtype type; /* of the matrices: PCT_REAL, PCT_F16, PCT_Q8_0, PCT_Q4_1 */
     int32_t width, layers, heads, kv_heads, head_width, mlp, context;
     uint64_t seed;
     /* Changes for tests of refusals: */

@@ -21,7 +21,9 @@ typedef struct fixture {
     pct_model *model;
     pct_model_config config;
     pct_ground ground;                  /* of two pictures */
-    pct_tensor *cells, *prefix, *table; /* table: embeddings */
+    pct_tensor *cells, *prefix, *table; /* table: embeddings, those of `language` */
+    pct_parameter embedding;
+    pct_language language;
     int64_t width;
 } fixture;
 
@@ -42,6 +44,9 @@ static int open_fixture(void **state) {
     f->cells = waves(f, 2 * ROWS, 0.7);
     f->prefix = waves(f, 2 * ROWS, 0.3);
     f->table = waves(f, 20, 0.9);
+    f->embedding.tensor = *f->table;
+    f->language.embedding = &f->embedding;
+    f->language.options.vocabulary = 20;
     f->ground = pct_grounding_prepare(&f->tape, f->cells, f->prefix, 2);
     *state = f;
     return 0;
@@ -100,7 +105,7 @@ static void marks_find_cells(void **state) {
     const pct_look looks[] = {{.ids = ids, .count = 3, .row = 1, .picture = 1},  /* tokens 3 and 9 */
                               {.ids = ids, .count = 1, .row = 4, .picture = 0}}; /* 7 for want of a name */
     pct_model_begin_names(f->model, named, 2);
-    pct_tensor *y = pct_grounding_phrases(&f->tape, &f->model->grounding, &f->ground, f->table, words, looks, 2);
+    pct_tensor *y = pct_grounding_phrases(&f->tape, &f->model->grounding, &f->ground, &f->language, words, looks, 2);
     assert_int_equal(pct_tape_status(&f->tape, NULL), PERCEPT_OK);
     double first[64], second[64];
     find(f, ids + 1, 2, 1, first);
@@ -164,7 +169,7 @@ static void what_remains_is_found(void **state) {
     pct_model_leave_out(&f->tape, f->model, gone, 2, &looks[0]);
     pct_model_leave_out(&f->tape, f->model, gone, 1, &looks[2]);
     assert_true(looks[0].gone_count == 2 && looks[0].gone[0] == 1 && looks[0].gone[1] == 4);
-    pct_tensor *y = pct_grounding_phrases(&f->tape, &f->model->grounding, &f->ground, f->table, words, looks, 3);
+    pct_tensor *y = pct_grounding_phrases(&f->tape, &f->model->grounding, &f->ground, &f->language, words, looks, 3);
     assert_int_equal(pct_tape_status(&f->tape, NULL), PERCEPT_OK);
     double whole[64], rest[64];
     find(f, &id, 1, 1, whole);
