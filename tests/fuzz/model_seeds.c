@@ -31,17 +31,18 @@ static percept_status write_mllmseg(const char *path, percept_error *error) {
 }
 
 int main(int argc, char **argv) {
-    static const char *const names[TINY_KINDS] = {"nano", "paper", "coarse", "intern"};
-    static const pct_dtype types[TINY_KINDS] = {PCT_Q8_0, PCT_F16, PCT_BF16, PCT_F16};
-    for (int kind = 0; kind < TINY_KINDS && argc > 1; kind++) {
+    static const char *const names[TINY_KINDS + 1] = {"nano", "paper", "coarse", "intern", "added"};
+    static const pct_dtype types[TINY_KINDS + 1] = {PCT_Q8_0, PCT_F16, PCT_BF16, PCT_F16, PCT_Q8_0};
+    for (int i = 0; i <= TINY_KINDS && argc > 1; i++) {
         char path[256];
         toy_set toy;
         pct_model *model = NULL;
         percept_error error = {0};
-        pct_model_config config = tiny_config((enum tiny_kind)kind);
-        snprintf(path, sizeof path, "%s/%s", argv[1], names[kind]);
+        pct_model_config config = tiny_config(i < TINY_KINDS ? (enum tiny_kind)i : TINY_PAPER);
+        if (i == TINY_KINDS) config.language.added = 4; /* words beside a base's */
+        snprintf(path, sizeof path, "%s/%s", argv[1], names[i]);
         if (!toy_create(&toy, &config) || pct_model_create(&model, &toy.config, toy.tokenizer, 1, &error) ||
-            pct_model_save(model, path, types[kind], NULL, &error)) {
+            pct_model_save(model, path, types[i], NULL, &error)) {
             fprintf(stderr, "%s\n", error.message);
             return 1;
         }

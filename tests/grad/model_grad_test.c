@@ -168,10 +168,58 @@ static void intern(void **state) { check_kind(TINY_INTERN, 0); }
 static void added_tied(void **state) { check_kind(TINY_NANO, 20); }
 static void added_untied(void **state) { check_kind(TINY_PAPER, 20); }
 
+static pct_real *weight(setting *s, const char *name) {
+    return pct_tensor_data(&pct_parameters_find(&s->model->parameters, name)->tensor);
+}
+
+/* The same numbers in one table or in two are the same model. */
+static void added_rows_are_the_tables_last(void **state) {
+    enum { ADDED = 20 };
+    percept_error error = {0};
+    double values[2];
+    setting s[2] = {{0}, {0}};
+    for (int i = 0; i < 2; i++) {
+        pct_model_config config = tiny_config(TINY_PAPER);
+        config.language.added = i ? ADDED : 0;
+        assert_int_equal(pct_compute_create(&s[i].compute, NULL, 0, &error), PERCEPT_OK);
+        assert_int_equal(pct_model_create(&s[i].model, &config, NULL, 9, &error), PERCEPT_OK);
+        s[i].model->bos = 1;
+        pct_arena_init(&s[i].data, 0);
+        pct_arena_init(&s[i].arena, (size_t)16 << 20);
+        const batch_shape shape = {
+            .pictures = 2, .segments = 2, .question = 4, .answer = 5, .objects = 1, .given = true, .names = 4};
+        s[i].batch = batch_random(&s[i].data, &config, &shape, 21);
+        pct_loss_weights_default(&s[i].weights);
+    }
+    const pct_model_config *c = &s[0].model->config;
+    const size_t own = (size_t)(c->language.vocabulary - ADDED) * (size_t)c->language.width;
+    const size_t later = ADDED * (size_t)c->language.width;
+    static const char *const tables[] = {"token_embd.weight", "output.weight"};
+    for (int t = 0; t < 2; t++) {
+        char added[PCT_NAME_SIZE];
+        snprintf(added, sizeof added, "percept.added.%s", tables[t]);
+        memcpy(weight(&s[1], tables[t]), weight(&s[0], tables[t]), own * sizeof(pct_real));
+        memcpy(weight(&s[1], added), weight(&s[0], tables[t]) + own, later * sizeof(pct_real));
+    }
+    for (int i = 0; i < 2; i++) {
+        values[i] = run(&s[i]);
+        pct_model_close(&s[i].model);
+        pct_compute_destroy(&s[i].compute);
+        pct_arena_free(&s[i].data);
+        pct_arena_free(&s[i].arena);
+    }
+    assert_true(fabs(values[0] - values[1]) < 1e-9 * fabs(values[0]));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nano),   cmocka_unit_test(paper),      cmocka_unit_test(coarse),
-        cmocka_unit_test(intern), cmocka_unit_test(added_tied), cmocka_unit_test(added_untied),
+        cmocka_unit_test(nano),
+        cmocka_unit_test(paper),
+        cmocka_unit_test(coarse),
+        cmocka_unit_test(intern),
+        cmocka_unit_test(added_tied),
+        cmocka_unit_test(added_untied),
+        cmocka_unit_test(added_rows_are_the_tables_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
