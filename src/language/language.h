@@ -108,7 +108,7 @@ typedef struct pct_sampler {
     pct_real *probability; /* (vocabulary), the caller's */
     int32_t *order;        /* (vocabulary), the caller's */
 } pct_sampler;
-/* Returns the id; *log_probability is the model's own, at temperature 1. */
+/* Returns the id; *log_probability (may be NULL, which is faster) is the model's own, at temperature 1. */
 int32_t pct_sample(pct_sampler *sampler, const pct_real *logits, int32_t vocabulary, double *log_probability);
 
 #endif

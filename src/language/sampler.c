@@ -104,6 +104,7 @@ int32_t pct_sample(pct_sampler *sampler, const pct_real *logits, int32_t vocabul
         for (int32_t i = 0; i < vocabulary; i++) sampler->order[i] = i;
         id = draw_from(sampler, used, limited ? limit(sampler, used, vocabulary) : 0, vocabulary, top);
     }
+    if (!log_probability) return id;
     const pct_real highest = logits[likeliest(logits, vocabulary)];
     double sum = 0;
     for (int32_t i = 0; i < vocabulary; i++) sum += exp((double)(logits[i] - highest));

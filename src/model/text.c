@@ -218,14 +218,13 @@ typedef struct generation {
 static bool choose(void *context, int32_t row, const pct_real *logits) {
     generation *g = context;
     pct_sequence *s = g->sequence;
-    double unused;
     (void)row;
     const int32_t back = (int32_t)pct_min_i64(g->options->repeat_last, s->length);
     g->sampler.recent = s->ids + s->length - back;
     g->sampler.recent_count = back;
     if (g->options->logits && !g->options->logits(g->options->context, g->rows, logits)) return false;
     g->rows++;
-    g->chosen = pct_sample(&g->sampler, logits, s->model->config.language.vocabulary, &unused);
+    g->chosen = pct_sample(&g->sampler, logits, s->model->config.language.vocabulary, NULL);
     return true;
 }
 
