@@ -32,6 +32,7 @@ static void join(pct_model_config *config, const pct_model_config *base, int32_t
     config->language = base->language;
     config->language.vocabulary = vocabulary;
     config->language.added = added;
+    if (own.language.context < base->language.context) config->language.context = own.language.context;
     config->language.connector = own.language.connector;
     config->language.prefix = own.language.prefix;
     config->language.template = own.language.template;

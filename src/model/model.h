@@ -33,8 +33,8 @@ percept_status pct_model_open_adapted(pct_model **model, const char *path, const
 /* A fresh model on a language model that is there: `base`, a file of llama.cpp's (architecture llama or qwen2), gives
  * structure, weights and tokenizer, and is mapped as long as the model lives. Its weights never learn and stay as they
  * are stored; with `config->lora` matrices beside them learn. Tokens of the template that the tokenizer lacks are
- * added, with rows of their own that learn. Of config->language only connector, prefix, cells, grounding and copying
- * count. INPUT where no layer's name ends like one of LoRA's targets. */
+ * added, with rows of their own that learn. Of config->language connector, prefix, cells, grounding and copying count,
+ * and context where it is the smaller one. INPUT where no layer's name ends like one of LoRA's targets. */
 percept_status pct_model_create_on(pct_model **model, const char *base, const pct_model_config *config, uint64_t seed,
                                    percept_error *error);
 /* For a fresh model with grounding: the tokens that are in names (heads/grounding.h). */

@@ -168,7 +168,6 @@ static percept_status finish_model(pct_train_config *config, percept_error *erro
                         sizeof model->lora.targets - 1);
     }
     memcpy(model->lora.targets, config->wanted.lora_targets, length + 1);
-    if (config->base[0]) model->language.context = 1 << 20; /* the base's is known when it is open */
     percept_status status = pct_model_config_check(model, error);
     if (status != PERCEPT_OK) {
         pct_error_prefix(error, "model");

@@ -196,7 +196,7 @@ static void wrong_bases_are_refused(void **state) {
         {"bg", "model.base=/proc/self/cmdline", false, PERCEPT_ERROR_MODEL, "model.base: "},
         {"bg", "run.from=%s/a.gguf", false, PERCEPT_ERROR_INPUT, "model.base: beside run.from"},
         {"bg", "model.lora.targets=attn_x", false, PERCEPT_ERROR_INPUT, "attn_x"},
-        {"bg", "model.image.side=512", false, PERCEPT_ERROR_INPUT, "language.context: 512 leaves no room"},
+        {"bg", "model.image.side=512", false, PERCEPT_ERROR_INPUT, "language.context: 256 leaves no room"},
     };
     for (size_t i = 0; i < PCT_COUNT(cases); i++) {
         struct run *run = on_base(cases[i].out, bases[0], 4);
