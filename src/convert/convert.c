@@ -12,7 +12,8 @@
 
 #define MAX_CONFIG ((size_t)4 << 20)
 
-static const pct_family *const families[] = {&pct_family_llama, &pct_family_qwen2, &pct_family_perceptiongpt,
+/* The first that recognises it: a LLaMA with a tower beside is a PerceptionGPT. */
+static const pct_family *const families[] = {&pct_family_perceptiongpt, &pct_family_llama, &pct_family_qwen2,
                                              &pct_family_mllmseg};
 #define FAMILIES    (sizeof families / sizeof *families)
 #define KNOWN_NAMES "llama, qwen2, perceptiongpt, mllmseg"
@@ -57,16 +58,33 @@ void pct_family_begin(pct_converting *c) {
     m->heads.quality = m->heads.presence = m->heads.naming = m->heads.cell_box = 0;
 }
 
-/* Rows of the table of words, under any prefix of the first source. */
+/* Rows of the largest table of words that a source has under any of its prefixes; 0: none. */
 static int64_t table_rows(const pct_converting *c) {
-    const pct_plan_source *s = &c->sources[0];
-    for (int i = 0; i < 4 && s->prefixes[i]; i++) {
-        char name[256];
-        snprintf(name, sizeof name, "%smodel.embed_tokens.weight", s->prefixes[i]);
-        const pct_foreign_tensor *t = pct_foreign_find(s->checkpoint, name);
-        if (t && t->dims == 2) return t->shape[0];
-    }
-    return 0;
+    static const char *const tables[] = {"model.embed_tokens.weight", "embed_tokens.weight"};
+    int64_t rows = 0;
+    for (int k = 0; k < c->source_count; k++)
+        for (int i = 0; i < 4 && c->sources[k].prefixes[i]; i++)
+            for (size_t n = 0; n < sizeof tables / sizeof *tables; n++) {
+                char name[256];
+                snprintf(name, sizeof name, "%s%s", c->sources[k].prefixes[i], tables[n]);
+                const pct_foreign_tensor *t = pct_foreign_find(c->sources[k].checkpoint, name);
+                if (t && t->dims == 2 && t->shape[0] > rows) rows = t->shape[0];
+            }
+    return rows;
+}
+
+/* Tokens beyond the table's rows are only those that are added here: their rows are made. */
+static percept_status extend(pct_converting *c, const pct_tokenizer *read, const char *const *texts, int32_t count,
+                             int32_t rows, percept_error *error) {
+    if (rows && pct_tokenizer_size(read) > rows)
+        return pct_fail(error, PERCEPT_ERROR_MODEL,
+                        "%s: a vocabulary of %d tokens does not fit a table of words with %d rows; give the tokenizer "
+                        "of these weights",
+                        c->options->source, pct_tokenizer_size(read), rows);
+    PCT_TRY(pct_tokenizer_extend(&c->tokenizer, read, texts, count, 0, error));
+    if (pct_tokenizer_size(c->tokenizer) >= rows) return PERCEPT_OK;
+    pct_tokenizer_destroy(&c->tokenizer);
+    return pct_tokenizer_extend(&c->tokenizer, read, texts, count, rows, error);
 }
 
 percept_status pct_family_tokenizer(pct_converting *c, const char *const *texts, int32_t count, percept_error *error) {
@@ -76,7 +94,7 @@ percept_status pct_family_tokenizer(pct_converting *c, const char *const *texts,
         return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: the table of words has %lld rows; at most %d are known",
                         c->options->source, (long long)rows, 1 << 20);
     PCT_TRY(pct_tokenizer_open(&read, c->options->source, error));
-    percept_status status = pct_tokenizer_extend(&c->tokenizer, read, texts, count, (int32_t)rows, error);
+    percept_status status = extend(c, read, texts, count, (int32_t)rows, error);
     pct_tokenizer_destroy(&read);
     if (status == PERCEPT_OK) c->model.language.vocabulary = pct_tokenizer_size(c->tokenizer);
     return status;

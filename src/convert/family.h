@@ -24,6 +24,7 @@ typedef struct pct_converting {
     bool fresh;             /* heads may begin anew */
     float threshold;        /* the card's */
     const char *domain;
+    char last_layer[2][64]; /* beginnings of the names of a tower's layer that is not wanted */
 } pct_converting;
 
 typedef struct pct_family {
@@ -53,8 +54,8 @@ const pct_rule *pct_family_language_rules(enum pct_architecture architecture);
 percept_status pct_family_clip(pct_converting *c, const json_t *config, percept_error *error);
 percept_status pct_family_internvit(pct_converting *c, const json_t *config, percept_error *error);
 extern const pct_rule pct_family_clip_rules[], pct_family_internvit_rules[];
-/* Opens the tokenizer of the source's folder, with `texts` as special tokens and as many tokens as the table of words
- * (its name in the checkpoint, without prefix) has rows. */
+/* Opens the tokenizer of the source's folder, with `texts` as special tokens and at least as many tokens as the largest
+ * table of words among the sources has rows. MODEL: the tokenizer alone has more than that. */
 percept_status pct_family_tokenizer(pct_converting *c, const char *const *texts, int32_t count, percept_error *error);
 /* rank and alpha of LoRA matrices. */
 percept_status pct_family_lora(pct_converting *c, percept_error *error);

@@ -3,6 +3,7 @@
  * published; heads that nobody gives begin anew. */
 #include "convert/family.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +93,8 @@ static percept_status read_tower(pct_converting *c, percept_error *error) {
         return status;
     }
     c->model.vision.layers--; /* what the last layer makes is never used */
+    snprintf(c->last_layer[0], sizeof c->last_layer[0], "vision_model.encoder.layers.%d.", c->model.vision.layers);
+    snprintf(c->last_layer[1], sizeof c->last_layer[1], "encoder.layers.%d.", c->model.vision.layers);
     c->model.vision.fine = PCT_FINE_SECOND;
     c->model.vision.fine_stride = 8;
     c->model.vision.merge = 1;
@@ -153,12 +156,15 @@ static percept_status describe(pct_converting *c, percept_error *error) {
     c->sources[0] = (pct_plan_source){.checkpoint = c->checkpoint,
                                       .rules = pct_family_language_rules(PCT_LLAMA),
                                       .prefixes = {""},
-                                      .ignored = {"*rotary_emb.inv_freq"}};
-    c->sources[1] = (pct_plan_source){
-        .checkpoint = c->tower,
-        .rules = pct_family_clip_rules,
-        .prefixes = {"vision_model.", ""},
-        .ignored = {"text_", "visual_projection", "logit_scale", "vision_model.post_layernorm", "*position_ids"}};
+                                      /* trained anew, so the heads' checkpoint has its own */
+                                      .ignored = {"*rotary_emb.inv_freq", c->heads ? "model.embed_tokens.weight" : NULL,
+                                                  c->heads ? "lm_head.weight" : NULL}};
+    c->sources[1] =
+        (pct_plan_source){.checkpoint = c->tower,
+                          .rules = pct_family_clip_rules,
+                          .prefixes = {"vision_model.", ""},
+                          .ignored = {"text_", "visual_projection", "logit_scale", "*post_layernorm.weight",
+                                      "*post_layernorm.bias", "*position_ids", c->last_layer[0], c->last_layer[1]}};
     c->source_count = 2;
     if (c->heads) {
         c->sources[2] = (pct_plan_source){.checkpoint = c->heads,

@@ -206,19 +206,20 @@ percept_status pct_asked_prepare(pct_asked *asked, percept_session *session, con
 static percept_status raw_text(const pct_template *template, const pct_reply *reply, pct_arena *arena, const char **out,
                                percept_error *error) {
     pct_text text = {0};
-    int32_t regions = 0;
+    int32_t regions = 0, run = 0; /* the words since the last special token are one piece */
     for (int32_t i = 0; i < reply->count; i++) {
         int32_t id = reply->ids[i];
+        if (!pct_tokenizer_is_special(template->tokenizer, id)) continue;
+        pct_tokenizer_decode(template->tokenizer, reply->ids + run, (size_t)(i - run), false, &text);
+        run = i + 1;
         if (id == template->object && regions++ >= reply->region_count) continue;
         const char *mark = id == template->object         ? "<obj>"
                            : id == template->phrase_begin ? "<p>"
                            : id == template->phrase_end   ? "</p>"
                                                           : NULL;
-        if (mark)
-            pct_text_puts(&text, mark); /* the template spells it in its own way when it is read again */
-        else
-            pct_tokenizer_decode(template->tokenizer, &id, 1, false, &text);
+        if (mark) pct_text_puts(&text, mark); /* the template spells it in its own way when it is read again */
     }
+    pct_tokenizer_decode(template->tokenizer, reply->ids + run, (size_t)(reply->count - run), false, &text);
     if (!text.failed) *out = pct_arena_text(arena, text.data ? text.data : "", text.length);
     bool failed = text.failed || !*out;
     pct_text_free(&text);

@@ -21,8 +21,10 @@ static void add_char(pct_reply_text *reply, char c) {
         return;
     }
     if ((unsigned char)c < 0x20 || c == 0x7f) return;
-    if (reply->space_pending) pct_text_add(text, " ", 1);
-    reply->space_pending = false;
+    /* Every run of words of LLaMA's first tokenizer begins with a blank, be it a full stop. */
+    const bool closes = reply->after_special && reply->template->style->strip && strchr(".,;:!?)]", c);
+    if (reply->space_pending && !closes) pct_text_add(text, " ", 1);
+    reply->space_pending = reply->after_special = false;
     size_t mark = sizeof object_text - 2;
     if (c == '>' && text->length >= reply->word_begin + mark &&
         memcmp(text->data + text->length - mark, object_text, mark) == 0) {
@@ -92,6 +94,7 @@ void pct_reply_text_add(pct_reply_text *reply, int32_t id, bool keep) {
         add_object(reply, keep);
     }
     reply->word_begin = reply->text.length;
+    reply->after_special = true;
 }
 
 void pct_reply_text_end(pct_reply_text *reply) {

@@ -21,6 +21,7 @@ typedef struct pct_reply_text {
     bool has_phrase;    /* `phrase` holds one */
     bool unbalanced;    /* sticky: marks that do not nest */
     bool space_pending; /* white space that is only written when something follows */
+    bool after_special; /* nothing ordinary came since a special token */
 } pct_reply_text;
 
 /* Zero-initialised but for `template`. */

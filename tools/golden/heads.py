@@ -315,7 +315,7 @@ class Transformer(nn.Module):
 class Upscaling(nn.Module):
     def __init__(self, width, channels):
         super().__init__()
-        sizes = [width, width // 4, max(width // 8, channels), channels]
+        sizes = [width, max(width // 4, channels), max(width // 8, channels), channels]
         for i in range(3):
             setattr(self, f"layer{i + 1}", nn.Sequential(
                 nn.Conv2d(sizes[i], sizes[i + 1], 3, padding=1, bias=False), Norm2d(sizes[i + 1])))

@@ -59,6 +59,15 @@ def clip_states(model, patches, positions, layers):
     return hidden
 
 
+def resampled(kernel, table, side):
+    """Patch kernel and positions (1 + cells, width) of stride 14 brought to stride 8."""
+    grid, fine, width = side // 14, side // 8, table.shape[1]
+    square = table[1:].reshape(1, grid, grid, width).permute(0, 3, 1, 2)
+    square = F.interpolate(square, size=(fine, fine), mode="bicubic", align_corners=False)
+    return (F.interpolate(kernel, size=(8, 8), mode="bilinear", align_corners=True),
+            torch.cat([table[:1], square.permute(0, 2, 3, 1).reshape(fine * fine, width)]))
+
+
 def clip(folder):
     random = torch.Generator().manual_seed(1)
     layers = 4  # the last is never computed
@@ -73,11 +82,7 @@ def clip(folder):
     coarse = model(pixel_values=pixels, output_hidden_states=True).hidden_states[:layers]
 
     # pass B: stride 8
-    fine_kernel = F.interpolate(kernel, size=(8, 8), mode="bilinear", align_corners=True)
-    grid, fine = SIDE // 14, SIDE // 8
-    square = table[1:].reshape(1, grid, grid, WIDTH).permute(0, 3, 1, 2)
-    square = F.interpolate(square, size=(fine, fine), mode="bicubic", align_corners=False)
-    fine_table = torch.cat([table[:1], square.permute(0, 2, 3, 1).reshape(fine * fine, WIDTH)])
+    fine_kernel, fine_table = resampled(kernel, table, SIDE)
     patches = F.conv2d(pixels, fine_kernel, stride=8).flatten(2).transpose(1, 2)
     deep = clip_states(model, patches, fine_table, layers - 1)
 
