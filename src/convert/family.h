@@ -8,6 +8,9 @@
 #include "model/model.h"
 
 #define PCT_CONVERT_SOURCES 3
+/* A layer's weight and bias, copied. */
+#define PCT_RULE_BOTH(target, source)                                                                                  \
+    {target ".weight", source ".weight", PCT_RULE_COPY, 0, 0}, { target ".bias", source ".bias", PCT_RULE_COPY, 0, 0 }
 
 /* A conversion on its way. */
 typedef struct pct_converting {

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define BOTH(target, source)                                                                                           \
-    {target ".weight", source ".weight", PCT_RULE_COPY, 0, 0}, { target ".bias", source ".bias", PCT_RULE_COPY, 0, 0 }
 #define PART(target, source, part)                                                                                     \
     {target ".weight", source "_weight", PCT_RULE_PART, part, 3}, {                                                    \
         target ".bias", source "_bias", PCT_RULE_PART, part, 3                                                         \
@@ -15,30 +13,31 @@
     PART(target ".self.q", source ".decoder.layers.0.self_attn.in_proj", 0),                                           \
         PART(target ".self.k", source ".decoder.layers.0.self_attn.in_proj", 1),                                       \
         PART(target ".self.v", source ".decoder.layers.0.self_attn.in_proj", 2),                                       \
-        BOTH(target ".self.out", source ".decoder.layers.0.self_attn.out_proj"),                                       \
+        PCT_RULE_BOTH(target ".self.out", source ".decoder.layers.0.self_attn.out_proj"),                              \
         PART(target ".cross.q", source ".decoder.layers.0.multihead_attn.in_proj", 0),                                 \
         PART(target ".cross.k", source ".decoder.layers.0.multihead_attn.in_proj", 1),                                 \
         PART(target ".cross.v", source ".decoder.layers.0.multihead_attn.in_proj", 2),                                 \
-        BOTH(target ".cross.out", source ".decoder.layers.0.multihead_attn.out_proj"),                                 \
-        BOTH(target ".ffn_up", source ".decoder.layers.0.linear1"),                                                    \
-        BOTH(target ".ffn_down", source ".decoder.layers.0.linear2"),                                                  \
-        BOTH(target ".norm1", source ".decoder.layers.0.norm1"),                                                       \
-        BOTH(target ".norm2", source ".decoder.layers.0.norm2"),                                                       \
-        BOTH(target ".norm3", source ".decoder.layers.0.norm3"), BOTH(target ".norm", source ".decoder.norm")
+        PCT_RULE_BOTH(target ".cross.out", source ".decoder.layers.0.multihead_attn.out_proj"),                        \
+        PCT_RULE_BOTH(target ".ffn_up", source ".decoder.layers.0.linear1"),                                           \
+        PCT_RULE_BOTH(target ".ffn_down", source ".decoder.layers.0.linear2"),                                         \
+        PCT_RULE_BOTH(target ".norm1", source ".decoder.layers.0.norm1"),                                              \
+        PCT_RULE_BOTH(target ".norm2", source ".decoder.layers.0.norm2"),                                              \
+        PCT_RULE_BOTH(target ".norm3", source ".decoder.layers.0.norm3"),                                              \
+        PCT_RULE_BOTH(target ".norm", source ".decoder.norm")
 
 static const pct_rule rules[] = {
-    BOTH("mm.model.mlp.0", "mlp1.0"),
-    BOTH("mm.model.mlp.1", "mlp1.1"),
-    BOTH("mm.model.mlp.3", "mlp1.3"),
-    BOTH("percept.res.text", "res_decoder.text_down"),
-    BOTH("percept.res.image", "res_decoder.img_llm_down"),
-    BOTH("percept.res.join", "res_decoder.text_out_adapter"),
-    BOTH("percept.res.offset", "res_decoder.upsample_adapter_l.offset"),
+    PCT_RULE_BOTH("mm.model.mlp.0", "mlp1.0"),
+    PCT_RULE_BOTH("mm.model.mlp.1", "mlp1.1"),
+    PCT_RULE_BOTH("mm.model.mlp.3", "mlp1.3"),
+    PCT_RULE_BOTH("percept.res.text", "res_decoder.text_down"),
+    PCT_RULE_BOTH("percept.res.image", "res_decoder.img_llm_down"),
+    PCT_RULE_BOTH("percept.res.join", "res_decoder.text_out_adapter"),
+    PCT_RULE_BOTH("percept.res.offset", "res_decoder.upsample_adapter_l.offset"),
     DECODER("percept.res.v2l", "res_decoder.ca_layer_v2l"),
     DECODER("percept.res.vl", "res_decoder.ca_layer_vl"),
     {"percept.res.conv1.weight", "res_decoder.conv1.0.weight", PCT_RULE_KERNEL, 0, 0},
     {"percept.res.conv1.bias", "res_decoder.conv1.0.bias", PCT_RULE_COPY, 0, 0},
-    BOTH("percept.res.conv1_norm", "res_decoder.conv1.1"),
+    PCT_RULE_BOTH("percept.res.conv1_norm", "res_decoder.conv1.1"),
     {"percept.res.conv1_norm.mean", "res_decoder.conv1.1.running_mean", PCT_RULE_COPY, 0, 0},
     {"percept.res.conv1_norm.variance", "res_decoder.conv1.1.running_var", PCT_RULE_COPY, 0, 0},
     {"percept.res.conv2.weight", "res_decoder.conv2.weight", PCT_RULE_KERNEL, 0, 0},

@@ -7,21 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BOTH(target, source)                                                                                           \
-    {target ".weight", source ".weight", PCT_RULE_COPY, 0, 0}, { target ".bias", source ".bias", PCT_RULE_COPY, 0, 0 }
 #define KERNEL(target, source)                                                                                         \
     { target ".weight", source ".weight", PCT_RULE_KERNEL, 0, 0 }
 #define CROSS(target, source)                                                                                          \
-    BOTH(target ".q", source ".q_proj"), BOTH(target ".k", source ".k_proj"), BOTH(target ".v", source ".v_proj"),     \
-        BOTH(target ".out", source ".out_proj")
+    PCT_RULE_BOTH(target ".q", source ".q_proj"), PCT_RULE_BOTH(target ".k", source ".k_proj"),                        \
+        PCT_RULE_BOTH(target ".v", source ".v_proj"), PCT_RULE_BOTH(target ".out", source ".out_proj")
 #define UP(index, layer)                                                                                               \
     KERNEL("percept.mask_decoder.up" index, "mask_decoder.output_upscaling." layer ".0"),                              \
-        BOTH("percept.mask_decoder.up" index "_norm", "mask_decoder.output_upscaling." layer ".1")
+        PCT_RULE_BOTH("percept.mask_decoder.up" index "_norm", "mask_decoder.output_upscaling." layer ".1")
 #define LAYER "mask_decoder.transformer.layers.#."
 /* A stage of the mask encoder: the first block with a shortcut, the second with BatchNorm. */
 #define CONV(ours, theirs, conv, norm)                                                                                 \
     KERNEL("percept.mask_encoder." ours, "mask_encoder." theirs "." conv),                                             \
-        BOTH("percept.mask_encoder." ours "_norm", "mask_encoder." theirs "." norm)
+        PCT_RULE_BOTH("percept.mask_encoder." ours "_norm", "mask_encoder." theirs "." norm)
 #define BATCH(ours, theirs, conv, norm)                                                                                \
     CONV(ours, theirs, conv, norm),                                                                                    \
         {"percept.mask_encoder." ours "_norm.mean", "mask_encoder." theirs "." norm ".running_mean", PCT_RULE_COPY, 0, \
@@ -43,34 +41,34 @@ static const pct_rule rules[] = {
     {"output.weight", "lm_head.weight", PCT_RULE_TABLE, 0, 0},
     {"percept.merge.language", "merge_coef_lower", PCT_RULE_COPY, 0, 0},
     {"percept.merge.mask", "merge_coef_higher", PCT_RULE_COPY, 0, 0},
-    BOTH("mm.0", "mm_projector"),
-    BOTH("percept.box_encoder.#", "bbox_encoder.layers.#"),
-    BOTH("percept.box_decoder.#", "bbox_decoder.layers.#"),
-    BOTH("percept.mask_decoder.mapping", "decoder_mapping"),
-    BOTH("percept.mask_decoder.adaptor.shortcut", "visual_adaptor.shortcut"),
-    BOTH("percept.mask_decoder.adaptor.linear#", "visual_adaptor.linear#"),
+    PCT_RULE_BOTH("mm.0", "mm_projector"),
+    PCT_RULE_BOTH("percept.box_encoder.#", "bbox_encoder.layers.#"),
+    PCT_RULE_BOTH("percept.box_decoder.#", "bbox_decoder.layers.#"),
+    PCT_RULE_BOTH("percept.mask_decoder.mapping", "decoder_mapping"),
+    PCT_RULE_BOTH("percept.mask_decoder.adaptor.shortcut", "visual_adaptor.shortcut"),
+    PCT_RULE_BOTH("percept.mask_decoder.adaptor.linear#", "visual_adaptor.linear#"),
     CROSS("percept.mask_decoder.#.self", LAYER "self_attn"),
     CROSS("percept.mask_decoder.#.to_image", LAYER "cross_attn_token_to_image"),
     CROSS("percept.mask_decoder.#.to_query", LAYER "cross_attn_image_to_token"),
-    BOTH("percept.mask_decoder.#.ffn_up", LAYER "mlp.lin1"),
-    BOTH("percept.mask_decoder.#.ffn_down", LAYER "mlp.lin2"),
-    BOTH("percept.mask_decoder.#.norm#", LAYER "norm#"),
+    PCT_RULE_BOTH("percept.mask_decoder.#.ffn_up", LAYER "mlp.lin1"),
+    PCT_RULE_BOTH("percept.mask_decoder.#.ffn_down", LAYER "mlp.lin2"),
+    PCT_RULE_BOTH("percept.mask_decoder.#.norm#", LAYER "norm#"),
     CROSS("percept.mask_decoder.final", "mask_decoder.transformer.final_attn_token_to_image"),
-    BOTH("percept.mask_decoder.final.norm", "mask_decoder.transformer.norm_final_attn"),
+    PCT_RULE_BOTH("percept.mask_decoder.final.norm", "mask_decoder.transformer.norm_final_attn"),
     UP("0", "layer1"),
     UP("1", "layer2"),
     UP("2", "layer3"),
-    BOTH("percept.mask_decoder.pixel", "mask_decoder.output_upscaling.conv"),
-    BOTH("percept.mask_decoder.hyper.#", "mask_decoder.output_hypernetworks_mlp.layers.#"),
+    PCT_RULE_BOTH("percept.mask_decoder.pixel", "mask_decoder.output_upscaling.conv"),
+    PCT_RULE_BOTH("percept.mask_decoder.hyper.#", "mask_decoder.output_hypernetworks_mlp.layers.#"),
     KERNEL("percept.mask_encoder.conv1", "mask_encoder.conv1"),
-    BOTH("percept.mask_encoder.conv1_norm", "mask_encoder.norm1"),
+    PCT_RULE_BOTH("percept.mask_encoder.conv1_norm", "mask_encoder.norm1"),
     STAGE("stage0", "dlayer1"),
     STAGE("stage1", "dlayer2"),
     STAGE("stage2", "dlayer3"),
     STAGE("stage3", "dlayer4"),
     {"percept.mask_encoder.linear_enc.weight", "mask_encoder.linear_enc.weight", PCT_RULE_KERNEL, 0, ENCODER_CHANNELS},
     {"percept.mask_encoder.linear_enc.bias", "mask_encoder.linear_enc.bias", PCT_RULE_COPY, 0, 0},
-    BOTH("percept.mask_encoder.linear_dec", "mask_encoder.linear_dec"),
+    PCT_RULE_BOTH("percept.mask_encoder.linear_dec", "mask_encoder.linear_dec"),
     {NULL, NULL, PCT_RULE_COPY, 0, 0},
 };
 

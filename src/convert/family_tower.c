@@ -4,8 +4,6 @@
 #include <string.h>
 
 #define LAYER "encoder.layers.#."
-#define BOTH(target, source)                                                                                           \
-    {target ".weight", source ".weight", PCT_RULE_COPY, 0, 0}, { target ".bias", source ".bias", PCT_RULE_COPY, 0, 0 }
 #define THIRD(target, part)                                                                                            \
     {target ".weight", LAYER "attn.qkv.weight", PCT_RULE_PART, part, 3}, {                                             \
         target ".bias", LAYER "attn.qkv.bias", PCT_RULE_PART, part, 3                                                  \
@@ -21,29 +19,29 @@
 
 const pct_rule pct_family_clip_rules[] = {
     EMBEDDINGS,
-    BOTH("v.pre_ln", "pre_layrnorm"), /* spelt so */
-    BOTH("v.blk.#.ln1", LAYER "layer_norm1"),
-    BOTH("v.blk.#.ln2", LAYER "layer_norm2"),
-    BOTH("v.blk.#.attn_q", LAYER "self_attn.q_proj"),
-    BOTH("v.blk.#.attn_k", LAYER "self_attn.k_proj"),
-    BOTH("v.blk.#.attn_v", LAYER "self_attn.v_proj"),
-    BOTH("v.blk.#.attn_out", LAYER "self_attn.out_proj"),
-    BOTH("v.blk.#.ffn_up", LAYER "mlp.fc1"),
-    BOTH("v.blk.#.ffn_down", LAYER "mlp.fc2"),
+    PCT_RULE_BOTH("v.pre_ln", "pre_layrnorm"), /* spelt so */
+    PCT_RULE_BOTH("v.blk.#.ln1", LAYER "layer_norm1"),
+    PCT_RULE_BOTH("v.blk.#.ln2", LAYER "layer_norm2"),
+    PCT_RULE_BOTH("v.blk.#.attn_q", LAYER "self_attn.q_proj"),
+    PCT_RULE_BOTH("v.blk.#.attn_k", LAYER "self_attn.k_proj"),
+    PCT_RULE_BOTH("v.blk.#.attn_v", LAYER "self_attn.v_proj"),
+    PCT_RULE_BOTH("v.blk.#.attn_out", LAYER "self_attn.out_proj"),
+    PCT_RULE_BOTH("v.blk.#.ffn_up", LAYER "mlp.fc1"),
+    PCT_RULE_BOTH("v.blk.#.ffn_down", LAYER "mlp.fc2"),
     END,
 };
 
 const pct_rule pct_family_internvit_rules[] = {
     EMBEDDINGS,
     {"v.patch_embd.bias", "embeddings.patch_embedding.bias", PCT_RULE_COPY, 0, 0},
-    BOTH("v.blk.#.ln1", LAYER "norm1"),
-    BOTH("v.blk.#.ln2", LAYER "norm2"),
+    PCT_RULE_BOTH("v.blk.#.ln1", LAYER "norm1"),
+    PCT_RULE_BOTH("v.blk.#.ln2", LAYER "norm2"),
     THIRD("v.blk.#.attn_q", 0),
     THIRD("v.blk.#.attn_k", 1),
     THIRD("v.blk.#.attn_v", 2),
-    BOTH("v.blk.#.attn_out", LAYER "attn.proj"),
-    BOTH("v.blk.#.ffn_up", LAYER "mlp.fc1"),
-    BOTH("v.blk.#.ffn_down", LAYER "mlp.fc2"),
+    PCT_RULE_BOTH("v.blk.#.attn_out", LAYER "attn.proj"),
+    PCT_RULE_BOTH("v.blk.#.ffn_up", LAYER "mlp.fc1"),
+    PCT_RULE_BOTH("v.blk.#.ffn_down", LAYER "mlp.fc2"),
     {"v.blk.#.ls1.weight", LAYER "ls1", PCT_RULE_COPY, 0, 0},
     {"v.blk.#.ls2.weight", LAYER "ls2", PCT_RULE_COPY, 0, 0},
     {"v.blk.#.attn_q_norm.weight", LAYER "attn.q_norm.weight", PCT_RULE_COPY, 0, 0},
