@@ -1,9 +1,6 @@
-#include "convert/plan.h"
+#include "convert/plan_private.h"
 
-#include "base/arena.h"
-#include "base/progress.h"
 #include "model/model_private.h"
-#include "model/stored.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -12,26 +9,6 @@
 
 #define MAX_NAME 256
 #define MEND     "give a whole checkpoint of this family"
-
-/* Where one of ours comes from. */
-typedef struct origin {
-    const pct_foreign_tensor *tensor; /* NULL: the parameter has numbers of its own (fresh) */
-    const pct_foreign_tensor *a, *b;  /* LoRA that is added: (rank,in), (out,rank); or NULL */
-    double scale;
-    enum pct_rule_how how;
-    int64_t first; /* row of the source that is row 0 of ours */
-    int32_t heads; /* PCT_RULE_ROTARY */
-    int64_t inner; /* PCT_RULE_KERNEL: channels that go in */
-} origin;
-
-struct pct_plan {
-    pct_plan_options options;
-    origin *origins; /* in the order in which weights were asked for: that of the set */
-    size_t count, capacity;
-    bool *used[8]; /* a source's tensors that found a place, by their index */
-    int64_t adapted, fresh;
-    pct_text fresh_names;
-};
 
 percept_status pct_plan_create(pct_plan **out, const pct_plan_options *options, percept_error *error) {
     PCT_ASSERT(options->source_count <= 4);
@@ -240,7 +217,7 @@ static void layer_of(const char *name, char layer[MAX_NAME]) {
 }
 
 /* The adapter of the layer whose weight was found under `name`, when there is one. */
-static percept_status add_adapter(pct_plan *plan, const pct_plan_source *s, const char *name, origin *o,
+static percept_status add_adapter(pct_plan *plan, const pct_plan_source *s, const char *name, pct_plan_origin *o,
                                   percept_error *error) {
     char layer[MAX_NAME];
     const size_t length = strlen(name);
@@ -263,10 +240,10 @@ static percept_status add_adapter(pct_plan *plan, const pct_plan_source *s, cons
 
 /* ---- the source of a builder ------------------------------------------------------------------------------------ */
 
-static percept_status note(pct_plan *plan, const origin *o, percept_error *error) {
+static percept_status note(pct_plan *plan, const pct_plan_origin *o, percept_error *error) {
     if (plan->count == plan->capacity) {
         const size_t capacity = plan->capacity ? 2 * plan->capacity : 256;
-        origin *grown = realloc(plan->origins, capacity * sizeof *grown);
+        pct_plan_origin *grown = realloc(plan->origins, capacity * sizeof *grown);
         if (!grown) return pct_fail_memory(error, "plan");
         plan->origins = grown;
         plan->capacity = capacity;
@@ -277,7 +254,7 @@ static percept_status note(pct_plan *plan, const origin *o, percept_error *error
 
 /* A place in the set without memory of its own: rows come from the checkpoint. */
 static percept_status place(pct_plan *plan, const pct_weight_spec *spec, pct_parameters *set, pct_parameter **parameter,
-                            const origin *o, percept_error *error) {
+                            const pct_plan_origin *o, percept_error *error) {
     PCT_TRY(note(plan, o, error));
     *parameter = pct_parameters_add_stored(set, spec->name, PCT_REAL, spec->rank, spec->dim, plan, error);
     return *parameter ? PERCEPT_OK : PERCEPT_ERROR_RESOURCE;
@@ -288,8 +265,8 @@ static int32_t rotary_heads(const pct_plan *plan, const char *name) {
 }
 
 /* Tries one source. *found false: it has no such tensor (name: what it would be called). */
-static percept_status try_source(pct_plan *plan, const pct_plan_source *s, const pct_weight_spec *spec, origin *o,
-                                 char name[MAX_NAME], bool *found, percept_error *error) {
+static percept_status try_source(pct_plan *plan, const pct_plan_source *s, const pct_weight_spec *spec,
+                                 pct_plan_origin *o, char name[MAX_NAME], bool *found, percept_error *error) {
     numbers n;
     *found = false;
     for (const pct_rule *rule = s->rules; rule->target; rule++) {
@@ -297,7 +274,7 @@ static percept_status try_source(pct_plan *plan, const pct_plan_source *s, const
         const pct_foreign_tensor *t = find_source(s, rule, &n, name);
         if (!t) continue;
         PCT_TRY(check_source(rule, spec, t, error));
-        *o = (origin){.tensor = t, .how = rule->how};
+        *o = (pct_plan_origin){.tensor = t, .how = rule->how};
         if (rule->how == PCT_RULE_PART) o->first = rule->part * spec->dim[0];
         if (rule->how == PCT_RULE_KERNEL) o->inner = spec->rank == 4 ? spec->dim[3] : rule->parts;
         if (rule->how == PCT_RULE_ROTARY) o->heads = rotary_heads(plan, spec->name);
@@ -325,7 +302,7 @@ static percept_status take_adapter(pct_plan *plan, const pct_weight_spec *spec, 
             const pct_foreign_tensor *t = find_adapter(s, layer, down ? 'A' : 'B');
             if (!t) continue;
             PCT_TRY(check_source(&(pct_rule){.how = PCT_RULE_COPY}, spec, t, error));
-            origin o = {.tensor = t, .how = down ? PCT_RULE_COPY : rule->how};
+            pct_plan_origin o = {.tensor = t, .how = down ? PCT_RULE_COPY : rule->how};
             if (o.how == PCT_RULE_ROTARY) o.heads = rotary_heads(plan, weight);
             mark(plan, t);
             plan->adapted += down;
@@ -339,13 +316,13 @@ percept_status pct_plan_take(void *context, const pct_weight_spec *spec, pct_par
                              percept_error *error) {
     pct_plan *plan = context;
     char name[MAX_NAME] = "", wanted[MAX_NAME] = "";
-    origin o;
+    pct_plan_origin o;
     if (pct_model_is_lora(spec->name)) return take_adapter(plan, spec, set, parameter, error);
     for (int i = 0; i < plan->options.made_count; i++) {
         const pct_plan_made *made = &plan->options.made[i];
         if (strcmp(made->name, spec->name) != 0) continue;
         PCT_ASSERT(spec->rank == 1 && spec->dim[0] == made->count);
-        PCT_TRY(note(plan, &(origin){0}, error));
+        PCT_TRY(note(plan, &(pct_plan_origin){0}, error));
         *parameter = pct_parameters_add_stored(set, spec->name, PCT_REAL, 1, spec->dim, made->data, error);
         return *parameter ? PERCEPT_OK : PERCEPT_ERROR_RESOURCE;
     }
@@ -360,7 +337,7 @@ percept_status pct_plan_take(void *context, const pct_weight_spec *spec, pct_par
     if (plan->options.fresh && (!strncmp(spec->name, "percept.", 8) || !strncmp(spec->name, "mm.", 3))) {
         plan->fresh++;
         pct_text_printf(&plan->fresh_names, plan->fresh_names.length ? ", %s" : "%s", spec->name);
-        return note(plan, &(origin){0}, error); /* the builder makes it */
+        return note(plan, &(pct_plan_origin){0}, error); /* the builder makes it */
     }
     return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: tensor '%s' is missing (it becomes %s); " MEND, plan->options.name,
                     *wanted ? wanted : spec->name, spec->name);
@@ -410,159 +387,5 @@ percept_status pct_plan_report(const pct_plan *plan, pct_convert_report *report,
         }
     }
     if (report->unused_names.failed || report->fresh_names.failed) return pct_fail_memory(error, "report");
-    return PERCEPT_OK;
-}
-
-/* ---- writing ---------------------------------------------------------------------------------------------------- */
-
-/* A parameter's rows as the file has them: a convolution's kernel for one output is one row; a vector is one. */
-typedef struct layout {
-    int dims;
-    int64_t rows, width;
-} layout;
-
-static layout layout_of(const pct_tensor *tensor) {
-    if (tensor->rank == 1) return (layout){1, 1, tensor->dim[0]};
-    return (layout){2, tensor->dim[0], pct_tensor_count(tensor) / tensor->dim[0]};
-}
-
-void pct_plan_declare(const pct_plan *plan, const pct_parameters *set, pct_gguf_writer *writer, pct_dtype type) {
-    PCT_ASSERT(plan->count == set->count);
-    for (size_t i = 0; i < set->count; i++) {
-        const layout l = layout_of(&set->list[i]->tensor);
-        const pct_dtype stored = pct_stored_type(set->list[i]->name, l.dims, l.rows, l.width, type);
-        pct_gguf_writer_declare(writer, set->list[i]->name, pct_gguf_of_dtype(stored), l.dims,
-                                (int64_t[]){l.width, l.rows});
-    }
-}
-
-/* One tensor on its way. */
-typedef struct making {
-    const origin *o;
-    const pct_real *own; /* of a fresh parameter */
-    int64_t rows, width;
-    pct_real *a; /* LoRA's A, plain; owned */
-    int64_t rank;
-    pct_real *mean; /* PCT_RULE_TABLE with more rows than the source: the mean of its rows; owned */
-} making;
-
-static percept_status take_mean(making *m, percept_error *error) {
-    const int64_t rows = m->o->tensor->shape[0];
-    double *sum = calloc((size_t)m->width, sizeof *sum);
-    m->mean = malloc((size_t)m->width * sizeof *m->mean);
-    if (!sum || !m->mean) {
-        free(sum);
-        return pct_fail_memory(error, "mean of a table");
-    }
-    for (int64_t row = 0; row < rows; row++) {
-        pct_foreign_floats(m->o->tensor, row * m->width, m->width, m->mean);
-        for (int64_t i = 0; i < m->width; i++) sum[i] += (double)m->mean[i];
-    }
-    for (int64_t i = 0; i < m->width; i++) m->mean[i] = (pct_real)(sum[i] / (double)rows);
-    free(sum);
-    return PERCEPT_OK;
-}
-
-/* Row `row` of pairs from rows of halves: (2, head/2) of a head becomes (head/2, 2). */
-static int64_t rotary_row(int64_t row, int64_t head) {
-    const int64_t in_head = row % head;
-    return row - in_head + in_head % 2 * (head / 2) + in_head / 2;
-}
-
-/* y += scale * row of B * A */
-static void add_lora(const making *m, int64_t row, pct_real *y) {
-    float b[4096];
-    pct_foreign_floats(m->o->b, row * m->rank, m->rank, b);
-    for (int64_t r = 0; r < m->rank; r++) {
-        const pct_real share = (pct_real)m->o->scale * (pct_real)b[r];
-        for (int64_t i = 0; i < m->width; i++) y[i] += share * m->a[r * m->width + i];
-    }
-}
-
-/* (in, h*w) of one output becomes (h*w, in). */
-static void turn_kernel(const pct_foreign_tensor *tensor, int64_t begin, int64_t inner, int64_t width, pct_real *out) {
-    const int64_t places = width / inner;
-    float piece[256];
-    for (int64_t c = 0; c < inner; c++) {
-        for (int64_t p = 0; p < places; p += 256) {
-            const int64_t count = places - p < 256 ? places - p : 256;
-            pct_foreign_floats(tensor, begin + c * places + p, count, piece);
-            for (int64_t i = 0; i < count; i++) out[(p + i) * inner + c] = piece[i];
-        }
-    }
-}
-
-static void make_row(void *context, int64_t row, pct_real *out) {
-    const making *m = context;
-    const origin *o = m->o;
-    if (!o->tensor) {
-        memcpy(out, m->own + row * m->width, (size_t)m->width * sizeof *out);
-        return;
-    }
-    if (m->mean && row >= o->tensor->shape[0]) {
-        memcpy(out, m->mean, (size_t)m->width * sizeof *out);
-        return;
-    }
-    int64_t from = o->first + row;
-    if (o->how == PCT_RULE_ROTARY && m->rows > 1) from = rotary_row(row, m->rows / o->heads);
-    if (o->how == PCT_RULE_KERNEL)
-        turn_kernel(o->tensor, from * m->width, o->inner, m->width, out);
-    else
-        pct_foreign_floats(o->tensor, from * m->width, m->width, out);
-    if (o->a) add_lora(m, from, out);
-}
-
-/* A vector of the fused or rotary kind is one row of the file: its numbers are picked one by one. */
-static void make_vector(void *context, int64_t row, pct_real *out) {
-    const making *m = context;
-    const origin *o = m->o;
-    (void)row;
-    if (!o->tensor) {
-        memcpy(out, m->own, (size_t)m->width * sizeof *out);
-        return;
-    }
-    for (int64_t i = 0; i < m->width; i++) {
-        const int64_t from = o->how == PCT_RULE_ROTARY ? rotary_row(i, m->width / o->heads) : i;
-        pct_foreign_floats(o->tensor, o->first + from, 1, out + i);
-    }
-}
-
-static percept_status write_one(const pct_parameter *parameter, const origin *o, pct_rows *rows, pct_dtype type,
-                                pct_convert_report *report, percept_error *error) {
-    const layout l = layout_of(&parameter->tensor);
-    making m = {o, pct_tensor_data(&parameter->tensor), l.rows, l.width, NULL, 0, NULL};
-    const pct_dtype stored = pct_stored_type(parameter->name, l.dims, l.rows, l.width, type);
-    if (o->a) {
-        m.rank = o->a->shape[0];
-        m.a = malloc((size_t)o->a->elements * sizeof *m.a);
-        if (!m.a) return pct_fail_memory(error, "LoRA");
-        pct_foreign_floats(o->a, 0, o->a->elements, m.a);
-    }
-    percept_status status = PERCEPT_OK;
-    if (o->how == PCT_RULE_TABLE && o->tensor && o->tensor->shape[0] < l.rows) status = take_mean(&m, error);
-    if (status == PERCEPT_OK)
-        status = pct_rows_write(rows, o->tensor ? o->tensor->name : parameter->name, stored, l.rows, l.width,
-                                l.dims == 1 ? make_vector : make_row, &m, NULL, error);
-    if (status == PERCEPT_ERROR_MODEL && o->tensor) pct_error_prefix(error, "%s", o->tensor->file);
-    free(m.a);
-    free(m.mean);
-    report->of_type[stored]++;
-    report->written++;
-    return status;
-}
-
-percept_status pct_plan_write(const pct_plan *plan, const pct_parameters *set, pct_rows *rows, pct_dtype type,
-                              percept_progress_fn *progress, void *context, pct_convert_report *report,
-                              percept_error *error) {
-    pct_meter meter;
-    int64_t total = 0, done = 0;
-    for (size_t i = 0; i < set->count; i++) total += pct_tensor_count(&set->list[i]->tensor) / 1000 + 1;
-    pct_meter_start(&meter, progress, context, "convert", "thousand weights", 0, total);
-    for (size_t i = 0; i < set->count; i++) {
-        PCT_TRY(write_one(set->list[i], &plan->origins[i], rows, type, report, error));
-        done += pct_tensor_count(&set->list[i]->tensor) / 1000 + 1;
-        if (pct_meter_update(&meter, done, NULL))
-            return pct_fail(error, PERCEPT_ERROR_INTERRUPTED, "interrupted: no file was written");
-    }
     return PERCEPT_OK;
 }
