@@ -47,8 +47,7 @@ const char *pct_family_type(const json_t *config) {
     return json_is_string(type) ? json_string_value(type) : "";
 }
 
-void pct_family_begin(pct_converting *c) {
-    pct_model_config *m = &c->model;
+void pct_family_begin(pct_model_config *m) {
     pct_model_config_default(m);
     m->image.reduced = 0;
     m->vision.pre_norm = m->vision.cell_blocks = m->vision.merge = m->vision.merge_norm = m->vision.class_row = 0;

@@ -47,7 +47,7 @@ percept_status pct_family_json(const char *folder, const char *name, json_t **ou
 /* "model_type" of a config, or "". */
 const char *pct_family_type(const json_t *config);
 /* A joined model without percept's own extensions: what the family does not say keeps percept's defaults. */
-void pct_family_begin(pct_converting *c);
+void pct_family_begin(pct_model_config *model);
 /* A LLaMA-like language model's numbers from its config (or the part of a config that says them) into c->model. */
 percept_status pct_family_language(pct_converting *c, const json_t *config, enum pct_architecture architecture,
                                    percept_error *error);
@@ -60,6 +60,9 @@ extern const pct_rule pct_family_clip_rules[], pct_family_internvit_rules[];
 /* Opens the tokenizer of the source's folder, with `texts` as special tokens and at least as many tokens as the largest
  * table of words among the sources has rows. MODEL: the tokenizer alone has more than that. */
 percept_status pct_family_tokenizer(pct_converting *c, const char *const *texts, int32_t count, percept_error *error);
+/* PerceptionGPT's numbers that are in its code and in no config, behind those of tower and language model; trained: the
+ * heads come from a checkpoint. */
+void pct_family_perceptiongpt_sizes(pct_model_config *model, bool trained);
 /* rank and alpha of LoRA matrices. */
 percept_status pct_family_lora(pct_converting *c, percept_error *error);
 /* They stay apart: the model's own LoRA has that rank, on peft's `modules` (NULL: all seven projections). */

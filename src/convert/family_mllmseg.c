@@ -98,7 +98,7 @@ static percept_status describe(pct_converting *c, percept_error *error) {
         return pct_fail(error, PERCEPT_ERROR_USAGE,
                         "an mllmseg checkpoint holds tower, heads and adapters; give its folder alone");
     PCT_TRY(wanted(c, "res_decoder.ca_layer_vl.decoder.layers.0.linear1.weight", &up, error));
-    pct_family_begin(c);
+    pct_family_begin(&c->model);
     PCT_TRY(read_language(c, error));
     PCT_TRY(read_tower(c, error));
     PCT_TRY(pct_json_get_i64_or(c->config, "use_llm_lora", 0, 4096, 0, &rank, error));

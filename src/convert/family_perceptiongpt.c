@@ -90,35 +90,36 @@ static percept_status read_tower(pct_converting *c, percept_error *error) {
         pct_error_prefix(error, "%s/config.json", c->options->tower);
         return status;
     }
-    c->model.vision.layers--; /* what the last layer makes is never used */
-    snprintf(c->last_layer[0], sizeof c->last_layer[0], "vision_model.encoder.layers.%d.", c->model.vision.layers);
-    snprintf(c->last_layer[1], sizeof c->last_layer[1], "encoder.layers.%d.", c->model.vision.layers);
-    c->model.vision.fine = PCT_FINE_SECOND;
-    c->model.vision.fine_stride = 8;
-    c->model.vision.merge = 1;
-    c->model.image.fit = PCT_FIT_PAD;
+    const int32_t last = c->model.vision.layers - 1; /* what it makes is never used */
+    snprintf(c->last_layer[0], sizeof c->last_layer[0], "vision_model.encoder.layers.%d.", last);
+    snprintf(c->last_layer[1], sizeof c->last_layer[1], "encoder.layers.%d.", last);
     return pct_foreign_open(&c->tower, c->options->tower, error);
 }
 
-/* The numbers that are in the code and in no config. */
-static void set_heads(pct_converting *c) {
-    c->model.language.template = PCT_TEMPLATE_PERCEPTIONGPT;
-    c->model.language.connector = PCT_CONNECTOR_LINEAR;
-    c->model.heads.box = PCT_BOX_PLAIN;
-    c->model.heads.box_width = 512;
-    c->model.heads.mask_width = c->model.vision.width;
-    c->model.heads.mask_heads = 8;
-    c->model.heads.mask_layers = 2;
-    c->model.heads.mask_mlp = 2 * c->model.vision.width;
-    c->model.heads.mask_queries = 1;
-    c->model.heads.mask_channels = 128;
-    c->model.heads.mask_stride = 1;
-    c->model.heads.mask_upscaling = PCT_UPSCALING_PLAIN;
+void pct_family_perceptiongpt_sizes(pct_model_config *m, bool trained) {
+    m->image.fit = PCT_FIT_PAD;
+    m->vision.layers--; /* what the last layer makes is never used */
+    m->vision.fine = PCT_FINE_SECOND;
+    m->vision.fine_stride = 8;
+    m->vision.merge = 1;
+    m->language.tied = 0; /* the words of the answer are trained apart */
+    m->language.template = PCT_TEMPLATE_PERCEPTIONGPT;
+    m->language.connector = PCT_CONNECTOR_LINEAR;
+    m->heads.box = PCT_BOX_PLAIN;
+    m->heads.box_width = 512;
+    m->heads.mask_width = m->vision.width;
+    m->heads.mask_heads = 8;
+    m->heads.mask_layers = 2;
+    m->heads.mask_mlp = 2 * m->vision.width;
+    m->heads.mask_queries = 1;
+    m->heads.mask_channels = 128;
+    m->heads.mask_stride = 1;
+    m->heads.mask_upscaling = PCT_UPSCALING_PLAIN;
     /* What was trained, was trained with the code's own positions; what begins anew takes those that were meant. */
-    c->model.heads.mask_positions = c->heads ? PCT_POSITIONS_AS_CODED : PCT_POSITIONS_SINE;
-    c->model.heads.mask_encoder_side = 256;
-    c->model.heads.mask_encoder_width = ENCODER_CHANNELS / 2;
-    c->model.heads.mask_encoder_norm = PCT_MASK_NORM_MIXED;
+    m->heads.mask_positions = trained ? PCT_POSITIONS_AS_CODED : PCT_POSITIONS_SINE;
+    m->heads.mask_encoder_side = 256;
+    m->heads.mask_encoder_width = ENCODER_CHANNELS / 2;
+    m->heads.mask_encoder_norm = PCT_MASK_NORM_MIXED;
 }
 
 /* LoRA that was trained together with the heads, on queries and values: rank 16, alpha 64 in the released code. */
@@ -145,12 +146,11 @@ static percept_status describe(pct_converting *c, percept_error *error) {
     if (c->options->heads && c->options->lora)
         return pct_fail(error, PERCEPT_ERROR_USAGE,
                         "the heads' checkpoint has LoRA of its own; give --lora without it");
-    pct_family_begin(c);
+    pct_family_begin(&c->model);
     PCT_TRY(pct_family_language(c, c->config, PCT_LLAMA, error));
-    c->model.language.tied = 0; /* the words of the answer are trained apart */
     PCT_TRY(read_tower(c, error));
     if (c->options->heads) PCT_TRY(pct_foreign_open(&c->heads, c->options->heads, error));
-    set_heads(c);
+    pct_family_perceptiongpt_sizes(&c->model, c->heads != NULL);
     c->sources[0] = (pct_plan_source){.checkpoint = c->checkpoint,
                                       .rules = pct_family_language_rules(PCT_LLAMA),
                                       .prefixes = {""},

@@ -61,16 +61,29 @@ static percept_status choose_stages(const pct_bench_shape *shape, const char *li
     return PERCEPT_OK;
 }
 
+/* Its stages are those of a language model alone. */
+static bool is_words(const pct_bench_shape *shape) { return shape->stages[0].measure == pct_bench_words_first; }
+
 static percept_status open_all(pct_bench *b, percept_error *error) {
     const percept_bench_options *o = b->options;
     PCT_TRY(pct_pool_create(&b->pool, o->threads, error));
     PCT_TRY(pct_compute_create(&b->compute, b->pool, pct_cpu_flags() & o->cpu_mask, error));
     pct_compute_use_int8(b->compute); /* as the engine does */
     if (!b->shape->whole) return PERCEPT_OK;
-    PCT_TRY(o->model ? pct_model_open(&b->model, o->model, false, error) : pct_bench_random_model(&b->model, error));
+    if (b->shape->describe && !o->model) {
+        pct_bench_file file;
+        b->shape->describe(&file);
+        PCT_TRY(pct_bench_open_file(&b->model, &file, &b->meter, 0, &b->open_seconds, error));
+    } else {
+        const double started = pct_clock_seconds();
+        PCT_TRY(o->model ? pct_model_open(&b->model, o->model, false, error)
+                         : pct_bench_random_model(&b->model, error));
+        b->open_seconds = pct_clock_seconds() - started;
+    }
+    b->work = pct_bench_count(b->model);
+    if (is_words(b->shape)) return PERCEPT_OK;
     PCT_TRY(pct_model_check_sees(b->model, error));
     PCT_TRY(pct_state_create(&b->state, b->model, b->compute, error));
-    b->work = pct_bench_count(b->model);
     size_t side = (size_t)pct_model_get_config(b->model)->image.side;
     b->pixels = malloc(side * side * 3 * sizeof *b->pixels);
     if (!b->pixels) return pct_fail_memory(error, "bench");
@@ -82,9 +95,6 @@ static percept_status open_all(pct_bench *b, percept_error *error) {
 
 static percept_status measure_all(pct_bench *b, const bool *wanted, percept_error *error) {
     const int stages = pct_bench_stage_count(b->shape);
-    int64_t total = 1;
-    for (int i = 0; i < stages; i++) total += wanted[i];
-    pct_meter_start(&b->meter, b->meter.callback, b->meter.context, "bench", "stage", 0, total);
     for (int i = 0; i < stages; i++) {
         if (!wanted[i]) continue;
         PCT_TRY(b->shape->stages[i].measure(b, &b->results[i], error));
@@ -132,6 +142,9 @@ percept_status percept_bench_run(const percept_bench_options *given, percept_pro
         return pct_fail(error, PERCEPT_ERROR_USAGE, "shape: \"%s\" is no model file's; leave out one of the two",
                         b.shape->name);
     PCT_TRY(choose_stages(b.shape, options.stages, wanted, error));
+    int64_t total = 1;
+    for (int i = 0; i < pct_bench_stage_count(b.shape); i++) total += wanted[i];
+    pct_meter_start(&b.meter, progress, context, "bench", "stage", 0, total);
     percept_status status = open_all(&b, error);
     if (status == PERCEPT_OK) status = measure_all(&b, wanted, error);
     if (status == PERCEPT_OK) status = report(&b, json, table, error);

@@ -9,6 +9,7 @@
 
 #include "base/progress.h"
 #include "base/text.h"
+#include "engine/bench_file.h"
 #include "model/model.h"
 #include "percept/jobs.h"
 #include "vision/tower.h"
@@ -65,7 +66,8 @@ typedef struct pct_bench_stage {
 /* A shape of random weights (bench_shapes.c). */
 typedef struct pct_bench_shape {
     const char *name;
-    bool whole; /* a whole model is opened first: its random weights, or the model file's that was asked for */
+    bool whole; /* a model is opened first: random weights, or the model file's that was asked for */
+    void (*describe)(pct_bench_file *file);   /* of its random weights; NULL: percept-nano's */
     pct_bench_stage stages[PCT_BENCH_STAGES]; /* those with a name */
 } pct_bench_shape;
 /* USAGE for an unknown name. */
@@ -78,8 +80,9 @@ struct pct_bench {
     pct_pool *pool;
     pct_compute *compute;
     pct_model *model;
-    pct_state *state;
-    pct_real *pixels; /* noise, a square of the model's side */
+    double open_seconds; /* that opening the model took */
+    pct_state *state;    /* NULL for a language model alone, as pixels */
+    pct_real *pixels;    /* noise, a square of the model's side */
     pct_bench_work work;
     pct_meter meter;
     int64_t done;
@@ -104,6 +107,22 @@ percept_status pct_bench_train(pct_bench *bench, pct_bench_result *result, perce
 /* A tower by itself, weights of `type` (PCT_BF16; PCT_Q8_0: INT8 products where the engine takes them). */
 percept_status pct_bench_tower_alone(pct_bench *bench, const pct_tower_options *options, pct_dtype type,
                                      pct_bench_result *result, percept_error *error);
+
+/* From opening the model to the first token of its first question; only as the first stage. */
+percept_status pct_bench_first(pct_bench *bench, pct_bench_result *result, percept_error *error);
+/* One question of MLLMSeg-1B's shape about a picture of 1280 x 720, weights of `type`. */
+percept_status pct_bench_question(pct_bench *bench, pct_dtype type, pct_bench_result *result, percept_error *error);
+/* Stages of a language model alone. */
+percept_status pct_bench_words_first(pct_bench *bench, pct_bench_result *result, percept_error *error);
+percept_status pct_bench_words_prefill(pct_bench *bench, pct_bench_result *result, percept_error *error);
+percept_status pct_bench_words_decode(pct_bench *bench, pct_bench_result *result, percept_error *error);
+
+/* Published families in their full sizes (bench_files.c). */
+void pct_bench_smollm2_135m(pct_bench_file *file);
+void pct_bench_perceptiongpt_7b(pct_bench_file *file);
+void pct_bench_mllmseg_1b(pct_bench_file *file);
+/* Ordinary tokens one after the other. */
+void pct_bench_fill_ids(const pct_model *model, int32_t *ids, int32_t count);
 
 /* Fills in the share and what bounds it. */
 void pct_bench_compare(const pct_bench_peak *peak, pct_bench_result *result);

@@ -34,14 +34,18 @@ typedef struct asking {
     int64_t generated;
 } asking;
 
-static void make_asking(const pct_bench *b, asking *a, int32_t count, int32_t max_tokens) {
-    const pct_tokenizer *tokenizer = pct_model_get_tokenizer(b->model);
+void pct_bench_fill_ids(const pct_model *model, int32_t *ids, int32_t count) {
+    const pct_tokenizer *tokenizer = pct_model_get_tokenizer(model);
     int32_t id = 0, size = pct_tokenizer_size(tokenizer);
-    *a = (asking){.count = count, .max_tokens = max_tokens};
-    for (int i = 0; i < prompt_tokens; i++, id++) {
+    for (int32_t i = 0; i < count; i++, id++) {
         while (pct_tokenizer_is_special(tokenizer, id % size)) id++;
-        a->ids[i] = id % size;
+        ids[i] = id % size;
     }
+}
+
+static void make_asking(const pct_bench *b, asking *a, int32_t count, int32_t max_tokens) {
+    *a = (asking){.count = count, .max_tokens = max_tokens};
+    pct_bench_fill_ids(b->model, a->ids, prompt_tokens);
     for (int i = 0; i < count; i++) a->prompts[i] = (pct_prompt){.ids = a->ids, .count = prompt_tokens};
 }
 
@@ -83,7 +87,8 @@ percept_status pct_bench_decode(pct_bench *b, pct_bench_result *result, percept_
     make_asking(b, &a, 1, 1);
     PCT_TRY(pct_bench_time(b, run_asking, &a, b->options->seconds, &one, NULL, error));
     int32_t room = pct_model_get_config(b->model)->language.context - (int32_t)prefix_rows(b) - prompt_tokens;
-    make_asking(b, &a, 1, room < 65 ? room : 65);
+    const int32_t most = b->work.row_bytes > 1e9 ? 17 : 65; /* of a large model fewer are as exact */
+    make_asking(b, &a, 1, room < most ? room : most);
     PCT_TRY(pct_bench_time(b, run_asking, &a, b->options->seconds, &many, NULL, error));
     double tokens = (double)a.generated - 1;
     if (tokens < 1) return PERCEPT_OK; /* this model has nothing to say to noise: nothing was measured */
@@ -95,6 +100,7 @@ percept_status pct_bench_decode(pct_bench *b, pct_bench_result *result, percept_
                                  .bytes = b->work.row_bytes + b->work.output_bytes,
                                  .rate = 1 / seconds,
                                  .bf16 = pct_compute_prefers_bf16(b->compute),
+                                 .from_memory = b->work.row_bytes > 1e9,
                                  .unit = "tokens/s"};
     return PERCEPT_OK;
 }

@@ -47,10 +47,20 @@ static double encoder_rows(const char *name, const grids *g, const pct_model_con
     return 0;
 }
 
+/* MLLMSeg's mask decoder; `logits` are the pixels of its probabilities. */
+static double res_rows(const char *part, const grids *g) {
+    if (begins(part, "text")) return 1;
+    if (begins(part, "image") || begins(part, "offset")) return g->tokens;
+    if (begins(part, "v2l.cross.k") || begins(part, "v2l.cross.v")) return g->tokens;
+    if (begins(part, "vl.cross.k") || begins(part, "vl.cross.v")) return 1;
+    return begins(part, "conv2") ? g->logits : g->cells;
+}
+
 /* The same for one region. */
 static double region_rows(const char *name, const grids *g, const pct_model_config *c) {
     static const char decoder[] = "percept.mask_decoder.";
     if (begins(name, "percept.box_decoder") || begins(name, "percept.quality")) return 1;
+    if (begins(name, "percept.res.")) return res_rows(name + strlen("percept.res."), g);
     if (!begins(name, decoder)) return 0;
     const char *part = name + strlen(decoder);
     double queries = c->heads.mask_queries;
@@ -79,8 +89,11 @@ static void add_attention(pct_bench_work *work, const grids *g, const pct_model_
     double tower = 4.0 * c->vision.width * c->vision.layers, rows = g->cells + 1;
     work->encode += tower * square(rows);
     if (c->vision.fine == PCT_FINE_SECOND) work->encode += tower * square(g->fine + 1);
-    work->row_attention = 4.0 * c->language.width * c->language.layers;
     work->encode += work->row_attention * square(g->tokens + 1) * (c->language.prefix == PCT_PREFIX_CAUSAL ? 0.5 : 1.0);
+    if (c->heads.kind == PCT_HEADS_RES) { /* the grid at itself twice and at the language model's image tokens */
+        work->region += 4.0 * c->heads.mask_width * g->cells * (2 * g->cells + g->tokens);
+        return;
+    }
     /* queries look at the grid and, when there are several, the grid at them; half the width inside */
     double both = c->heads.mask_queries > 1 ? 2.0 : 1.0;
     work->region +=
@@ -90,8 +103,9 @@ static void add_attention(pct_bench_work *work, const grids *g, const pct_model_
 pct_bench_work pct_bench_count(pct_model *model) {
     const pct_model_config *c = pct_model_get_config(model);
     const pct_parameters *set = pct_model_get_parameters(model);
-    grids g = make_grids(c);
-    pct_bench_work work = {0};
+    const bool sees = c->kind != PCT_MODEL_LANGUAGE;
+    const grids g = sees ? make_grids(c) : (grids){0};
+    pct_bench_work work = {.row_attention = 4.0 * c->language.width * c->language.layers};
     for (size_t i = 0; i < set->count; i++) {
         const pct_parameter *parameter = set->list[i];
         const pct_tensor *tensor = &parameter->tensor;
@@ -122,6 +136,7 @@ pct_bench_work pct_bench_count(pct_model *model) {
             work.region_bytes += bytes;
         }
     }
+    if (!sees) return work;
     work.encode += work.row * (g.tokens + 1);
     work.encode_stored += work.row_stored * (g.tokens + 1);
     add_attention(&work, &g, c);

@@ -50,14 +50,42 @@ static percept_status internvit_int8(pct_bench *b, pct_bench_result *result, per
     return pct_bench_tower_alone(b, &internvit_300m, PCT_Q8_0, result, error);
 }
 
+static percept_status question_bf16(pct_bench *b, pct_bench_result *result, percept_error *error) {
+    return pct_bench_question(b, PCT_BF16, result, error);
+}
+static percept_status question_int8(pct_bench *b, pct_bench_result *result, percept_error *error) {
+    return pct_bench_question(b, PCT_Q8_0, result, error);
+}
+
 static const pct_bench_shape shapes[] = {
-    {"nano", true, NANO_STAGES},
+    {"nano", true, NULL, NANO_STAGES},
+    {"smollm2-135m",
+     true,
+     pct_bench_smollm2_135m,
+     {{"first", "from the file, Q4_1, to the first token behind 512", pct_bench_words_first},
+      {"prefill", "512 tokens", pct_bench_words_prefill},
+      {"decode", "one token of one answer", pct_bench_words_decode}}},
+    {"perceptiongpt-7b",
+     true,
+     pct_bench_perceptiongpt_7b,
+     {{"first", "from the file, Q4_0, to the first token about a picture", pct_bench_first},
+      {"tower", "one picture: both passes, connector, prefix, mask keys", pct_bench_tower},
+      {"prefill", "8 questions of 16 tokens", pct_bench_prefill},
+      {"decode", "one token of one answer", pct_bench_decode},
+      {"heads", "8 regions: masks, boxes", pct_bench_heads}}},
+    {"mllmseg-1b",
+     false,
+     NULL,
+     {{"question-bf16", "one question about 1280 x 720, from pixels to mask, weights in BF16", question_bf16},
+      {"question-int8", "the same, weights in Q8_0, products in INT8", question_int8}}},
     {"vit-l-14",
      false,
+     NULL,
      {{"tower-bf16", "one picture of 224 x 224: patches and 24 layers, weights in BF16", vit_l_14_bf16},
       {"tower-int8", "the same, weights in Q8_0, products in INT8", vit_l_14_int8}}},
     {"internvit-300m",
      false,
+     NULL,
      {{"tower-bf16", "one picture of 448 x 448: patches and 24 layers, weights in BF16", internvit_bf16},
       {"tower-int8", "the same, weights in Q8_0, products in INT8", internvit_int8}}},
 };
