@@ -59,6 +59,16 @@ static percept_status question_int8(pct_bench *b, pct_bench_result *result, perc
 
 static const pct_bench_shape shapes[] = {
     {"nano", true, NULL, NANO_STAGES},
+    {"vit-l-14",
+     false,
+     NULL,
+     {{"tower-bf16", "one picture of 224 x 224: patches and 24 layers, weights in BF16", vit_l_14_bf16},
+      {"tower-int8", "the same, weights in Q8_0, products in INT8", vit_l_14_int8}}},
+    {"internvit-300m",
+     false,
+     NULL,
+     {{"tower-bf16", "one picture of 448 x 448: patches and 24 layers, weights in BF16", internvit_bf16},
+      {"tower-int8", "the same, weights in Q8_0, products in INT8", internvit_int8}}},
     {"smollm2-135m",
      true,
      pct_bench_smollm2_135m,
@@ -78,16 +88,6 @@ static const pct_bench_shape shapes[] = {
      NULL,
      {{"question-bf16", "one question about 1280 x 720, from pixels to mask, weights in BF16", question_bf16},
       {"question-int8", "the same, weights in Q8_0, products in INT8", question_int8}}},
-    {"vit-l-14",
-     false,
-     NULL,
-     {{"tower-bf16", "one picture of 224 x 224: patches and 24 layers, weights in BF16", vit_l_14_bf16},
-      {"tower-int8", "the same, weights in Q8_0, products in INT8", vit_l_14_int8}}},
-    {"internvit-300m",
-     false,
-     NULL,
-     {{"tower-bf16", "one picture of 448 x 448: patches and 24 layers, weights in BF16", internvit_bf16},
-      {"tower-int8", "the same, weights in Q8_0, products in INT8", internvit_int8}}},
 };
 
 percept_status pct_bench_find_shape(const pct_bench_shape **found, const char *name, percept_error *error) {
