@@ -1,6 +1,7 @@
 /* What the speed measurement counts, and how it sets a stage beside the machine. Times are no test's matter. */
 #include "base/cpu.h"
 #include "engine/bench.h"
+#include "model/text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -100,9 +101,49 @@ static void towers_alone(void **state) {
     }
 }
 
+/* A file of random weights: opened, it goes on with any text, and never with a special token; the file is gone. */
+static void random_files(void **state) {
+    (void)state;
+    enum { vocabulary = 3000, tokens = 24 };
+    pct_bench_file file;
+    pct_bench_smollm2_135m(&file);
+    file.vocabulary = vocabulary;
+    file.config.language.layers = 2;
+    file.config.language.context = 128;
+    percept_error error = {0};
+    pct_meter meter;
+    pct_meter_start(&meter, NULL, NULL, "test", "file", 0, 1);
+    pct_model *model = NULL;
+    double seconds = -1;
+    if (pct_bench_open_file(&model, &file, &meter, 0, &seconds, &error)) fail_msg("%s", error.message);
+    assert_true(seconds >= 0);
+    assert_int_equal(pct_model_get_config(model)->language.vocabulary, vocabulary);
+    const pct_parameter *up = pct_parameters_find(pct_model_get_parameters(model), "blk.1.ffn_up.weight");
+    assert_int_equal(up->tensor.type, PCT_Q4_1);
+    pct_pool *pool;
+    pct_compute *compute;
+    pct_sequence *sequence;
+    pct_generated made;
+    int32_t ids[tokens];
+    pct_bench_fill_ids(model, ids, tokens);
+    assert_int_equal(pct_pool_create(&pool, 1, NULL), PERCEPT_OK);
+    assert_int_equal(pct_compute_create(&compute, pool, 0, NULL), PERCEPT_OK);
+    assert_int_equal(pct_sequence_create(&sequence, model, compute, PCT_REAL, PCT_REAL, NULL), PERCEPT_OK);
+    const pct_generate_options options = {.max_tokens = tokens};
+    assert_int_equal(pct_sequence_generate(sequence, ids, tokens, &options, &made, &error), PERCEPT_OK);
+    assert_int_equal(made.count, tokens);
+    for (int32_t i = 0; i < tokens; i++)
+        assert_false(pct_tokenizer_is_special(pct_model_get_tokenizer(model), made.ids[i]));
+    pct_sequence_destroy(&sequence);
+    pct_compute_destroy(&compute);
+    pct_pool_destroy(&pool);
+    pct_model_close(&model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_slower_limit_bounds),
+        cmocka_unit_test(random_files),
         cmocka_unit_test(counts_follow_from_the_shapes),
         cmocka_unit_test(towers_alone),
     };
