@@ -49,7 +49,7 @@ typedef struct pct_parameter {
 
 /* What packed forms of a set may take together, unless its owner says otherwise: a 7B model in 4 bits stays within
  * 8 GB. */
-#define PCT_PACKED_BUDGET ((size_t)3 << 30)
+#define PCT_PACKED_BUDGET ((size_t)5 << 29)
 
 /* All parameters of a model in the order they were added (= file order). Memory is owned by the set, which must not be
  * moved after the first add. The derived forms (twin, packed, plain) are made under the lock, so that sessions on
