@@ -1,7 +1,7 @@
 # perceptiongpt.sh: every task of a PerceptionGPT that was converted from its published pieces. Its answers are known
 # beforehand: "the cup" and two regions, whatever it is asked (tools/golden/perceptiongpt.py).
+case $4 in /*) make_perceptiongpt=$4 ;; *) make_perceptiongpt=$PWD/$4 ;; esac
 . "$(dirname "$0")/lib.sh"
-make_perceptiongpt=$(absolute "$4")
 vectors=$here/../vectors
 picture=$vectors/families/picture.png
 mkdir pieces
