@@ -9,6 +9,7 @@ go wrong for Q4_1 in the version compared (logits differ by 20 from those of its
 """
 import ctypes
 import json
+import multiprocessing
 import pathlib
 import sqlite3
 import statistics
@@ -17,6 +18,7 @@ import sys
 import time
 
 import numpy as np
+from concurrent.futures import ProcessPoolExecutor
 from llama_cpp import Llama
 
 NEAR = 0.1
@@ -148,6 +150,15 @@ def percept_runner(build, model, threads):
     return run
 
 
+def start_percept(*arguments):
+    global percept_run
+    percept_run = percept_runner(*arguments)
+
+
+def run_percept(prompt, count):
+    return percept_run(prompt, count)
+
+
 def llama_runner(model, threads):
     llama = Llama(str(model), n_ctx=1024, n_batch=512, n_threads=threads, n_threads_batch=threads, verbose=False)
 
@@ -167,7 +178,9 @@ def llama_runner(model, threads):
 def speed(build, model, folder, threads=2, rounds=5):
     words = text_of(folder)
     llama, theirs = llama_runner(model, threads)
-    ours = percept_runner(build, model, threads)
+    # A process of its own: both set the processor's tiles (AMX) up for each thread, and in one process they share the threads.
+    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), start_percept, (build, model, threads))
+    ours = lambda prompt, count: pool.submit(run_percept, prompt, count).result()
     ids = llama.tokenize(words.encode(), add_bos=False, special=False)
 
     def prompt_at(k):  # each begins elsewhere, so that nothing was read before; 512 tokens or one or two beside
