@@ -80,6 +80,12 @@ void pct_map_close(pct_map *map) {
     *map = (pct_map){0};
 }
 
+void pct_map_release(const void *data, size_t size) {
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t begin = ((uintptr_t)data + page - 1) & ~(page - 1), end = ((uintptr_t)data + size) & ~(page - 1);
+    if (end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED); /* no page of a read-only map is ours alone */
+}
+
 percept_status pct_writer_open(pct_writer *writer, const char *path, percept_error *error) {
     *writer = (pct_writer){0};
     size_t length = strlen(path);

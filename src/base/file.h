@@ -21,6 +21,9 @@ typedef struct pct_map {
 } pct_map;
 percept_status pct_map_open(pct_map *map, const char *path, percept_error *error);
 void pct_map_close(pct_map *map);
+/* Gives back the memory of the pages that lie whole in the range, which is in an open map: they come from the file
+ * again when somebody reads them. */
+void pct_map_release(const void *data, size_t size);
 
 /* A file under a temporary name beside its target, renamed onto it by commit; closed and removed by abort.
  * Zero-initialise; abort after commit, or on an unopened writer, does nothing, so one cleanup path serves. */

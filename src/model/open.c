@@ -16,6 +16,7 @@ typedef struct reader {
     const pct_model_lora *fresh; /* LoRA is made anew; NULL: as the file has it */
     pct_model_lora own;          /* the file's */
     int64_t adapted;             /* layers that got matrices */
+    bool mapped;                 /* tensors lie in a map of the file */
 } reader;
 
 static void shape_text(pct_text *out, int rank, const int64_t *dim) {
@@ -125,7 +126,9 @@ static percept_status take_weight(void *context, const pct_weight_spec *spec, pc
     /* Matrices of a model that answers stay in the file's form; products pack them. All else is small. */
     if (!spec->trainable && spec->rank == 2 && !spec->plain && !merged) {
         *parameter = pct_parameters_add_stored(set, spec->name, type, spec->rank, spec->dim, tensor->data, error);
-        return *parameter ? PERCEPT_OK : PERCEPT_ERROR_RESOURCE;
+        if (!*parameter) return PERCEPT_ERROR_RESOURCE;
+        (*parameter)->mapped = r->mapped;
+        return PERCEPT_OK;
     }
     *parameter = pct_parameters_add(set, spec->name, spec->rank, spec->dim, spec->trainable, error);
     if (!*parameter) return PERCEPT_ERROR_RESOURCE;
@@ -209,7 +212,7 @@ static void list_unused(pct_model *model, const reader *r) {
 
 /* How a file is opened; lora NULL: as it is. */
 struct opening {
-    bool trainable;
+    bool trainable, mapped; /* mapped: from a path, not from a caller's memory */
     const pct_model_lora *lora;
     uint64_t seed;
 };
@@ -242,6 +245,7 @@ static percept_status read_parts(pct_model **out, const pct_gguf *file, const st
     PCT_TRY(pct_model_card_read(model, file, error));
     reader r = {.file = file, .fresh = how->lora, .own = own};
     pct_kernels_init(&r.kernels, pct_cpu_flags()); /* widening gives the same bits everywhere */
+    r.mapped = how->mapped;
     pct_builder builder = pct_model_builder(model, how->trainable, how->seed, error);
     builder.source = take_weight;
     builder.context = &r;
@@ -288,12 +292,13 @@ percept_status pct_model_check_sees(const pct_model *model, percept_error *error
 }
 
 percept_status pct_model_open(pct_model **model, const char *path, bool trainable, percept_error *error) {
-    return open_path(model, path, &(struct opening){.trainable = trainable}, error);
+    return open_path(model, path, &(struct opening){.trainable = trainable, .mapped = true}, error);
 }
 
 percept_status pct_model_open_adapted(pct_model **model, const char *path, const pct_model_lora *lora, uint64_t seed,
                                       percept_error *error) {
-    return open_path(model, path, &(struct opening){.trainable = true, .lora = lora, .seed = seed}, error);
+    return open_path(model, path, &(struct opening){.trainable = true, .lora = lora, .seed = seed, .mapped = true},
+                     error);
 }
 
 /* As a checkpoint has it, with all dimensions, or as a model file, with one row an output. */

@@ -1,4 +1,5 @@
 /* parameters.c: the weights of a model and the forms that products want them in; see tensor.h. */
+#include "base/file.h"
 #include "base/random.h"
 #include "base/size.h"
 #include "tensor/tensor.h"
@@ -196,6 +197,9 @@ const pct_packed *pct_parameter_packed(pct_parameter *parameter, pct_compute *co
         pct_packed_create(&parameter->packed, compute, type, tensor->data, tensor->type, out, in, NULL) == PERCEPT_OK) {
         set->packed_bytes += pct_packed_bytes(parameter->packed);
         parameter->packed_version = parameter->version;
+        size_t row;
+        if (parameter->mapped && pct_dtype_row_bytes(tensor->type, in, &row))
+            pct_map_release(tensor->data, (size_t)out * row);
     }
     const pct_packed *packed = parameter->packed;
     pthread_mutex_unlock(&set->lock);

@@ -37,6 +37,7 @@ typedef struct pct_parameter {
     pct_tensor tensor;
     bool trainable;
     bool decay;         /* weight decay applies: matrices yes; norms, biases, embeddings no */
+    bool mapped;        /* its data lie in a map of a file, whose pages are given back once they are packed */
     bool matrix;        /* maps a layer's input to its output: (out,in) or a kernel; not a table of rows */
     float rate_scale;   /* multiplies the learning rate; 1 */
     pct_packed *packed; /* owned; frozen weights, made on first use */
