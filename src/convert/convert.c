@@ -180,9 +180,7 @@ static percept_status describe(pct_converting *c, percept_error *error) {
     PCT_TRY(choose_family(c, &family, error));
     PCT_TRY(pct_foreign_open(&c->checkpoint, c->options->source, error));
     percept_status status = family->describe(c, error);
-    if (status == PERCEPT_ERROR_INPUT && error &&
-        strncmp(error->message, c->options->source, strlen(c->options->source)) &&
-        !strncmp(error->message, "key ", 4)) {
+    if (status == PERCEPT_ERROR_INPUT && error && !strncmp(error->message, "key ", 4)) {
         error->status = status = PERCEPT_ERROR_MODEL;
         pct_error_prefix(error, "%s/config.json", c->options->source);
     }

@@ -141,7 +141,7 @@ static percept_status create(pct_model **out, pct_gguf *file, const pct_model_co
         pct_error_prefix(error, "%s: the joined model's structure: ", pct_gguf_path(file));
         return PERCEPT_ERROR_INPUT;
     }
-    pct_model *model = pct_model_new(&config, tokenizer);
+    pct_model *model = pct_model_new(&config);
     if (!model) return pct_fail_memory(error, "model");
     *out = model;
     model->based = true;

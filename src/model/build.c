@@ -165,11 +165,10 @@ void pct_model_build(pct_model *model, pct_builder *builder) {
     builder->lora.rank = rank;
 }
 
-pct_model *pct_model_new(const pct_model_config *config, const pct_tokenizer *tokenizer) {
+pct_model *pct_model_new(const pct_model_config *config) {
     pct_model *model = calloc(1, sizeof *model);
     if (!model) return NULL;
     model->config = *config;
-    model->bos = tokenizer ? pct_tokenizer_bos(tokenizer) : -1;
     model->object = -1;
     model->marks = (pct_model_marks){.begin = -1, .end = -1, .user = -1, .assistant = -1};
     pct_parameters_init(&model->parameters);
@@ -215,7 +214,7 @@ percept_status pct_model_create(pct_model **out, const pct_model_config *config,
     if (tokenizer && pct_tokenizer_size(tokenizer) != config->language.vocabulary)
         return pct_fail(error, PERCEPT_ERROR_INPUT, "language.vocabulary: %d, but the tokenizer has %d ids",
                         config->language.vocabulary, pct_tokenizer_size(tokenizer));
-    pct_model *model = pct_model_new(config, tokenizer);
+    pct_model *model = pct_model_new(config);
     if (!model) return pct_fail_memory(error, "model");
     pct_builder builder = pct_model_builder(model, true, seed, error);
     builder.status = pct_model_take_template(model, tokenizer, error);
@@ -233,7 +232,7 @@ percept_status pct_model_create(pct_model **out, const pct_model_config *config,
 percept_status pct_model_plan(pct_model **out, const pct_model_config *config, pct_tokenizer **tokenizer,
                               pct_weight_source *source, void *context, uint64_t seed, percept_error *error) {
     *out = NULL;
-    pct_model *model = pct_model_new(config, *tokenizer);
+    pct_model *model = pct_model_new(config);
     if (!model) return pct_fail_memory(error, "model");
     pct_builder builder = pct_model_builder(model, false, seed, error);
     builder.source = source;

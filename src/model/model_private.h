@@ -27,7 +27,7 @@ struct pct_model {
     pct_model_config config;
     pct_parameters parameters;
     pct_tokenizer *tokenizer; /* owned; NULL only in tests of the structure */
-    int32_t bos, object;      /* ids, -1: none */
+    int32_t object;           /* its token's id; -1: none */
     pct_model_marks marks;
     pct_template template; /* style NULL: a language model alone, or no tokenizer */
     int32_t *lead;         /* ids before a picture's tokens; owned */
@@ -60,8 +60,8 @@ struct pct_model {
 
 /* Builds every part through the builder: the one list of a model's weights. */
 void pct_model_build(pct_model *model, pct_builder *builder);
-/* An empty model of that config; the tokenizer's ids are looked up. NULL when memory is out. */
-pct_model *pct_model_new(const pct_model_config *config, const pct_tokenizer *tokenizer);
+/* An empty model of that config. NULL when memory is out. */
+pct_model *pct_model_new(const pct_model_config *config);
 /* The template that the config names, and what it puts before pictures. Nothing for a language model alone. */
 percept_status pct_model_take_template(pct_model *model, const pct_tokenizer *tokenizer, percept_error *error);
 /* One weight of a file for a builder: as it is stored where it does not learn and is a matrix, else in F32. */

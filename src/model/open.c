@@ -230,7 +230,7 @@ static percept_status read_parts(pct_model **out, const pct_gguf *file, const st
     PCT_TRY(pct_tokenizer_load(&tokenizer, file, error));
     percept_status status = PERCEPT_OK;
     if (config.kind == PCT_MODEL_LANGUAGE) status = take_vocabulary(&config, tokenizer, file, error);
-    pct_model *model = status == PERCEPT_OK ? pct_model_new(&config, tokenizer) : NULL;
+    pct_model *model = status == PERCEPT_OK ? pct_model_new(&config) : NULL;
     if (!model) {
         pct_tokenizer_destroy(&tokenizer);
         return status == PERCEPT_OK ? pct_fail_memory(error, "model") : status;

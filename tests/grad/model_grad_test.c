@@ -103,6 +103,14 @@ static int compare(setting *s, bool quality) {
     return checked;
 }
 
+/* Without a tokenizer: that token stands before every picture's rows, as <bos> does. */
+static void begin_pictures(pct_model *model, int32_t id) {
+    model->lead = malloc(sizeof *model->lead);
+    assert_non_null(model->lead);
+    model->lead[0] = id;
+    model->lead_count = 1;
+}
+
 /* added: tokens whose rows lie apart, the others standing still. */
 static void check_kind(enum tiny_kind kind, int32_t added) {
     percept_error error = {0};
@@ -111,7 +119,7 @@ static void check_kind(enum tiny_kind kind, int32_t added) {
     config.language.added = added;
     assert_int_equal(pct_compute_create(&s.compute, NULL, 0, &error), PERCEPT_OK);
     assert_int_equal(pct_model_create(&s.model, &config, NULL, 9, &error), PERCEPT_OK);
-    s.model->bos = 1;
+    begin_pictures(s.model, 1);
     stir(&s.model->parameters);
     pct_arena_init(&s.data, 0);
     pct_arena_init(&s.arena, (size_t)16 << 20);
@@ -183,7 +191,7 @@ static void added_rows_are_the_tables_last(void **state) {
         config.language.added = i ? ADDED : 0;
         assert_int_equal(pct_compute_create(&s[i].compute, NULL, 0, &error), PERCEPT_OK);
         assert_int_equal(pct_model_create(&s[i].model, &config, NULL, 9, &error), PERCEPT_OK);
-        s[i].model->bos = 1;
+        begin_pictures(s[i].model, 1);
         pct_arena_init(&s[i].data, 0);
         pct_arena_init(&s[i].arena, (size_t)16 << 20);
         const batch_shape shape = {
