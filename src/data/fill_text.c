@@ -96,6 +96,12 @@ static percept_status render_chain(const pct_fill_setup *setup, pct_fill_worker 
     return pct_template_render(&setup->template, &worker->scratch, turns, count, &worker->rendered, error);
 }
 
+/* Of an answer's region, where the structure decides it. */
+static enum pct_region_source source_of(enum pct_feedback feedback) {
+    if (feedback == PCT_FEEDBACK_NONE) return PCT_REGION_PLACE;
+    return feedback == PCT_FEEDBACK_MASK ? PCT_REGION_MASK : PCT_REGION_BOX;
+}
+
 static percept_status fill_object(const pct_fill_setup *setup, pct_fill_worker *worker, const pct_sample *sample,
                                   const pct_fill_part *part, int32_t object, const pct_turn *turn,
                                   const pct_object_slot *slot, pct_random *random, mask_cache *cache,
@@ -104,6 +110,7 @@ static percept_status fill_object(const pct_fill_setup *setup, pct_fill_worker *
     *out = (pct_batch_object){.row = slot->position, .answer = slot->answer, .source = PCT_REGION_BOX};
     bool drawn = pct_random_float(random) < setup->options.mask_share; /* always drawn: the stream keeps its place */
     if (drawn && (slot->answer || turn->task != PCT_TASK_BOX2MASK)) out->source = PCT_REGION_MASK;
+    if (slot->answer && config->heads.feedback != PCT_FEEDBACK_DRAWN) out->source = source_of(config->heads.feedback);
     pct_box box = pct_fit_box_to_model(&part->fit, sample->objects[object].box);
     out->box[0] = box.x0, out->box[1] = box.y0, out->box[2] = box.x1, out->box[3] = box.y1;
     out->mask = cached_mask(&cache->target[object], &part->fit, sample, object, pct_model_config_mask_side(config),

@@ -112,7 +112,7 @@ static percept_status make_answer(percept_answer **out, const ask_call *call, co
         .fallback = asked->given->task == PERCEPT_TASK_FIND ? answer->question : NULL,
     };
     PCT_TRY(pct_assemble(answer, reply, &how, error));
-    PCT_TRY(pct_asked_remember(asked, &engine->template, reply, config->heads.mask_encoder_side, answer, error));
+    PCT_TRY(pct_asked_remember(asked, &engine->template, reply, config, answer, error));
     answer->usage = (percept_usage){engine->image_tokens, (int32_t)asked->rendered.ids.count, reply->count};
     return PERCEPT_OK;
 }

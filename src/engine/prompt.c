@@ -249,20 +249,21 @@ static percept_status copy_spoken(pct_spoken *into, const pct_spoken *from, pct_
 }
 
 percept_status pct_asked_remember(const pct_asked *asked, const pct_template *template, const pct_reply *reply,
-                                  int32_t mask_side, percept_answer *answer, percept_error *error) {
+                                  const pct_model_config *config, percept_answer *answer, percept_error *error) {
     const percept_answer *after = asked->given->after;
     int32_t before = after ? after->spoken_count : 0;
     pct_arena *arena = &answer->arena;
     pct_spoken *all = pct_arena_take_zeroed(arena, (size_t)before + 1, sizeof *all);
     if (!all) return pct_fail_memory(error, "dialogue");
-    for (int32_t i = 0; i < before; i++) PCT_TRY(copy_spoken(&all[i], &after->spoken[i], arena, mask_side, error));
+    for (int32_t i = 0; i < before; i++)
+        PCT_TRY(copy_spoken(&all[i], &after->spoken[i], arena, config->heads.mask_encoder_side, error));
 
     int32_t own = (int32_t)asked->given->region_count;
     pct_region_in *regions = pct_arena_take_zeroed(arena, (size_t)(own + reply->region_count) + 1, sizeof *regions);
     if (!regions) return pct_fail_memory(error, "dialogue");
     memcpy(regions, asked->regions + asked->region_count - own, (size_t)own * sizeof *regions);
     for (int32_t i = 0; i < reply->region_count; i++) {
-        regions[own + i].source = PCT_REGION_BOX;
+        regions[own + i].source = pct_model_reads_back(config);
         memcpy(regions[own + i].box, reply->regions[i].box, sizeof regions[own + i].box);
     }
     pct_spoken turn = {.question = asked->text,
@@ -271,7 +272,7 @@ percept_status pct_asked_remember(const pct_asked *asked, const pct_template *te
                        .question_regions = own,
                        .answer_regions = reply->region_count};
     PCT_TRY(raw_text(template, reply, arena, &turn.answer, error));
-    PCT_TRY(copy_spoken(&all[before], &turn, arena, mask_side, error));
+    PCT_TRY(copy_spoken(&all[before], &turn, arena, config->heads.mask_encoder_side, error));
     answer->spoken = all;
     answer->spoken_count = before + 1;
     return PERCEPT_OK;

@@ -25,8 +25,7 @@ void pct_asked_free(pct_asked *asked);
 size_t pct_count_objects(const char *text);
 
 /* Keeps question, raw reply and their regions in the answer, for the next turn. */
-/* mask_side: of the regions that are masks. */
 percept_status pct_asked_remember(const pct_asked *asked, const pct_template *template, const pct_reply *reply,
-                                  int32_t mask_side, percept_answer *answer, percept_error *error);
+                                  const pct_model_config *config, percept_answer *answer, percept_error *error);
 
 #endif

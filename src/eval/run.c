@@ -91,7 +91,7 @@ static percept_status remember(struct runner *run, const pct_reply *reply, struc
     memcpy(all, asked->regions, (size_t)asked->region_count * sizeof *all);
     for (int32_t k = 0; k < reply->region_count; k++) {
         pct_region_in *region = &all[asked->region_count + k];
-        region->source = PCT_REGION_BOX;
+        region->source = pct_model_reads_back(run->config);
         memcpy(region->box, reply->regions[k].box, sizeof region->box);
     }
     asked->ids = ids;

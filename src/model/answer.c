@@ -28,6 +28,11 @@ static percept_status check_prompt(const pct_state *state, const pct_prompt *pro
     return PERCEPT_OK;
 }
 
+/* What the model reads next is made from the region's mask. */
+static bool feeds_masks(const pct_answering *a) {
+    return a->state->model->config.heads.feedback == PCT_FEEDBACK_MASK && !pct_answering_begun(a);
+}
+
 static percept_status prepare(pct_answering *a, const pct_prompt *prompts, pct_reply *replies, percept_error *error) {
     pct_state *state = a->state;
     pct_arena *arena = &state->reply;
@@ -54,6 +59,9 @@ static percept_status prepare(pct_answering *a, const pct_prompt *prompts, pct_r
         r->reply->ids = pct_arena_take(arena, (size_t)r->limit * sizeof *r->reply->ids);
         r->reply->regions = pct_arena_take(arena, (size_t)r->limit * sizeof *r->reply->regions);
         if (!r->reply->ids || !r->reply->regions) return pct_fail_memory(error, "answers");
+        const int64_t side = state->model->config.heads.mask_encoder_side;
+        if (feeds_masks(a)) r->fed = pct_arena_take(arena, (size_t)(side * side) * sizeof *r->fed);
+        if (feeds_masks(a) && !r->fed) return pct_fail_memory(error, "answers");
         if (!state->model->config.language.copying) continue;
         r->view = pct_arena_take_zeroed(arena, (size_t)state->model->config.language.width, sizeof *r->view);
         if (!r->view) return pct_fail_memory(error, "answers");
@@ -210,7 +218,8 @@ static pct_tensor *read_chosen(pct_answering *a, pct_pass *p) {
         pct_runner *r = &a->runners[i];
         if (r->done) continue;
         if (r->region >= 0) {
-            pct_region_in region = {.source = PCT_REGION_BOX};
+            pct_region_in region = {.source = pct_model_reads_back(&a->state->model->config)};
+            if (r->fed) region = (pct_region_in){.source = PCT_REGION_MASK, .mask = r->fed};
             memcpy(region.box, r->reply->regions[r->region].box, sizeof region.box);
             p->region_rows[p->region_count] = p->rows;
             p->regions[p->region_count++] = region;
@@ -236,9 +245,23 @@ static float score_of(const pct_model *model, const pct_region_out *region) {
     return (float)(1 / (1 + exp(-x)));
 }
 
+/* The masks of logits (n,side,side) as the mask encoder reads them. */
+static percept_status feed_masks(const pct_answering *a, pct_tensor *logits, int64_t side, pct_real *const *fed,
+                                 int32_t count, percept_error *error) {
+    pct_tape *tape = &a->state->tape;
+    const int64_t to = a->state->model->config.heads.mask_encoder_side;
+    pct_tensor *grids = pct_op_reshape(tape, logits, 4, (int64_t[]){count, side, side, 1});
+    grids = pct_op_resize(tape, grids, to, to);
+    PCT_TRY(pct_tape_status(tape, error));
+    for (int32_t i = 0; i < count; i++)
+        for (int64_t k = 0; k < to * to; k++)
+            fed[i][k] = 1 / (1 + (pct_real)exp(-pct_held(pct_tensor_data(grids)[i * to * to + k], -30, 30)));
+    return PERCEPT_OK;
+}
+
 /* Decodes masks (and, where the head needs them, boxes) of regions from their states (n,width). */
-static percept_status decode_masks(pct_answering *a, pct_tensor *states, pct_region_out *const *regions, int32_t count,
-                                   bool boxes, percept_error *error) {
+static percept_status decode_masks(pct_answering *a, pct_tensor *states, pct_region_out *const *regions,
+                                   pct_real *const *fed, int32_t count, bool boxes, percept_error *error) {
     pct_state *state = a->state;
     pct_tape *tape = &state->tape;
     int32_t *picture = pct_tape_ints(tape, count);
@@ -246,6 +269,7 @@ static percept_status decode_masks(pct_answering *a, pct_tensor *states, pct_reg
     pct_regions made = pct_model_regions(tape, state->model, &state->keys, states, picture);
     PCT_TRY(pct_tape_status(tape, error));
     int64_t side = pct_model_config_mask_side(&state->model->config), cells = side * side;
+    if (fed) PCT_TRY(feed_masks(a, made.logits, side, fed, count, error));
     for (int32_t i = 0; i < count; i++) {
         pct_region_out *region = regions[i];
         if (boxes) pct_region_set_box(region, pct_tensor_data(made.boxes) + 4 * i);
@@ -260,24 +284,28 @@ static percept_status decode_masks(pct_answering *a, pct_tensor *states, pct_reg
     return PERCEPT_OK;
 }
 
-/* The plain box head looks at the state alone: masks can wait until all answers are done. */
-static bool masks_wait(const pct_answering *a) { return a->state->model->config.heads.box == PCT_BOX_PLAIN; }
+/* The plain box head looks at the state alone: masks can wait until all answers are done, unless they are read on. */
+static bool masks_wait(const pct_answering *a) {
+    return a->state->model->config.heads.box == PCT_BOX_PLAIN && !feeds_masks(a);
+}
 
 static percept_status add_regions(pct_answering *a, const pct_pass *p, pct_tensor *states, percept_error *error) {
     pct_state *state = a->state;
     pct_tape *tape = &state->tape;
     int32_t *rows = pct_tape_ints(tape, p->prompts), count = 0;
     pct_region_out **regions = pct_tape_array(tape, p->prompts, sizeof *regions);
+    pct_real **fed = pct_tape_array(tape, p->prompts, sizeof *fed);
     if (pct_tape_failed(tape)) return pct_tape_status(tape, error);
     for (int32_t k = 0; k < p->prompts; k++) {
         pct_runner *r = &a->runners[p->who[k]];
         if (r->region < 0) continue;
         regions[count] = &r->reply->regions[r->region];
+        fed[count] = r->fed;
         rows[count++] = k;
     }
     if (count == 0) return PERCEPT_OK;
     pct_tensor *chosen = pct_op_gather_rows(tape, states, rows, count);
-    if (!masks_wait(a)) return decode_masks(a, chosen, regions, count, true, error);
+    if (!masks_wait(a)) return decode_masks(a, chosen, regions, feeds_masks(a) ? fed : NULL, count, true, error);
     pct_tensor *boxes = pct_box_decoder_apply(tape, &state->model->box_decoder, chosen, NULL, NULL);
     PCT_TRY(pct_tape_status(tape, error));
     int64_t width = pct_tensor_width(chosen);
@@ -310,7 +338,7 @@ static percept_status decode_waiting(pct_answering *a, percept_error *error) {
             regions[count++]->mask = NULL;
         }
     if (!a->options->masks && !state->model->config.heads.quality) return PERCEPT_OK;
-    return decode_masks(a, states, regions, count, false, error);
+    return decode_masks(a, states, regions, NULL, count, false, error);
 }
 
 /* ---- choosing ------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ typedef struct pct_runner {
     pct_sampler sampler;
     int32_t last;   /* the token chosen last */
     int32_t region; /* its region in the reply, or -1 */
+    pct_real *fed;  /* (mask_encoder_side squared): the last region's mask as it is read; PCT_FEEDBACK_MASK alone */
     pct_real *view; /* (width): what the last region it has read shows; NULL: the model does not copy */
 } pct_runner;
 

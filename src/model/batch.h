@@ -10,14 +10,16 @@
 
 #include <stdint.h>
 
-enum pct_region_source { PCT_REGION_BOX, PCT_REGION_MASK };
+/* What an <obj> token's input embedding is made from. place: nothing, it keeps the token's own; where the region lies
+ * is still known (box). */
+enum pct_region_source { PCT_REGION_BOX, PCT_REGION_MASK, PCT_REGION_PLACE };
 
 /* One <obj> token. */
 typedef struct pct_batch_object {
     int32_t row; /* its text row; the state that predicts it is row-1 */
     int32_t picture;
     bool answer;                   /* supervised; else it is a region the user gives */
-    enum pct_region_source source; /* which encoder makes its input embedding */
+    enum pct_region_source source; /* of its input embedding */
     pct_real box[4];               /* x0,y0,x1,y1 in 0..1 of the model's square */
     /* Its target (or given) mask at the side of the model's logits, 0..1, pct_model_config_mask_side squared values;
      * NULL when only the box is known (then no mask loss). */

@@ -140,6 +140,7 @@ static percept_status check_limits(const pct_model_config *c, percept_error *err
         {"language.template", (int32_t)c->language.template, 0, 2},
         {"heads.kind", (int32_t)c->heads.kind, 0, 1},
         {"heads.box", (int32_t)c->heads.box, 0, 1},
+        {"heads.feedback", (int32_t)c->heads.feedback, 0, 3},
         {"heads.box_width", c->heads.box_width, 8, 4096},
         {"heads.mask_width", c->heads.mask_width, 16, 4096},
         {"heads.mask_heads", c->heads.mask_heads, 1, 64},

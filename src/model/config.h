@@ -36,6 +36,10 @@ enum pct_model_kind { PCT_MODEL_JOINED, PCT_MODEL_LANGUAGE };
 /* plain: the paper's MLP on the hidden state. moments: the same MLP also sees the mask's soft position and extent and
  * corrects that extent. */
 enum pct_box_head { PCT_BOX_MOMENTS, PCT_BOX_PLAIN };
+/* What an answer's <obj> becomes when the model reads on. drawn: in training its true box's or mask's encoding, drawn
+ * for each (data.mask_share); its predicted box's when answering. box, mask: always that. none: the token's own
+ * embedding, so that what follows does not know the region. */
+enum pct_feedback { PCT_FEEDBACK_DRAWN, PCT_FEEDBACK_BOX, PCT_FEEDBACK_MASK, PCT_FEEDBACK_NONE };
 /* How the mask decoder's grid is brought to the masks' side. plain: as in the paper's code, ReLU. refined: GELU, and
  * one convolution more at the end. */
 enum pct_mask_upscaling { PCT_UPSCALING_REFINED, PCT_UPSCALING_PLAIN };
@@ -110,6 +114,7 @@ typedef struct pct_model_config {
     struct {
         enum pct_region_heads kind; /* PCT_HEADS_RES: of the fields below mask_width, _heads, _mlp alone count */
         enum pct_box_head box;
+        enum pct_feedback feedback;
         int32_t box_width;  /* of the box encoder's and decoder's MLPs */
         int32_t mask_width; /* of the mask decoder's transformer */
         int32_t mask_heads, mask_layers, mask_mlp;

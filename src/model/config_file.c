@@ -12,7 +12,7 @@ typedef struct field {
     const char *key;
     size_t offset;
     enum kind kind;
-    const char *choices[3];
+    const char *choices[4];
     bool later; /* files of before this key do without it: 0, or pct_model_config_before */
 } field;
 
@@ -63,6 +63,7 @@ static const field fields[] = {
     {"percept.template", AT(language.template), CHOICE, {"percept", "perceptiongpt", "mllmseg"}, false},
     {"percept.heads", AT(heads.kind), CHOICE, {"perception", "res"}, true},
     {"percept.box", AT(heads.box), CHOICE, {"moments", "plain"}, false},
+    {"percept.feedback", AT(heads.feedback), CHOICE, {"drawn", "box", "mask", "none"}, true},
     {"percept.box_width", AT(heads.box_width), INTEGER, {0}, false},
     {"percept.mask.width", AT(heads.mask_width), INTEGER, {0}, false},
     {"percept.mask.heads", AT(heads.mask_heads), INTEGER, {0}, false},
@@ -168,13 +169,13 @@ static percept_status read_field(void *at, const field *f, const char *key, cons
         memcpy(at, text, strlen(text) + 1);
         return PERCEPT_OK;
     }
-    for (int32_t i = 0; i < 3 && f->choices[i]; i++)
+    for (int32_t i = 0; i < 4 && f->choices[i]; i++)
         if (!strcmp(text, f->choices[i])) {
             memcpy(at, &i, sizeof i);
             return PERCEPT_OK;
         }
     char known[64] = "";
-    for (int32_t i = 0; i < 3 && f->choices[i]; i++) {
+    for (int32_t i = 0; i < 4 && f->choices[i]; i++) {
         if (i > 0) strcat(known, ", ");
         strcat(known, f->choices[i]);
     }

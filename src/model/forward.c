@@ -105,8 +105,8 @@ static int32_t cells_of_mask(const pct_real *mask, int64_t side, int64_t grid, i
 
 static int32_t cells_of_region(const pct_model *model, const pct_region_in *region, int32_t *cells) {
     const int64_t grid = pct_model_config_grid(&model->config), side = model->config.heads.mask_encoder_side;
-    return region->source == PCT_REGION_BOX ? cells_of_box(region->box, grid, cells)
-                                            : cells_of_mask(region->mask, side, grid, cells);
+    return region->source == PCT_REGION_MASK ? cells_of_mask(region->mask, side, grid, cells)
+                                             : cells_of_box(region->box, grid, cells);
 }
 
 /* Ground's rows under regions: those of the i-th are index[offset[i]..offset[i+1]). */

@@ -126,7 +126,7 @@ void pct_state_forget(pct_state *state);
 typedef struct pct_region_in {
     enum pct_region_source source;
     int32_t picture;      /* in a batch of them; else 0 */
-    pct_real box[4];      /* of the square, 0..1 */
+    pct_real box[4];      /* of the square, 0..1; for PCT_REGION_BOX and PCT_REGION_PLACE */
     const pct_real *mask; /* heads.mask_encoder_side squared; for PCT_REGION_MASK */
 } pct_region_in;
 
@@ -139,6 +139,11 @@ typedef struct pct_region_out {
     float score;                 /* calibrated when the card says so, else sigmoid(quality) */
     int32_t token;               /* its index in the answer's ids */
 } pct_region_out;
+
+/* How a region of an earlier answer stands in a later prompt. */
+static inline enum pct_region_source pct_model_reads_back(const pct_model_config *config) {
+    return config->heads.feedback == PCT_FEEDBACK_NONE ? PCT_REGION_PLACE : PCT_REGION_BOX;
+}
 
 /* One question: ids as the template renders them up to where the answer begins (dialogue turns included). */
 typedef struct pct_prompt {

@@ -14,6 +14,7 @@ static const char *const prefixes[] = {"full", "causal", NULL};
 static const char *const cell_positions[] = {"rotary", "learned", NULL};
 static const char *const inits[] = {"plain", "mimetic", NULL};
 static const char *const boxes[] = {"moments", "plain", NULL};
+static const char *const feedbacks[] = {"drawn", "box", "mask", "none", NULL};
 static const char *const upscalings[] = {"refined", "plain", NULL};
 static const char *const mask_positions[] = {"sine-2d", "as-coded", NULL};
 static const char *const mask_norms[] = {"layer", "mixed", NULL};

@@ -70,6 +70,8 @@
     I(heads, naming, 0, 1, "1", "1: every patch names its owner")                                                      \
     I(heads, cell_box, 0, 1, "1", "1: every patch says where its owner's box is")                                      \
     K(heads, box, enum pct_box_head, boxes, "moments", "what the box head sees beside the hidden state")               \
+    K(heads, feedback, enum pct_feedback, feedbacks, "drawn",                                                          \
+      "what an answer's <obj> is read as: its region's box or mask encoded, drawn for each, or nothing of it")         \
     K(heads, mask_upscaling, enum pct_mask_upscaling, upscalings, "refined",                                           \
       "how the masks' grid grows; plain: as in the paper's code")                                                      \
     K(heads, mask_positions, enum pct_mask_positions, mask_positions, "sine-2d",                                       \

@@ -197,6 +197,30 @@ static void regions_have_rows_boxes_and_masks(void **state) {
     pct_pool_destroy(&pool);
 }
 
+/* heads.feedback decides what answers' regions are read as; the user's stay drawn. */
+static void answers_are_read_as_the_structure_says(void **state) {
+    struct fixture *f = *state;
+    static const enum pct_region_source wanted[] = {[PCT_FEEDBACK_BOX] = PCT_REGION_BOX,
+                                                    [PCT_FEEDBACK_MASK] = PCT_REGION_MASK,
+                                                    [PCT_FEEDBACK_NONE] = PCT_REGION_PLACE};
+    for (int kind = PCT_FEEDBACK_BOX; kind <= PCT_FEEDBACK_NONE; kind++) {
+        pct_batch batch;
+        pct_batcher *batcher;
+        pct_pool *pool;
+        f->config.heads.feedback = (enum pct_feedback)kind;
+        make(f, 1, kind == PCT_FEEDBACK_MASK ? 0 : 1, 5, 0, &batch, &batcher, &pool);
+        const enum pct_region_source given = kind == PCT_FEEDBACK_MASK ? PCT_REGION_BOX : PCT_REGION_MASK;
+        assert_int_equal(batch.objects[0].source, given);
+        for (int32_t k = 0; k < batch.object_count; k++) {
+            const pct_batch_object *object = &batch.objects[k];
+            if (object->answer) assert_int_equal(object->source, wanted[kind]);
+            assert_true((object->mask_in != NULL) == (object->source == PCT_REGION_MASK));
+        }
+        pct_batcher_destroy(&batcher);
+        pct_pool_destroy(&pool);
+    }
+}
+
 static int32_t place_of(const pct_batch *batch, const pct_tokenizer *tokenizer, const char *name) {
     pct_text text = {0};
     int32_t place = -1;
@@ -350,6 +374,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(text_is_what_the_template_renders, setup, teardown),
         cmocka_unit_test_setup_teardown(regions_have_rows_boxes_and_masks, setup, teardown),
+        cmocka_unit_test_setup_teardown(answers_are_read_as_the_structure_says, setup, teardown),
         cmocka_unit_test_setup_teardown(patches_have_owners_and_names_are_present, setup, teardown),
         cmocka_unit_test_setup_teardown(cells_without_majority_are_unsure, setup, teardown),
         cmocka_unit_test_setup_teardown(names_stay_within_the_limit, setup, teardown),

@@ -2,6 +2,7 @@
  * the masks that one teacher-forced pass gives; a batch of prompts answers like each alone. */
 #include "base/cpu.h"
 #include "base/guard.h"
+#include "image/resize.h"
 #include "model/state.h"
 #include "toy.h"
 
@@ -79,6 +80,14 @@ static void close_fixture(fixture *f) {
     toy_free(&f->toy);
 }
 
+/* Logits as the mask encoder reads them: larger, and as probabilities. */
+static const pct_real *encoded_mask(pct_arena *arena, const pct_real *logits, int32_t side, int32_t to) {
+    pct_real *mask = pct_arena_take(arena, (size_t)(to * to) * sizeof *mask);
+    assert_int_equal(pct_resize_plane(mask, to, to, logits, side, side, NULL, NULL), PERCEPT_OK);
+    for (int32_t i = 0; i < to * to; i++) mask[i] = 1 / (1 + expf(-mask[i]));
+    return mask;
+}
+
 /* One teacher-forced pass over prompt and reply; the reply's regions are the targets. */
 static pct_losses teach(fixture *f, const pct_prompt *prompt, const pct_reply *reply) {
     pct_arena *arena = &f->toy.arena, step;
@@ -101,6 +110,11 @@ static pct_losses teach(fixture *f, const pct_prompt *prompt, const pct_reply *r
         for (int32_t k = 0; k < side * side; k++) mask[k] = region->mask[k] > 0;
         pct_batch_object object = {.row = prompt->count + region->token, .answer = true, .mask = mask};
         memcpy(object.box, region->box, sizeof object.box);
+        if (f->model->config.heads.feedback == PCT_FEEDBACK_NONE) object.source = PCT_REGION_PLACE;
+        if (f->model->config.heads.feedback == PCT_FEEDBACK_MASK) {
+            object.source = PCT_REGION_MASK;
+            object.mask_in = encoded_mask(arena, region->mask, side, f->model->config.heads.mask_encoder_side);
+        }
         objects[count++] = object;
     }
     pct_batch_segment segment = {0, 0, rows};
@@ -172,6 +186,20 @@ static void teacher_forced_paper(void **state) { check_teacher_forced(plain_conf
 static void teacher_forced_causal_cells(void **state) {
     pct_model_config c = plain_config();
     c.language.cell_positions = PCT_CELLS_LEARNED;
+    check_teacher_forced(c);
+}
+
+static void teacher_forced_masks_read_on(void **state) {
+    pct_model_config c = toy_config();
+    c.heads.feedback = PCT_FEEDBACK_MASK;
+    check_teacher_forced(c);
+    c = plain_config(); /* whose masks could wait */
+    c.heads.feedback = PCT_FEEDBACK_MASK;
+    check_teacher_forced(c);
+}
+static void teacher_forced_nothing_read_on(void **state) {
+    pct_model_config c = toy_config();
+    c.heads.feedback = PCT_FEEDBACK_NONE;
     check_teacher_forced(c);
 }
 
@@ -306,6 +334,8 @@ int main(void) {
         cmocka_unit_test(teacher_forced_nano),
         cmocka_unit_test(teacher_forced_paper),
         cmocka_unit_test(teacher_forced_causal_cells),
+        cmocka_unit_test(teacher_forced_masks_read_on),
+        cmocka_unit_test(teacher_forced_nothing_read_on),
         cmocka_unit_test(greedy),
         cmocka_unit_test(limits),
         cmocka_unit_test(no_growth),
