@@ -30,6 +30,10 @@ percept_status pct_model_open_memory(pct_model **model, const char *name, const 
  * file has already are added to its weights first. INPUT where no layer's name ends like one of the targets. */
 percept_status pct_model_open_adapted(pct_model **model, const char *path, const pct_model_lora *lora, uint64_t seed,
                                       percept_error *error);
+/* For fine-tuning all of a model whose language model was frozen beside it (pct_model_create_on): opens for training,
+ * the language model's weights become ones that learn like any other's, the rows of added tokens part of its tables;
+ * LoRA that the file has is added to its weights first. */
+percept_status pct_model_open_thawed(pct_model **model, const char *path, percept_error *error);
 /* A fresh model on a language model that is there: `base`, a file of llama.cpp's (architecture llama or qwen2), gives
  * structure, weights and tokenizer, and is mapped as long as the model lives. Its weights never learn and stay as they
  * are stored; with `config->lora` matrices beside them learn. Tokens of the template that the tokenizer lacks are

@@ -16,6 +16,7 @@ typedef struct reader {
     const pct_model_lora *fresh; /* LoRA is made anew; NULL: as the file has it */
     pct_model_lora own;          /* the file's */
     int64_t adapted;             /* layers that got matrices */
+    int32_t added;               /* rows of tables of their own that become rows of the tables that learn; 0: none */
     bool mapped;                 /* tensors lie in a map of the file */
 } reader;
 
@@ -99,6 +100,33 @@ static bool has_own_lora(const reader *r, const char *weight) {
     return r->own.rank > 0 && pct_gguf_find(r->file, name);
 }
 
+/* The table of words and, behind it, the rows that stood apart from it while it was frozen: one table that learns. */
+static percept_status take_table(reader *r, const pct_weight_spec *spec, pct_parameters *set, pct_parameter **parameter,
+                                 percept_error *error) {
+    const int64_t width = spec->dim[1], own = spec->dim[0] - r->added, rows[] = {own, r->added};
+    char added[PCT_NAME_SIZE + 16];
+    snprintf(added, sizeof added, "percept.added.%s", spec->name);
+    const char *const names[] = {spec->name, added};
+    *parameter = pct_parameters_add(set, spec->name, spec->rank, spec->dim, spec->trainable, error);
+    if (!*parameter) return PERCEPT_ERROR_RESOURCE;
+    pct_real *out = pct_tensor_data(&(*parameter)->tensor);
+    for (int i = 0; i < 2; i++) {
+        const pct_gguf_tensor *tensor = pct_gguf_find(r->file, names[i]);
+        pct_dtype type;
+        if (!tensor)
+            return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: tensor %s is missing; %s", pct_gguf_path(r->file),
+                            names[i], PCT_GGUF_MEND);
+        PCT_TRY(check_shape(r->file, tensor, 2, (int64_t[]){width, rows[i]}, error));
+        PCT_TRY(check_type(r->file, tensor, &type, error));
+        read_plain(r, tensor, type, out);
+        out += rows[i] * width;
+        r->taken++;
+    }
+    return PERCEPT_OK;
+}
+
+static bool is_table(const char *name) { return !strcmp(name, "token_embd.weight") || !strcmp(name, "output.weight"); }
+
 static percept_status take_weight(void *context, const pct_weight_spec *spec, pct_parameters *set,
                                   pct_parameter **parameter, percept_error *error) {
     reader *r = context;
@@ -107,6 +135,7 @@ static percept_status take_weight(void *context, const pct_weight_spec *spec, pc
         r->adapted++;
         return PERCEPT_OK;
     }
+    if (r->added > 0 && is_table(spec->name)) return take_table(r, spec, set, parameter, error);
     int rank = file_shape(spec, ne);
     pct_dtype type;
     const pct_gguf_tensor *tensor = pct_gguf_find(r->file, spec->name);
@@ -213,6 +242,7 @@ static void list_unused(pct_model *model, const reader *r) {
 /* How a file is opened; lora NULL: as it is. */
 struct opening {
     bool trainable, mapped; /* mapped: from a path, not from a caller's memory */
+    bool thaw;
     const pct_model_lora *lora;
     uint64_t seed;
 };
@@ -223,6 +253,8 @@ static percept_status read_parts(pct_model **out, const pct_gguf *file, const st
     pct_tokenizer *tokenizer = NULL;
     PCT_TRY(read_config(&config, file, error));
     pct_model_lora own = config.lora;
+    const int32_t added = how->thaw ? config.language.added : 0;
+    if (how->thaw) config.language.added = 0;
     if (how->lora) {
         config.lora = *how->lora;
         PCT_TRY(pct_model_config_check(&config, error));
@@ -243,7 +275,7 @@ static percept_status read_parts(pct_model **out, const pct_gguf *file, const st
         return error ? error->status : PERCEPT_ERROR_MODEL;
     }
     PCT_TRY(pct_model_card_read(model, file, error));
-    reader r = {.file = file, .fresh = how->lora, .own = own};
+    reader r = {.file = file, .fresh = how->lora, .own = own, .added = added};
     pct_kernels_init(&r.kernels, pct_cpu_flags()); /* widening gives the same bits everywhere */
     r.mapped = how->mapped;
     pct_builder builder = pct_model_builder(model, how->trainable, how->seed, error);
@@ -251,7 +283,7 @@ static percept_status read_parts(pct_model **out, const pct_gguf *file, const st
     builder.context = &r;
     pct_model_build(model, &builder);
     PCT_TRY(builder.status);
-    if (how->lora && r.adapted == 0)
+    if (how->lora && how->lora->rank > 0 && r.adapted == 0)
         return pct_fail(error, PERCEPT_ERROR_INPUT, "lora.targets: no layer's name ends like one of '%s'",
                         config.lora.targets);
     if (config.kind == PCT_MODEL_LANGUAGE) PCT_TRY(pct_model_check_all_used(model, file, error));
@@ -298,6 +330,12 @@ percept_status pct_model_open(pct_model **model, const char *path, bool trainabl
 percept_status pct_model_open_adapted(pct_model **model, const char *path, const pct_model_lora *lora, uint64_t seed,
                                       percept_error *error) {
     return open_path(model, path, &(struct opening){.trainable = true, .lora = lora, .seed = seed, .mapped = true},
+                     error);
+}
+
+percept_status pct_model_open_thawed(pct_model **model, const char *path, percept_error *error) {
+    const pct_model_lora none = {.rank = 0}; /* the file's is added to its weights */
+    return open_path(model, path, &(struct opening){.trainable = true, .thaw = true, .lora = &none, .mapped = true},
                      error);
 }
 

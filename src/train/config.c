@@ -106,6 +106,9 @@ static const pct_config_field fields[] = {
     PCT_CONFIG_TEXT("run.name", C, run.name, "percept-nano", "the model's name"),
     PCT_CONFIG_TEXT("run.from", C, run.from, "",
                     "a model file to start from; its structure then beats model.*, but model.lora adapts it"),
+    PCT_CONFIG_INTEGER("run.thaw", C, run.thaw, 0, 1, "0",
+                       "1: the language model that stood still in run.from's file (model.base) learns as well, as a "
+                       "whole; without LoRA"),
     PCT_CONFIG_TEXT("run.warm", C, run.warm, "",
                     "a model file or checkpoint whose tokenizer and fitting weights a fresh structure starts with"),
     PCT_CONFIG_TEXTS("run.fresh", C, run.fresh, "", "parts that begin anew all the same, named as in optimiser.freeze"),
@@ -195,6 +198,12 @@ static percept_status finish(pct_train_config *config, pct_config *reader, perce
         return pct_fail(error, PERCEPT_ERROR_INPUT,
                         "model.base: beside run.from, whose file has a language model; give one, or run.warm for the "
                         "weights of tower and heads");
+    }
+    if (config->run.thaw && (!config->run.from[0] || config->model.lora.rank > 0)) {
+        return pct_fail(error, PERCEPT_ERROR_INPUT,
+                        "run.thaw: %s; it is for a whole language model that learns on from run.from's file",
+                        config->run.from[0] ? "beside model.lora.rank, which lets the layers stand still"
+                                            : "without run.from");
     }
     if (config->run.fresh.count && !config->run.warm[0]) {
         return pct_fail(error, PERCEPT_ERROR_INPUT, "run.fresh: without run.warm; everything begins anew then");

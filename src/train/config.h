@@ -123,7 +123,7 @@ typedef struct pct_train_config {
         int64_t seed, threads, log_every, validate_every, validate_pictures, checkpoint_every, keep, spike_steps;
         int64_t calibrate, test;
         float spike;
-        int64_t merge;
+        int64_t merge, thaw;
         int precision, type;
     } run;
 } pct_train_config;

@@ -84,7 +84,8 @@ static percept_status make_on_base(pct_trainer *trainer, percept_error *error) {
 static percept_status make_model(pct_trainer *trainer, const pct_gguf *checkpoint, percept_error *error) {
     pct_train_config *config = &trainer->config;
     if (config->run.from[0]) {
-        PCT_TRY(config->model.lora.rank > 0
+        PCT_TRY(config->run.thaw ? pct_model_open_thawed(&trainer->model, config->run.from, error)
+                : config->model.lora.rank > 0
                     ? pct_model_open_adapted(&trainer->model, config->run.from, &config->model.lora,
                                              (uint64_t)config->run.seed, error)
                     : pct_model_open(&trainer->model, config->run.from, true, error));

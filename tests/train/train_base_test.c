@@ -179,6 +179,56 @@ static void a_second_run_keeps_the_base(void **state) {
     free(second);
 }
 
+/* run.thaw: the rows of added tokens follow the table's own, LoRA is in the weights, and all of it learns. */
+static void a_thawed_base_learns(void **state) {
+    (void)state;
+    percept_error error;
+    const char *const tables[] = {"token_embd.weight", "output.weight"};
+    struct run *first = on_base("bj", bases[2], 3), *still = run_tiny("bk", 2), *learns = run_tiny("bl", 3);
+    struct run *broken = run_tiny("bm", 3);
+    run_set(first, "run.type=f32");
+    run_set(first, "optimiser.rate=5e-3");
+    assert_int_equal(run_go(first, false, 0, 0, &error), PERCEPT_OK);
+    struct run *const thawed[] = {still, learns, broken};
+    for (int i = 0; i < 3; i++) {
+        run_set(thawed[i], "run.from=%s/bj/model.gguf", run_folder);
+        run_set(thawed[i], "run.thaw=1");
+        run_set(thawed[i], "run.type=f32");
+        if (i == 0) run_set(still, "optimiser.rate=0");
+    }
+    assert_int_equal(run_go(still, false, 0, 0, &error), PERCEPT_OK);
+    assert_int_equal(run_go(learns, false, 0, 0, &error), PERCEPT_OK);
+    assert_int_equal(run_go(broken, false, 1, 0, &error), PERCEPT_ERROR_INTERRUPTED);
+    assert_int_equal(run_go(broken, true, 0, 0, &error), PERCEPT_OK);
+    run_assert_same_files("bl", "bm", "checkpoint-0000000003.gguf");
+    pct_gguf *before = run_open("bj", "model.gguf"), *same = run_open("bk", "model.gguf"),
+             *after = run_open("bl", "model.gguf");
+    for (int i = 0; i < 2; i++) {
+        char added[64];
+        snprintf(added, sizeof added, "percept.added.%s", tables[i]);
+        const pct_gguf_tensor *rows = pct_gguf_find(before, added), *whole = pct_gguf_find(same, tables[i]);
+        assert_true(rows && whole && whole->type == PCT_GGUF_TYPE_F32 && !pct_gguf_find(same, added));
+        assert_int_equal(whole->ne[1], pct_gguf_find(before, tables[i])->ne[1] + ADDED);
+        assert_memory_equal((const char *)whole->data + whole->size - rows->size, rows->data, rows->size);
+    }
+    const char *const moved[] = {"token_embd.weight", "blk.0.attn_q.weight", "blk.1.ffn_down.weight"};
+    for (size_t i = 0; i < PCT_COUNT(moved); i++) {
+        const pct_gguf_tensor *a = pct_gguf_find(same, moved[i]), *b = pct_gguf_find(after, moved[i]);
+        assert_true(a && b && a->size == b->size && memcmp(a->data, b->data, a->size) != 0);
+    }
+    assert_null(pct_gguf_find(same, "blk.0.attn_q.weight.lora_a"));
+    struct run *wrong = run_tiny("bn", 2);
+    run_set(wrong, "run.thaw=1");
+    assert_int_equal(run_go(wrong, false, 0, 0, &error), PERCEPT_ERROR_INPUT);
+    assert_non_null(strstr(error.message, "run.thaw: without run.from"));
+    pct_gguf_close(&before);
+    pct_gguf_close(&same);
+    pct_gguf_close(&after);
+    free(first);
+    for (int i = 0; i < 3; i++) free(thawed[i]);
+    free(wrong);
+}
+
 static void wrong_bases_are_refused(void **state) {
     (void)state;
     percept_error error;
@@ -227,6 +277,7 @@ int main(void) {
         cmocka_unit_test(what_is_beside_the_base_learns), /* makes run "ba" for the last */
         cmocka_unit_test(resumed_is_unbroken),
         cmocka_unit_test(a_second_run_keeps_the_base),
+        cmocka_unit_test(a_thawed_base_learns),
         cmocka_unit_test(wrong_bases_are_refused),
     };
     return cmocka_run_group_tests(tests, open_group, close_group);
