@@ -44,6 +44,7 @@ percept_status pct_batcher_create(pct_batcher **out, const pct_model_config *con
         pct_arena_init(&batcher->workers[i].arena, 0);
     }
     if (status == PERCEPT_OK) status = pct_template_init(&batcher->setup.template, "percept", tokenizer, error);
+    if (status == PERCEPT_OK) status = pct_spelling_init(&batcher->setup.spelling, config, tokenizer, error);
     if (status == PERCEPT_OK) {
         status = pct_fill_names_create(&batcher->names, tokenizer, names, name_count, options->names, error);
     }
@@ -63,6 +64,7 @@ void pct_batcher_destroy(pct_batcher **batcher) {
         pct_rendered_free(&(*batcher)->workers[i].rendered);
     }
     free((*batcher)->workers);
+    pct_spelling_free(&(*batcher)->setup.spelling);
     pct_fill_names_free(&(*batcher)->names);
     free(*batcher);
     *batcher = NULL;

@@ -1,9 +1,11 @@
 /* batch.h: from samples (a picture, its objects, questions in words) to what the model is fed (batch.h of model/).
  *
- * Every chain of turns becomes one packed segment; answers are what is learned. Regions become boxes of the model's
- * square and area-averaged masks. For the dense losses each batch has its own short list of names: those in its
- * pictures, then others drawn at random. The same samples, seed and index give the same batch whatever the number of
- * threads. It knows nothing of losses and draws no scenes. It refuses samples whose regions and <obj> marks differ. */
+ * Every chain of turns becomes one packed segment; answers are what is learned. With language.regions: text each <obj>
+ * is replaced by its region's coordinate tokens, with both these follow it (model/spelling.h). Regions become boxes of
+ * the model's square and area-averaged masks. For the dense losses each batch has its own short list of names: those in
+ * its pictures, then others drawn at random. The same samples, seed and index give the same batch whatever the number
+ * of threads. It knows nothing of losses and draws no scenes. It refuses samples whose regions and <obj> marks differ.
+ */
 #ifndef PCT_DATA_BATCH_H
 #define PCT_DATA_BATCH_H
 
@@ -30,7 +32,8 @@ void pct_batcher_destroy(pct_batcher **batcher);
 
 /* Fills *batch; all it points to is the arena's, or the batcher's until the next call. Random choices (box or mask,
  * names that are absent) are keyed by (seed, index). A segment that does not fit the model's context is left out.
- * Allocates nothing once its memory has grown, provided that pictures have the model's own size. */
+ * Allocates nothing once its memory has grown, provided that pictures have the model's own size and that no contours
+ * are traced (language.regions: token). */
 percept_status pct_batcher_make(pct_batcher *batcher, const pct_sample *samples, int32_t count, uint64_t seed,
                                 uint64_t index, pct_arena *arena, pct_batch *batch, percept_error *error);
 

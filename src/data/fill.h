@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "data/batch.h"
+#include "model/spelling.h"
 
 /* A segment before it has its place in the batch: rows count from its own start. */
 typedef struct pct_fill_segment {
@@ -35,11 +36,24 @@ typedef struct pct_fill_setup {
     pct_model_config config;
     pct_batcher_options options;
     pct_template template;
+    pct_spelling spelling; /* bins 0: regions are tokens */
 } pct_fill_setup;
 
 /* Fills part->segments; status and error in the part. `random` decides box or mask. */
 void pct_fill_text(const pct_fill_setup *setup, pct_fill_worker *worker, const pct_sample *sample, pct_random *random,
                    pct_fill_part *part);
+
+/* What answers tell of an object in text; ids in the worker's arena, NULL: nobody has asked yet. */
+typedef struct pct_fill_told {
+    int32_t *ids, count;
+} pct_fill_told;
+
+/* The rendered segment with its regions in text: each object's ids in place of its <obj> (which is then none of the
+ * segment's objects) or, with PCT_REGIONS_BOTH, after it. which: the sample's object of each; told: of each of the
+ * sample's objects. The segment's ids and targets have room for PCT_SPELLED_MOST more an object. */
+percept_status pct_fill_regions(const pct_fill_setup *setup, pct_fill_worker *worker, const pct_sample *sample,
+                                const pct_fit *fit, const int32_t *which, pct_fill_told *told,
+                                pct_fill_segment *segment, percept_error *error);
 
 /* The table of names, tokenised; and the list of the batch being made. */
 typedef struct pct_fill_names {

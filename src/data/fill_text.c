@@ -62,9 +62,10 @@ void pct_batch_mask(const pct_fit *fit, const pct_sample *sample, int32_t object
     for (int32_t i = 0; i < grid * grid; i++) out[i] = out[i] > 1 ? 1 : out[i]; /* rounding */
 }
 
-/* Masks of one sample's objects, made when first asked for. */
+/* Masks of one sample's objects, and what an answer tells of them in text; made when first asked for. */
 typedef struct mask_cache {
     const pct_real *target[PCT_SAMPLE_MAX_OBJECTS], *in[PCT_SAMPLE_MAX_OBJECTS];
+    pct_fill_told told[PCT_SAMPLE_MAX_OBJECTS];
 } mask_cache;
 
 static const pct_real *cached_mask(const pct_real **slot, const pct_fit *fit, const pct_sample *sample, int32_t object,
@@ -113,10 +114,12 @@ static percept_status fill_object(const pct_fill_setup *setup, pct_fill_worker *
     if (slot->answer && config->heads.feedback != PCT_FEEDBACK_DRAWN) out->source = source_of(config->heads.feedback);
     pct_box box = pct_fit_box_to_model(&part->fit, sample->objects[object].box);
     out->box[0] = box.x0, out->box[1] = box.y0, out->box[2] = box.x1, out->box[3] = box.y1;
-    out->mask = cached_mask(&cache->target[object], &part->fit, sample, object, pct_model_config_mask_side(config),
-                            &worker->arena);
-    if (!out->mask) return pct_fail_memory(error, "mask");
-    if (out->source == PCT_REGION_MASK) {
+    if (config->language.regions != PCT_REGIONS_TEXT) { /* else only tokens are learned */
+        out->mask = cached_mask(&cache->target[object], &part->fit, sample, object, pct_model_config_mask_side(config),
+                                &worker->arena);
+        if (!out->mask) return pct_fail_memory(error, "mask");
+    }
+    if (out->source == PCT_REGION_MASK && (out->mask || !slot->answer)) {
         out->mask_in = cached_mask(&cache->in[object], &part->fit, sample, object, config->heads.mask_encoder_side,
                                    &worker->arena);
         if (!out->mask_in) return pct_fail_memory(error, "mask");
@@ -124,10 +127,11 @@ static percept_status fill_object(const pct_fill_setup *setup, pct_fill_worker *
     return PERCEPT_OK;
 }
 
-/* The rendered chain's <obj> tokens: the k-th of a question is regions_in[k], the k-th of an answer regions_out[k]. */
+/* The rendered chain's <obj> tokens, and which object of the sample each is: the k-th of a question is regions_in[k],
+ * the k-th of an answer regions_out[k]. */
 static percept_status fill_objects(const pct_fill_setup *setup, pct_fill_worker *worker, const pct_sample *sample,
                                    const pct_fill_part *part, const int32_t *chain, pct_random *random,
-                                   mask_cache *cache, pct_fill_segment *segment, percept_error *error) {
+                                   mask_cache *cache, pct_fill_segment *segment, int32_t *which, percept_error *error) {
     const pct_rendered *rendered = &worker->rendered;
     int32_t in = 0, out = 0;
     for (int k = 0; k < rendered->object_count; k++) {
@@ -144,6 +148,7 @@ static percept_status fill_objects(const pct_fill_setup *setup, pct_fill_worker 
             return pct_fail(error, PERCEPT_ERROR_INPUT, "turn '%.60s': region %d of a picture with %d objects",
                             turn->question, object, sample->object_count);
         }
+        which[k] = object;
         PCT_TRY(
             fill_object(setup, worker, sample, part, object, turn, slot, random, cache, &segment->objects[k], error));
     }
@@ -156,20 +161,29 @@ static percept_status pack_chain(const pct_fill_setup *setup, pct_fill_worker *w
     int32_t chain[MAX_CHAIN], count = chain_of(sample, last, chain);
     PCT_TRY(render_chain(setup, worker, sample, chain, count, error));
     const pct_rendered *rendered = &worker->rendered;
+    const bool told = setup->config.language.regions != PCT_REGIONS_TOKEN;
     int32_t grid = pct_model_config_grid(&setup->config), rows = (int32_t)rendered->ids.count;
-    if ((int64_t)grid * grid + 1 + rows > setup->config.language.context) {
+    const int64_t room = (int64_t)setup->config.language.context - (int64_t)grid * grid - 1;
+    pct_fill_segment *segment = &part->segments[part->segment_count];
+    if (rows <= room) {
+        const size_t most = (size_t)rows + (told ? (size_t)rendered->object_count * PCT_SPELLED_MOST : 0);
+        *segment = (pct_fill_segment){.count = rows, .object_count = rendered->object_count};
+        segment->ids = pct_arena_take(&worker->arena, most * sizeof *segment->ids);
+        segment->target = pct_arena_take(&worker->arena, most);
+        segment->objects =
+            pct_arena_take_zeroed(&worker->arena, (size_t)segment->object_count, sizeof *segment->objects);
+        int32_t *which = pct_arena_take(&worker->arena, ((size_t)segment->object_count + 1) * sizeof *which);
+        if (!segment->ids || !segment->target || !segment->objects || !which) return pct_fail_memory(error, "batch");
+        memcpy(segment->ids, rendered->ids.data, (size_t)rows * sizeof *segment->ids);
+        memcpy(segment->target, rendered->target, (size_t)rows);
+        PCT_TRY(fill_objects(setup, worker, sample, part, chain, random, cache, segment, which, error));
+        if (told) PCT_TRY(pct_fill_regions(setup, worker, sample, &part->fit, which, cache->told, segment, error));
+        rows = segment->count;
+    }
+    if (rows > room) {
         part->dropped++;
         return PERCEPT_OK;
     }
-    pct_fill_segment *segment = &part->segments[part->segment_count];
-    *segment = (pct_fill_segment){.count = rows, .object_count = rendered->object_count};
-    segment->ids = pct_arena_take(&worker->arena, (size_t)rows * sizeof *segment->ids);
-    segment->target = pct_arena_take(&worker->arena, (size_t)rows);
-    segment->objects = pct_arena_take_zeroed(&worker->arena, (size_t)segment->object_count, sizeof *segment->objects);
-    if (!segment->ids || !segment->target || !segment->objects) return pct_fail_memory(error, "batch");
-    memcpy(segment->ids, rendered->ids.data, (size_t)rows * sizeof *segment->ids);
-    memcpy(segment->target, rendered->target, (size_t)rows);
-    PCT_TRY(fill_objects(setup, worker, sample, part, chain, random, cache, segment, error));
     part->segment_count++;
     part->rows += rows;
     part->objects += segment->object_count;

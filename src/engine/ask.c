@@ -113,7 +113,8 @@ static percept_status make_answer(percept_answer **out, const ask_call *call, co
     };
     PCT_TRY(pct_assemble(answer, reply, &how, error));
     PCT_TRY(pct_asked_remember(asked, &engine->template, reply, config, answer, error));
-    answer->usage = (percept_usage){engine->image_tokens, (int32_t)asked->rendered.ids.count, reply->count};
+    const int32_t asked_tokens = reply->prompt_tokens ? reply->prompt_tokens : (int32_t)asked->rendered.ids.count;
+    answer->usage = (percept_usage){engine->image_tokens, asked_tokens, reply->tokens};
     return PERCEPT_OK;
 }
 

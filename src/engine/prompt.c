@@ -231,6 +231,12 @@ static const pct_region_in *copy_regions(pct_arena *arena, const pct_region_in *
     size_t bytes = (size_t)side * (size_t)side * sizeof(pct_real);
     for (int32_t i = 0; copy && i < count; i++) {
         copy[i] = regions[i];
+        if (regions[i].told) {
+            const size_t told = (size_t)regions[i].told_count * sizeof *regions[i].told;
+            int32_t *ids = pct_arena_take(arena, told);
+            if (!ids) return NULL;
+            copy[i].told = memcpy(ids, regions[i].told, told);
+        }
         if (!regions[i].mask) continue;
         pct_real *mask = pct_arena_take(arena, bytes);
         if (!mask) return NULL;
@@ -265,6 +271,8 @@ percept_status pct_asked_remember(const pct_asked *asked, const pct_template *te
     for (int32_t i = 0; i < reply->region_count; i++) {
         regions[own + i].source = pct_model_reads_back(config);
         memcpy(regions[own + i].box, reply->regions[i].box, sizeof regions[own + i].box);
+        regions[own + i].told = reply->regions[i].told; /* copied below */
+        regions[own + i].told_count = reply->regions[i].told_count;
     }
     pct_spoken turn = {.question = asked->text,
                        .frame = asked->frame,

@@ -79,6 +79,10 @@ static void add_trade(const pct_eval_report *report, const pct_model *model, pct
     pct_text_puts(out, "]");
 }
 
+static double tokens_per_object(const pct_eval_report *report) {
+    return report->regions_said ? (double)report->region_tokens / (double)report->regions_said : NAN;
+}
+
 void pct_eval_report_json(const pct_eval_report *report, const pct_model *model, const char *data, const char *split,
                           pct_text *out) {
     pct_text_puts(out, "{\"schema\": 1, \"model\": ");
@@ -89,8 +93,12 @@ void pct_eval_report_json(const pct_eval_report *report, const pct_model *model,
     pct_json_add_text(out, data);
     pct_text_puts(out, ", \"split\": ");
     pct_json_add_text(out, split);
-    pct_text_printf(out, ", \"pictures\": %lld, \"truncated\": %lld, \"threshold\": ", (long long)report->pictures,
-                    (long long)report->truncated);
+    pct_text_printf(out, ", \"pictures\": %lld, \"truncated\": %lld, \"cut\": %lld, \"unparsable\": %lld",
+                    (long long)report->pictures, (long long)report->cut, (long long)report->cut,
+                    (long long)report->unparsable);
+    pct_text_puts(out, ", \"tokens_per_object\": ");
+    pct_text_number(out, round(tokens_per_object(report) * 1e4) / 1e4);
+    pct_text_puts(out, ", \"threshold\": ");
     pct_text_number(out, round(report->threshold * 1e4) / 1e4);
     pct_text_puts(out, ", ");
     add_figures(&report->all, out);
@@ -117,6 +125,9 @@ void pct_eval_report_table(const pct_eval_report *report, const pct_model *model
     pct_text_printf(out, "%s: %s, %lld pictures, %lld questions; percent\n", data,
                     model ? pct_model_get_card(model)->name : "", (long long)report->pictures,
                     (long long)report->questions);
+    pct_text_printf(out, "answers: %lld unparsable, %lld cut", (long long)report->unparsable, (long long)report->cut);
+    if (report->regions_said) pct_text_printf(out, "; %.1f tokens an object", tokens_per_object(report));
+    pct_text_puts(out, "\n");
     pct_text_printf(out, "%-10s %6s", "", "n");
     for (int i = 0; pct_figures_keys[i]; i++) pct_text_printf(out, " %14s", pct_figures_keys[i]);
     pct_text_puts(out, "\n");

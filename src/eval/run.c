@@ -93,6 +93,12 @@ static percept_status remember(struct runner *run, const pct_reply *reply, struc
         pct_region_in *region = &all[asked->region_count + k];
         region->source = pct_model_reads_back(run->config);
         memcpy(region->box, reply->regions[k].box, sizeof region->box);
+        if (!reply->regions[k].told) continue;
+        const size_t bytes = (size_t)reply->regions[k].told_count * sizeof *region->told;
+        int32_t *told = pct_arena_take(&run->work, bytes);
+        if (!told) return pct_fail_memory(error, "evaluation");
+        region->told = memcpy(told, reply->regions[k].told, bytes);
+        region->told_count = reply->regions[k].told_count;
     }
     asked->ids = ids;
     asked->count = count;
@@ -156,8 +162,11 @@ static int32_t take_regions(struct runner *run, const pct_fit *fit, const pct_re
         if (from->mask) {
             *status = pct_fit_mask_to_picture(fit, from->mask, run->mask_side, run->mask_side, 0, &to->mask, run->pool,
                                               error);
-            if (*status != PERCEPT_OK) break;
+        } else { /* a region of a box alone is its box */
+            *status = pct_mask_new(&to->mask, fit->width, fit->height, error);
+            if (*status == PERCEPT_OK) pct_mask_fill_box(&to->mask, to->box);
         }
+        if (*status != PERCEPT_OK) break;
         count++;
     }
     return count;
@@ -176,7 +185,10 @@ static percept_status judge_reply(struct runner *run, const pct_sample *sample, 
     if (status == PERCEPT_OK) status = pct_judge(sample, turn, text, regions, count, kept, &outcome, error);
     if (status == PERCEPT_OK) {
         add_outcome(run->report, &outcome);
-        run->report->truncated += reply->finish == PCT_FINISH_LENGTH;
+        run->report->cut += reply->finish == PCT_FINISH_LENGTH;
+        run->report->unparsable += reply->finish == PCT_FINISH_UNPARSABLE;
+        run->report->regions_said += reply->region_count;
+        run->report->region_tokens += reply->region_tokens;
         if (run->options->keep) status = keep_records(run, turn, &outcome, pct_answer_denies(text), error);
     }
     for (int32_t i = 0; i < count; i++) pct_mask_free(&regions[i].mask);
@@ -201,8 +213,9 @@ static percept_status ask_round(struct runner *run, const pct_sample *sample, co
         prompts[i] = (pct_prompt){
             .ids = one->ids, .count = one->count, .regions = one->regions, .region_count = one->region_count};
     }
-    pct_answer_options options = {.max_tokens = run->options->max_tokens ? run->options->max_tokens : 96,
-                                  .masks = true};
+    const int32_t most = run->options->max_tokens ? run->options->max_tokens : 96;
+    pct_answer_options options = {.max_ids = most, .masks = true};
+    if (run->config->language.regions == PCT_REGIONS_TOKEN) options.max_tokens = most; /* the same, in less memory */
     PCT_TRY(pct_state_answer(run->state, prompts, count, &options, replies, error));
     for (int32_t i = 0; i < count; i++) {
         PCT_TRY(judge_reply(run, sample, fit, &sample->turns[order[i]], &replies[i], error));

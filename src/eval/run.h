@@ -14,14 +14,15 @@
 typedef struct pct_eval_options {
     float threshold;    /* negative: the model's own */
     int64_t limit;      /* at most so many pictures; 0: all of the feed */
-    int32_t max_tokens; /* an answer; 0: 96 */
+    int32_t max_tokens; /* an answer; 0: 96, and where regions are text 96 beside their tokens, each region as one */
     bool keep;          /* keep questions and regions, for calibration and trades */
 } pct_eval_options;
 
 typedef struct pct_eval_report {
-    int64_t pictures, questions, truncated; /* truncated: answers cut by max_tokens */
-    float threshold;                        /* that was used */
-    pct_figures all;                        /* referring figures: PCT_TASK_REFER alone */
+    int64_t pictures, questions, cut, unparsable; /* cut: answers that a limit ended; unparsable: by what they said */
+    int64_t regions_said, region_tokens;          /* of all answers, whatever the threshold */
+    float threshold;                              /* that was used */
+    pct_figures all;                              /* referring figures: PCT_TASK_REFER alone */
     pct_figures task[PCT_TASK_COUNT_];
     pct_figures style[PCT_STYLE_COUNT + 1]; /* by the style asked about; the last: none */
     pct_figures held_out;                   /* questions about cut-outs never trained on */

@@ -33,6 +33,10 @@ percept_status pct_polygon_from_mask(pct_polygon *out, const pct_mask *mask, per
 /* Drops points closer than `tolerance` pixels to the line through their kept neighbours (Douglas-Peucker); rings that
  * fall below 3 points keep their original form. In place. No longer gives the same mask back. */
 percept_status pct_polygon_simplify(pct_polygon *polygon, float tolerance, percept_error *error);
+/* Drops the points that change the area least, of all rings together, until at most `points` are left and none is left
+ * whose triangle with its neighbours is smaller than `area` (Visvalingam and Whyatt, Cartographic Journal 1993). A ring
+ * keeps 3 points: many rings may keep more than `points`. In place. */
+percept_status pct_polygon_reduce(pct_polygon *polygon, size_t points, float area, percept_error *error);
 /* All rings (or those of one part; -1 = all) as a single closed ring: each further ring is entered and left along the
  * same segment, which even-odd filling does not see. For formats of one polygon an object. *points malloc'd [count][2],
  * caller frees. */
@@ -44,6 +48,11 @@ percept_status pct_polygon_join(const pct_polygon *polygon, int32_t part, bool s
 enum pct_fill { PCT_FILL_OR, PCT_FILL_XOR };
 percept_status pct_polygon_fill(pct_mask *mask, const double *points, size_t count, enum pct_fill how,
                                 percept_error *error);
+/* The exact share of each pixel that one ring covers: cover[height][width] becomes the larger of itself and that. What
+ * lies outside the picture is moved to its border. Where the ring crosses itself its windings add up, to 1 at most.
+ * INPUT when a point is not a number. */
+percept_status pct_polygon_cover(float *cover, int width, int height, const float *points, size_t count,
+                                 percept_error *error);
 /* Fills all rings, even-odd, into a new mask: the inverse of pct_polygon_from_mask. */
 percept_status pct_polygon_to_mask(pct_mask *out, const pct_polygon *polygon, int width, int height,
                                    percept_error *error);

@@ -1,6 +1,7 @@
 /* Answering: many prompts about one picture, decoded as one batch. Every step takes one token of each prompt that is
  * not done yet; where that token is <obj>, the state that chose it also gives the region, and the region's box,
- * encoded, is what the model reads next. */
+ * encoded, is what the model reads next. Where regions are text, their tokens are heard as they come (answer_text.c).
+ */
 #include "base/clock.h"
 #include "model/answering.h"
 
@@ -9,14 +10,18 @@
 
 /* ---- before the first token -------------------------------------------------------------------------------------- */
 
+static percept_status check_room(const pct_state *state, int32_t count, percept_error *error) {
+    int64_t context = state->model->config.language.context, room = context - state->prefix;
+    if (count < room) return PERCEPT_OK;
+    return pct_fail(error, PERCEPT_ERROR_USAGE,
+                    "the question has %d tokens; the model's context of %lld leaves room for %lld", count,
+                    (long long)context, (long long)(room - 1));
+}
+
 static percept_status check_prompt(const pct_state *state, const pct_prompt *prompt, percept_error *error) {
     const pct_model *model = state->model;
-    int64_t context = model->config.language.context, room = context - state->prefix;
     if (prompt->count < 1) return pct_fail(error, PERCEPT_ERROR_USAGE, "an empty question");
-    if (prompt->count >= room)
-        return pct_fail(error, PERCEPT_ERROR_USAGE,
-                        "the question has %d tokens; the model's context of %lld leaves room for %lld", prompt->count,
-                        (long long)context, (long long)(room - 1));
+    PCT_TRY(check_room(state, prompt->count, error));
     int32_t objects = 0;
     for (int32_t i = 0; i < prompt->count; i++) {
         PCT_ASSERT(prompt->ids[i] >= 0 && prompt->ids[i] < model->config.language.vocabulary);
@@ -37,25 +42,34 @@ static percept_status prepare(pct_answering *a, const pct_prompt *prompts, pct_r
     pct_state *state = a->state;
     pct_arena *arena = &state->reply;
     int64_t context = state->model->config.language.context, begin = state->prefix;
+    const bool told = state->model->spelling.bins > 0;
+    pct_prompt *written = told ? pct_arena_take_zeroed(arena, (size_t)a->count, sizeof *written) : NULL;
+    if (told && !written) return pct_fail_memory(error, "answers");
     a->runners = pct_arena_take_zeroed(arena, (size_t)a->count, sizeof *a->runners);
     if (!a->runners) return pct_fail_memory(error, "answers");
     for (int32_t i = 0; i < a->count; i++) {
         pct_runner *r = &a->runners[i];
-        PCT_TRY(check_prompt(state, &prompts[i], error));
-        int64_t left = context - state->prefix - prompts[i].count;
+        const pct_prompt *prompt = &prompts[i];
+        PCT_TRY(check_prompt(state, prompt, error));
+        if (told) {
+            PCT_TRY(pct_answering_write(state, prompt, arena, &written[i], error));
+            prompt = &written[i];
+            PCT_TRY(check_room(state, prompt->count, error));
+        }
+        int64_t left = context - state->prefix - prompt->count;
         r->limit =
             (int32_t)(a->options->max_tokens > 0 && a->options->max_tokens < left ? a->options->max_tokens : left);
-        if (pct_answering_begun(a)) r->limit = prompts[i].begun + 1 + prompts[i].end_count;
-        r->prompt = &prompts[i];
+        if (pct_answering_begun(a)) r->limit = prompt->begun + 1 + prompt->end_count;
+        r->prompt = prompt;
         r->reply = &replies[i];
         r->begin = begin;
-        r->room = prompts[i].count + r->limit;
+        r->room = prompt->count + r->limit;
         begin += r->room;
         r->sampler = (pct_sampler){.temperature = a->options->temperature, .top_p = a->options->top_p};
         r->sampler.probability = state->probability;
         r->sampler.order = state->order;
         pct_random_init(&r->sampler.random, a->options->seed, (uint64_t)i, 0);
-        *r->reply = (pct_reply){.finish = PCT_FINISH_LENGTH};
+        *r->reply = (pct_reply){.finish = PCT_FINISH_LENGTH, .prompt_tokens = prompt->count};
         r->reply->ids = pct_arena_take(arena, (size_t)r->limit * sizeof *r->reply->ids);
         r->reply->regions = pct_arena_take(arena, (size_t)r->limit * sizeof *r->reply->regions);
         if (!r->reply->ids || !r->reply->regions) return pct_fail_memory(error, "answers");
@@ -96,7 +110,8 @@ static const pct_region_in *last_replied(pct_tape *tape, const pct_runner *r, in
 /* The rows that look among the pass's rows of prompt k: a question's own, or the token of its reply chosen last. */
 static int32_t find_looks(pct_tape *tape, const pct_model *model, const pct_pass *p, int32_t k, const pct_runner *r,
                           int32_t row, pct_look *looks) {
-    const bool asked = r->reply->count == 0;
+    const bool asked = r->reply->tokens == 0;
+    if (!asked && pct_spelling_has(&model->spelling, r->last)) return 0; /* not one of the reply's ids */
     const int32_t *ids = asked ? p->ids + row : r->reply->ids;
     int32_t count = 0, begin = asked ? 0 : r->reply->count - 1, in_phrase, read = 0;
     for (int32_t i = 0; i < p->counts[k]; i++) {
@@ -234,7 +249,7 @@ static pct_tensor *read_chosen(pct_answering *a, pct_pass *p) {
 /* ---- regions -------------------------------------------------------------------------------------------------------
  */
 
-static float score_of(const pct_model *model, const pct_region_out *region) {
+float pct_region_score(const pct_model *model, const pct_region_out *region) {
     const pct_calibration *c = &model->card.calibration;
     double x = (double)region->quality;
     if (c->fitted)
@@ -274,7 +289,7 @@ static percept_status decode_masks(pct_answering *a, pct_tensor *states, pct_reg
         pct_region_out *region = regions[i];
         if (boxes) pct_region_set_box(region, pct_tensor_data(made.boxes) + 4 * i);
         if (made.quality) region->quality = (float)pct_held(pct_tensor_data(made.quality)[i], -30, 30);
-        region->score = score_of(state->model, region);
+        region->score = pct_region_score(state->model, region);
         if (!a->options->masks) continue;
         region->mask = pct_arena_take(&state->reply, (size_t)cells * sizeof *region->mask);
         if (!region->mask) return pct_fail_memory(error, "masks");
@@ -286,7 +301,8 @@ static percept_status decode_masks(pct_answering *a, pct_tensor *states, pct_reg
 
 /* The plain box head looks at the state alone: masks can wait until all answers are done, unless they are read on. */
 static bool masks_wait(const pct_answering *a) {
-    return a->state->model->config.heads.box == PCT_BOX_PLAIN && !feeds_masks(a);
+    return a->state->model->config.heads.box == PCT_BOX_PLAIN && !feeds_masks(a) &&
+           pct_model_has_heads(a->state->model);
 }
 
 static percept_status add_regions(pct_answering *a, const pct_pass *p, pct_tensor *states, percept_error *error) {
@@ -311,7 +327,7 @@ static percept_status add_regions(pct_answering *a, const pct_pass *p, pct_tenso
     int64_t width = pct_tensor_width(chosen);
     for (int32_t i = 0; i < count; i++) {
         pct_region_set_box(regions[i], pct_tensor_data(boxes) + 4 * i);
-        regions[i]->score = score_of(state->model, regions[i]);
+        regions[i]->score = pct_region_score(state->model, regions[i]);
         /* The state waits where the mask will be pointed to. */
         regions[i]->mask = pct_arena_take(&state->reply, (size_t)width * sizeof(pct_real));
         if (!regions[i]->mask) return pct_fail_memory(error, "masks");
@@ -347,33 +363,40 @@ static percept_status decode_waiting(pct_answering *a, percept_error *error) {
 /* Whether an answer may hold the token. */
 static bool speakable(const pct_answering *a, int32_t id) {
     const pct_model *model = a->state->model;
-    if (id == model->object) return a->state->seen;
+    if (id == model->object) return a->state->seen && pct_model_has_heads(model);
     const pct_tokenizer *tokenizer = model->tokenizer;
     if (!tokenizer || !pct_tokenizer_is_special(tokenizer, id)) return true;
     return model->template.style && pct_template_speaks(&model->template, id);
 }
 
-static void choose(pct_answering *a, pct_runner *r, const pct_real *logits) {
+static percept_status choose(pct_answering *a, pct_runner *r, const pct_real *logits, percept_error *error) {
     double log_probability;
+    bool taken;
     int32_t vocabulary = a->state->model->config.language.vocabulary;
     int32_t id = pct_sample(&r->sampler, logits, vocabulary, &log_probability);
-    r->region = -1;
+    r->region = r->shown = -1;
     r->reply->log_probability += log_probability;
+    r->last = id;
+    PCT_TRY(pct_answering_hear(a, r, id, log_probability, &taken, error));
+    r->reply->tokens += taken;
+    if (taken) return PERCEPT_OK;
     if (id == a->eos) {
         pct_runner_finish(r, PCT_FINISH_STOP);
-        return;
+        return PERCEPT_OK;
     }
     if (!speakable(a, id)) {
-        pct_runner_finish(r, PCT_FINISH_UNPARSABLE);
-        return;
+        pct_answering_refuse(a, r);
+        return PERCEPT_OK;
     }
-    r->last = id;
+    r->reply->tokens++;
     if (id == a->state->model->object) {
-        r->region = r->reply->region_count++;
+        r->reply->region_tokens++;
+        r->region = r->shown = r->reply->region_count++;
         r->reply->regions[r->region] =
             (pct_region_out){.token_log_probability = (float)log_probability, .token = r->reply->count};
     }
     r->reply->ids[r->reply->count++] = id;
+    return PERCEPT_OK;
 }
 
 /* Tells the caller of the new tokens; ends prompts that are full. */
@@ -382,9 +405,11 @@ static void report(pct_answering *a, const pct_pass *p) {
     for (int32_t k = 0; k < p->prompts; k++) {
         pct_runner *r = &a->runners[p->who[k]];
         if (r->done) continue;
-        const pct_region_out *region = r->region >= 0 ? &r->reply->regions[r->region] : NULL;
-        if (o->token && o->token(o->context, p->who[k], r->last, region)) a->stopped = true;
-        if (r->reply->count >= r->limit) pct_runner_finish(r, PCT_FINISH_LENGTH);
+        const pct_region_out *region = r->shown >= 0 ? &r->reply->regions[r->shown] : NULL;
+        const int32_t id = region ? a->state->model->object : r->last;
+        if (o->token && o->token(o->context, p->who[k], id, region)) a->stopped = true;
+        if (r->reply->tokens >= r->limit || (o->max_ids > 0 && r->reply->count >= o->max_ids))
+            pct_runner_finish(r, PCT_FINISH_LENGTH);
     }
     bool late = o->deadline > 0 && pct_clock_seconds() >= o->deadline;
     for (int32_t i = 0; i < a->count && (a->stopped || late); i++)
@@ -401,7 +426,7 @@ static percept_status generate(pct_answering *a, percept_error *error) {
         pct_tensor *logits = pct_language_logits(tape, &state->model->language, copy_words(a, &p, states));
         PCT_TRY(pct_tape_status(tape, error));
         for (int32_t k = 0; k < p.prompts; k++)
-            choose(a, &a->runners[p.who[k]], pct_tensor_data(logits) + k * pct_tensor_width(logits));
+            PCT_TRY(choose(a, &a->runners[p.who[k]], pct_tensor_data(logits) + k * pct_tensor_width(logits), error));
         PCT_TRY(add_regions(a, &p, states, error));
         report(a, &p);
         pct_tape_clear(tape);
@@ -420,6 +445,7 @@ percept_status pct_state_answer(pct_state *state, const pct_prompt *prompts, int
     percept_status status = prepare(&a, prompts, replies, error);
     if (status == PERCEPT_OK) status = pct_answering_begun(&a) ? pct_answering_point(&a, error) : generate(&a, error);
     if (status == PERCEPT_OK) status = decode_waiting(&a, error);
+    if (status == PERCEPT_OK) status = pct_answering_draw(&a, error);
     pct_tape_clear(&state->tape);
     pct_arena_reset(&state->step);
     return status;

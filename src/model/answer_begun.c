@@ -42,6 +42,8 @@ static void reply_begun(pct_answering *a, pct_runner *r, int32_t index) {
     if (prompt->end_count)
         memcpy(reply->ids + reply->count, prompt->end, (size_t)prompt->end_count * sizeof *reply->ids);
     reply->count += prompt->end_count;
+    reply->tokens = reply->count;
+    reply->region_tokens = 1;
     pct_runner_finish(r, PCT_FINISH_STOP);
     for (int32_t i = 0; i < reply->count && a->options->token && !a->stopped; i++) {
         const pct_region_out *region = i == prompt->begun ? reply->regions : NULL;

@@ -12,8 +12,11 @@ typedef struct pct_runner {
     int32_t limit;             /* tokens it may generate */
     bool done;
     pct_sampler sampler;
-    int32_t last;   /* the token chosen last */
-    int32_t region; /* its region in the reply, or -1 */
+    int32_t last;             /* the token chosen last */
+    int32_t region;           /* its region in the reply, which the heads decode and the encoders give back, or -1 */
+    int32_t shown;            /* the region that it completes, for the caller, or -1 */
+    pct_spelling_reader told; /* the region in text that is being heard */
+    double told_log;          /* its tokens' log probability so far */
     pct_real *fed;  /* (mask_encoder_side squared): the last region's mask as it is read; PCT_FEEDBACK_MASK alone */
     pct_real *view; /* (width): what the last region it has read shows; NULL: the model does not copy */
 } pct_runner;
@@ -44,6 +47,17 @@ pct_tensor *pct_answering_read(pct_answering *a, pct_pass *p);
 static inline bool pct_answering_begun(const pct_answering *a) {
     return a->state->model->config.heads.kind == PCT_HEADS_RES;
 }
+/* Regions in text. The prompt with its regions written out, its ids in the arena. */
+percept_status pct_answering_write(const pct_state *state, const pct_prompt *given, pct_arena *arena, pct_prompt *out,
+                                   percept_error *error);
+/* One chosen token: *taken when it belongs to a region in text (or broke one: then the runner is done). */
+percept_status pct_answering_hear(pct_answering *a, pct_runner *r, int32_t id, double log_probability, bool *taken,
+                                  percept_error *error);
+/* Ends an answer with a token that none can hold. */
+void pct_answering_refuse(pct_answering *a, pct_runner *r);
+/* The masks of regions in text. */
+percept_status pct_answering_draw(pct_answering *a, percept_error *error);
+float pct_region_score(const pct_model *model, const pct_region_out *region);
 /* All of an answer that is begun in its prompt. */
 percept_status pct_answering_point(pct_answering *a, percept_error *error);
 

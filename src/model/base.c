@@ -40,6 +40,9 @@ static void join(pct_model_config *config, const pct_model_config *base, int32_t
     config->language.grounding = own.language.grounding;
     config->language.copying = own.language.copying;
     config->language.init = own.language.init;
+    config->language.regions = own.language.regions;
+    config->language.bins = own.language.bins;
+    config->language.vertices = own.language.vertices;
 }
 
 static bool is_language(const char *name) {
@@ -103,8 +106,8 @@ static percept_status begin_added(pct_model *model, uint64_t seed, percept_error
 }
 
 /* The base's tokenizer with what the template needs beside it. */
-static percept_status load_tokenizer(pct_tokenizer **tokenizer, const pct_gguf *file, int32_t *own,
-                                     percept_error *error) {
+static percept_status load_tokenizer(pct_tokenizer **tokenizer, const pct_gguf *file, const pct_model_config *config,
+                                     int32_t *own, percept_error *error) {
     const char *missing[PCT_TEMPLATE_SPECIAL_COUNT];
     pct_tokenizer *base = NULL;
     PCT_TRY(pct_tokenizer_load(&base, file, error));
@@ -112,6 +115,7 @@ static percept_status load_tokenizer(pct_tokenizer **tokenizer, const pct_gguf *
     const int32_t count = pct_template_missing(base, missing);
     percept_status status = pct_tokenizer_extend(tokenizer, base, missing, count, 0, error);
     pct_tokenizer_destroy(&base);
+    if (status == PERCEPT_OK) status = pct_spelling_extend(tokenizer, config, error);
     return status;
 }
 
@@ -159,7 +163,7 @@ percept_status pct_model_create_on(pct_model **out, const char *base, const pct_
     int32_t own = 0;
     *out = NULL;
     PCT_TRY(pct_gguf_open(&file, base, error));
-    percept_status status = load_tokenizer(&tokenizer, file, &own, error);
+    percept_status status = load_tokenizer(&tokenizer, file, config, &own, error);
     if (status == PERCEPT_OK) status = create(out, file, config, tokenizer, own, seed, error);
     if (status == PERCEPT_OK) return status;
     if (*out) {

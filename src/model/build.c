@@ -11,12 +11,12 @@ static enum pct_activation tower_activation(enum pct_vision_activation activatio
 }
 
 static pct_tower_options tower_options(const pct_model_config *c) {
-    bool conv = c->vision.stem == PCT_STEM_CONV;
+    bool conv = c->vision.stem == PCT_STEM_CONV, heads = c->language.regions != PCT_REGIONS_TEXT;
     return (pct_tower_options){
         .side = c->image.side,
         .stride = c->vision.stride,
         .fine_stride = c->vision.fine_stride,
-        .skip_stride = conv && c->vision.fine == PCT_FINE_STEM ? c->heads.mask_stride : 0,
+        .skip_stride = heads && conv && c->vision.fine == PCT_FINE_STEM ? c->heads.mask_stride : 0,
         .width = c->vision.width,
         .layers = c->vision.layers,
         .heads = c->vision.heads,
@@ -28,7 +28,7 @@ static pct_tower_options tower_options(const pct_model_config *c) {
         .second = c->vision.fine == PCT_FINE_SECOND,
         .merge = c->vision.merge,
         .merge_norm = c->vision.merge_norm,
-        .mask_merge = c->heads.kind == PCT_HEADS_PERCEPTION,
+        .mask_merge = heads && c->heads.kind == PCT_HEADS_PERCEPTION,
         .no_pre_norm = !c->vision.pre_norm,
         .patch_bias = c->vision.patch_bias,
         .layer_scale = c->vision.layer_scale,
@@ -76,6 +76,15 @@ static void build_res(pct_model *model, pct_builder *builder) {
     pct_res_decoder_build(&model->res, builder, &options);
 }
 
+/* What teaches the tower, whatever an answer's regions are. */
+static void build_dense(pct_model *model, pct_builder *builder) {
+    const pct_model_config *c = &model->config;
+    const int64_t width = c->language.width;
+    if (c->heads.naming) pct_naming_build(&model->naming, builder, width);
+    if (c->heads.cell_box) pct_cell_box_build(&model->cell_box, builder, width);
+    if (c->heads.presence) pct_presence_build(&model->presence, builder, c->vision.width, width);
+}
+
 static void build_heads(pct_model *model, pct_builder *builder) {
     const pct_model_config *c = &model->config;
     int64_t width = c->language.width;
@@ -106,9 +115,6 @@ static void build_heads(pct_model *model, pct_builder *builder) {
     pct_box_decoder_build(&model->box_decoder, builder, c->heads.box == PCT_BOX_MOMENTS, width, c->heads.mask_width,
                           c->heads.box_width);
     if (c->heads.quality) pct_quality_build(&model->quality, builder, width, c->heads.mask_width, c->heads.mask_width);
-    if (c->heads.naming) pct_naming_build(&model->naming, builder, width);
-    if (c->heads.cell_box) pct_cell_box_build(&model->cell_box, builder, width);
-    if (c->heads.presence) pct_presence_build(&model->presence, builder, c->vision.width, width);
 }
 
 /* The table of places begins as sinusoids, half of the channels for the row and half for the column, of wavelengths
@@ -160,8 +166,9 @@ void pct_model_build(pct_model *model, pct_builder *builder) {
     if (c->language.copying) pct_copy_build(&model->copy, builder, c->language.width);
     if (c->heads.kind == PCT_HEADS_RES)
         build_res(model, builder);
-    else
+    else if (pct_model_has_heads(model))
         build_heads(model, builder);
+    if (c->heads.kind == PCT_HEADS_PERCEPTION) build_dense(model, builder);
     builder->lora.rank = rank;
 }
 
@@ -181,6 +188,7 @@ percept_status pct_model_take_template(pct_model *model, const pct_tokenizer *to
     pct_ids lead = {0};
     if (!tokenizer || model->config.kind == PCT_MODEL_LANGUAGE) return PERCEPT_OK;
     PCT_TRY(pct_template_init(t, pct_model_template_name(model->config.language.template), tokenizer, error));
+    PCT_TRY(pct_spelling_init(&model->spelling, &model->config, tokenizer, error));
     model->object = t->object;
     model->marks = (pct_model_marks){t->phrase_begin, t->phrase_end, t->user, t->assistant};
     percept_status status = pct_template_prefix(t, &scratch, 0, &lead, error);
@@ -262,6 +270,7 @@ void pct_model_close(pct_model **model) {
     pct_gguf_close(&(*model)->file);
     pct_text_free(&(*model)->unused);
     free((*model)->path);
+    pct_spelling_free(&(*model)->spelling);
     free((*model)->lead);
     free(*model);
     *model = NULL;

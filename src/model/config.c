@@ -46,6 +46,8 @@ void pct_model_config_default(pct_model_config *c) {
     c->language.cell_positions = PCT_CELLS_LEARNED;
     c->language.grounding = PCT_GROUNDING_REST;
     c->language.copying = 1;
+    c->language.bins = 160;
+    c->language.vertices = 20;
     c->language.init = PCT_LANGUAGE_MIMETIC;
     c->heads.box = PCT_BOX_MOMENTS;
     c->heads.box_width = 256;
@@ -81,6 +83,7 @@ int32_t pct_model_config_fine_grid(const pct_model_config *c) {
 
 int32_t pct_model_config_mask_side(const pct_model_config *c) {
     if (c->heads.kind == PCT_HEADS_RES) return pct_model_config_grid(c) * c->vision.stride;
+    if (c->language.regions == PCT_REGIONS_TEXT) return c->image.side;
     return c->image.side / c->heads.mask_stride;
 }
 
@@ -136,6 +139,7 @@ static percept_status check_limits(const pct_model_config *c, percept_error *err
         {"language.cell_positions", (int32_t)c->language.cell_positions, 0, 1},
         {"language.grounding", c->language.grounding, 0, PCT_GROUNDING_REST},
         {"language.copying", c->language.copying, 0, 1},
+        {"language.regions", (int32_t)c->language.regions, 0, 2},
         {"language.init", (int32_t)c->language.init, 0, 1},
         {"language.template", (int32_t)c->language.template, 0, 2},
         {"heads.kind", (int32_t)c->heads.kind, 0, 1},
@@ -224,6 +228,25 @@ static percept_status check_rows(const pct_model_config *c, percept_error *error
     return PERCEPT_OK;
 }
 
+/* Regions in text: what they are written with, and what they do without. */
+static percept_status check_regions(const pct_model_config *c, percept_error *error) {
+    const limit limits[] = {{"language.bins", c->language.bins, 16, 1024},
+                            {"language.vertices", c->language.vertices, 0, PCT_MOST_VERTICES}};
+    if (c->language.regions == PCT_REGIONS_TOKEN) return PERCEPT_OK;
+    PCT_TRY(check_all(limits, sizeof limits / sizeof *limits, error));
+    if (c->language.vertices > 0 && c->language.vertices < 4)
+        return pct_fail(error, PERCEPT_ERROR_INPUT,
+                        "language.vertices: %d; a polygon wants 4 or more, and 0 is for boxes alone",
+                        c->language.vertices);
+    if (c->language.template != PCT_TEMPLATE_PERCEPT || c->heads.kind != PCT_HEADS_PERCEPTION)
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "language.regions: text and both go with percept's template alone");
+    if (c->language.regions == PCT_REGIONS_TEXT && (c->language.copying || c->heads.quality))
+        return pct_fail(error, PERCEPT_ERROR_INPUT,
+                        "language.regions: text has no region tokens to copy from and no heads: language.copying and "
+                        "heads.quality must be 0");
+    return PERCEPT_OK;
+}
+
 static percept_status check_floats(const pct_model_config *c, percept_error *error) {
     for (int i = 0; i < 3; i++) {
         if (!(c->image.mean[i] >= -1 && c->image.mean[i] <= 2))
@@ -290,6 +313,7 @@ percept_status pct_model_config_check(const pct_model_config *c, percept_error *
     PCT_TRY(check_floats(c, error));
     PCT_TRY(check_geometry(c, error));
     PCT_TRY(check_rows(c, error));
+    PCT_TRY(check_regions(c, error));
     PCT_TRY(check_divides("vision.heads", c->vision.heads, "vision.width", c->vision.width, error));
     PCT_TRY(
         check_divides("heads.mask_heads x 2", 2 * c->heads.mask_heads, "heads.mask_width", c->heads.mask_width, error));

@@ -24,7 +24,8 @@ enum pct_resample { PCT_RESAMPLE_BICUBIC }; /* as Pillow's (image/resize.h) */
  * learned: all cells stand at one, so that no angle lies between a word and one cell more than another, and a learned
  * table is added to them. */
 enum pct_cell_positions { PCT_CELLS_ROTARY, PCT_CELLS_LEARNED };
-enum { PCT_GROUNDING_REST = 2 }; /* language.grounding: the highest */
+enum { PCT_MOST_VERTICES = 120 }; /* language.vertices */
+enum { PCT_GROUNDING_REST = 2 };  /* language.grounding: the highest */
 /* How a fresh language model starts. mimetic: queries that already look for what is like them, learned places of cells
  * that already tell rows and columns. */
 enum pct_language_init { PCT_LANGUAGE_PLAIN, PCT_LANGUAGE_MIMETIC };
@@ -51,6 +52,9 @@ enum pct_mask_norm { PCT_MASK_NORM_LAYER, PCT_MASK_NORM_MIXED };
 /* What gives a region. perception: the paper's heads and ours, box and mask of any number of regions that the model
  * chooses to speak of. res: MLLMSeg's mask decoder (heads/res_decoder.h), whose answers are begun for it. */
 enum pct_region_heads { PCT_HEADS_PERCEPTION, PCT_HEADS_RES };
+/* How answers and questions hold regions. token: <obj>, whose box and mask the heads decode. text: coordinate tokens
+ * (model/spelling.h), no heads and no region encoders. both: <obj>, then the same region in text beside it. */
+enum pct_regions_mode { PCT_REGIONS_TOKEN, PCT_REGIONS_TEXT, PCT_REGIONS_BOTH };
 /* How talk becomes ids (tokenizer/template.h), by the name that pct_model_template_name gives. */
 enum pct_template_kind { PCT_TEMPLATE_PERCEPT, PCT_TEMPLATE_PERCEPTIONGPT, PCT_TEMPLATE_MLLMSEG };
 
@@ -109,6 +113,9 @@ typedef struct pct_model_config {
         int32_t grounding; /* 1: phrases and regions begin with what they find among the cells (heads/grounding.h);
                             * PCT_GROUNDING_REST: the regions of a phrase also with what else it finds */
         int32_t copying;   /* 1: words are copied from what the last region shows (heads/copy.h); wants grounding */
+        enum pct_regions_mode regions;
+        int32_t bins;                /* of regions in text: coordinate tokens an axis */
+        int32_t vertices;            /* most of a region's polygon in text; 0: boxes alone */
         enum pct_language_init init; /* read by pct_model_create alone, in no file; 0 in a model's own config */
     } language;
     struct {
@@ -146,7 +153,8 @@ static inline int32_t pct_model_config_head(const pct_model_config *config) {
     const int32_t own = config->language.head_width;
     return own > 0 ? own : config->language.width / config->language.heads;
 }
-/* Cells of the tower's grid a side, of the fine grid, of the mask logits. */
+/* Cells of the tower's grid a side, of the fine grid, of the masks of a reply (regions in text: the square's pixels).
+ */
 int32_t pct_model_config_grid(const pct_model_config *config);
 /* Rows of a picture that the connector makes of its cells, without the class token's. */
 int32_t pct_model_config_image_tokens(const pct_model_config *config);

@@ -59,6 +59,7 @@ pct_sight pct_model_see(pct_tape *tape, const pct_model *model, pct_tensor *pixe
         sight.vision = pct_tower_cells(tape, tower.language, pictures);
         return sight;
     }
+    if (!pct_model_has_heads(model)) return sight;
     pct_tensor *fine = pct_fine_apply(tape, &model->fine, &tower, pictures);
     sight.keys = pct_mask_decoder_prepare(tape, &model->mask_decoder, fine, tower.skip, pictures);
     return sight;
@@ -175,8 +176,10 @@ static pct_tensor *encode(pct_tape *tape, const pct_model *model, enum pct_regio
 bool pct_model_look(const pct_model *model, const int32_t *ids, int32_t at, pct_look *look, int32_t *regions) {
     const pct_model_marks *m = &model->marks;
     *regions = 0;
-    if (model->config.language.grounding == PCT_GROUNDING_REST && model->object >= 0) {
-        for (; at > 0 && ids[at] == model->object; at--) ++*regions;
+    if (model->config.language.grounding == PCT_GROUNDING_REST && model->object >= 0 && ids[at] == model->object) {
+        /* regions one after the other, with what is told of them in text */
+        for (; at > 0 && (ids[at] == model->object || pct_spelling_has(&model->spelling, ids[at])); at--)
+            *regions += ids[at] == model->object;
         if (*regions > 0 && ids[at] != m->end) return false;
     }
     const bool asks = m->assistant >= 0 && ids[at] == m->assistant, ends = m->end >= 0 && ids[at] == m->end;

@@ -244,7 +244,7 @@ static void region_part(pct_tape *tape, const pct_model *model, const pct_batch 
     int32_t count = 0;
     for (int32_t i = 0; i < batch->object_count; i++) count += batch->objects[i].answer;
     losses->objects = count;
-    if (count == 0) return;
+    if (count == 0 || !pct_model_has_heads(model)) return;
     pct_region_targets targets = {.count = count};
     int32_t *state = pct_tape_ints(tape, count), *picture = pct_tape_ints(tape, count);
     if (!state || !picture || !region_targets(tape, model, batch, l, &targets, state, picture)) return;

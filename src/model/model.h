@@ -132,6 +132,9 @@ typedef struct pct_region_in {
     int32_t picture;      /* in a batch of them; else 0 */
     pct_real box[4];      /* of the square, 0..1; for PCT_REGION_BOX and PCT_REGION_PLACE */
     const pct_real *mask; /* heads.mask_encoder_side squared; for PCT_REGION_MASK */
+    /* How an earlier answer told of it in text, which a dialogue repeats; NULL: it is written anew. */
+    const int32_t *told;
+    int32_t told_count;
 } pct_region_in;
 
 typedef struct pct_region_out {
@@ -139,9 +142,12 @@ typedef struct pct_region_out {
     pct_real *mask;  /* logits (PCT_HEADS_RES: probabilities), mask_side squared; in the state until the next answer;
                         NULL when  masks were not asked for */
     float quality;   /* logit */
-    float token_log_probability; /* of <obj> where it was chosen */
+    float token_log_probability; /* of <obj> where it was chosen; of a region in text the mean of its tokens' */
     float score;                 /* calibrated when the card says so, else sigmoid(quality) */
     int32_t token;               /* its index in the answer's ids */
+    /* The ids that told of it in text, in the state until the next answer; NULL: none did. */
+    const int32_t *told;
+    int32_t told_count;
 } pct_region_out;
 
 /* How a region of an earlier answer stands in a later prompt. */
@@ -164,8 +170,12 @@ typedef struct pct_prompt {
 enum pct_finish { PCT_FINISH_STOP, PCT_FINISH_LENGTH, PCT_FINISH_TIME, PCT_FINISH_UNPARSABLE };
 
 typedef struct pct_reply {
-    int32_t *ids; /* generated, without the end token; in the state until the next answer */
+    int32_t
+        *ids; /* generated, without the end token, each region being one <obj>; in the state until the next answer */
     int32_t count;
+    int32_t tokens;        /* that were generated: more than `count` where regions are text */
+    int32_t region_tokens; /* of them, those that are regions */
+    int32_t prompt_tokens; /* of the question, its regions written out */
     pct_region_out *regions;
     int32_t region_count;
     enum pct_finish finish;
@@ -174,6 +184,7 @@ typedef struct pct_reply {
 
 typedef struct pct_answer_options {
     int32_t max_tokens; /* 0: what fits the context */
+    int32_t max_ids;    /* of a reply's ids, so that a region counts once however it is told; 0: no limit of its own */
     double deadline;    /* pct_clock_seconds() after which it stops, 0: none */
     bool masks;         /* false: boxes and text only, where the box head allows it */
     float temperature;  /* 0: greedy */
@@ -188,7 +199,8 @@ typedef struct pct_answer_options {
  * sees the picture and itself, so its reply does not depend on the others (but for rounding). PERCEPT_ERROR_USAGE when
  * a prompt is empty, leaves no room in the context, or has another number of <obj> than regions. finish is unparsable
  * when the model chose a token that no answer can hold (a control token, or <obj> without a picture); that token is
- * left out. */
+ * left out. Where regions are text: also when a region breaks the grammar (spelling.h); the reply then has no regions.
+ * A region that the limit cuts is left out. */
 percept_status pct_state_answer(pct_state *state, const pct_prompt *prompts, int32_t count,
                                 const pct_answer_options *options, pct_reply *replies, percept_error *error);
 

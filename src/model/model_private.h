@@ -14,6 +14,7 @@
 #include "heads/res_decoder.h"
 #include "language/language.h"
 #include "model/model.h"
+#include "model/spelling.h"
 #include "vision/tower.h"
 
 #include <string.h>
@@ -30,6 +31,7 @@ struct pct_model {
     int32_t object;           /* its token's id; -1: none */
     pct_model_marks marks;
     pct_template template; /* style NULL: a language model alone, or no tokenizer */
+    pct_spelling spelling; /* bins 0: regions are tokens */
     int32_t *lead;         /* ids before a picture's tokens; owned */
     int32_t lead_count;
 
@@ -71,6 +73,10 @@ percept_status pct_model_take_weight(const pct_gguf *file, const pct_weight_spec
 percept_status pct_model_check_all_used(const pct_model *model, const pct_gguf *file, percept_error *error);
 /* Whether a parameter is one of a base's, with which all else has learned: it is written as it is stored. */
 bool pct_model_keeps_stored(const pct_model *model, const pct_parameter *parameter);
+/* Regions in text alone: neither heads that decode one nor encoders that read one. */
+static inline bool pct_model_has_heads(const pct_model *model) {
+    return model->config.language.regions != PCT_REGIONS_TEXT;
+}
 /* The builder's LoRA fields and flags from the config. */
 pct_builder pct_model_builder(pct_model *model, bool trainable, uint64_t seed, percept_error *error);
 

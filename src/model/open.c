@@ -339,9 +339,21 @@ percept_status pct_model_open_thawed(pct_model **model, const char *path, percep
                      error);
 }
 
-/* As a checkpoint has it, with all dimensions, or as a model file, with one row an output. */
-static bool fits(const pct_gguf_tensor *tensor, const pct_tensor *wanted) {
+/* Tables with a row a token. Of a tokenizer that was extended since the first rows are the same tokens'. */
+static bool is_token_table(const char *name) {
+    static const char *const tables[] = {"token_embd.weight", "output.weight", "percept.grounding.names",
+                                         "percept.added.token_embd.weight", "percept.added.output.weight"};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (!strcmp(name, tables[i])) return true;
+    return false;
+}
+
+/* As a checkpoint has it, with all dimensions, or as a model file, with one row an output. A table of tokens may be
+ * shorter than the one wanted. */
+static bool fits(const pct_gguf_tensor *tensor, const pct_tensor *wanted, bool table) {
     const int64_t count = pct_tensor_count(wanted), rows = wanted->rank > 1 ? wanted->dim[0] : 1;
+    if (table && tensor->ne[0] == wanted->dim[1] && tensor->elements % wanted->dim[1] == 0)
+        return tensor->elements <= count;
     if (tensor->elements != count) return false;
     return tensor->ne[0] == wanted->dim[wanted->rank - 1] || tensor->ne[0] == count / rows;
 }
@@ -355,7 +367,9 @@ percept_status pct_model_take(pct_model *model, const pct_gguf *file, bool (*wan
         pct_parameter *parameter = model->parameters.list[i];
         const pct_gguf_tensor *tensor = pct_gguf_find(file, parameter->name);
         pct_dtype type;
-        if (!tensor || !fits(tensor, &parameter->tensor) || !wanted(context, parameter->name)) continue;
+        if (!tensor || !fits(tensor, &parameter->tensor, is_token_table(parameter->name)) ||
+            !wanted(context, parameter->name))
+            continue;
         if (pct_model_keeps_stored(model, parameter)) continue; /* the base's stays */
         PCT_TRY(check_type(file, tensor, &type, error));
         read_plain(&r, tensor, type, pct_tensor_data(&parameter->tensor));

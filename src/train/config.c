@@ -13,6 +13,7 @@ static const char *const activations[] = {"gelu", "gelu_erf", "quick_gelu", NULL
 static const char *const prefixes[] = {"full", "causal", NULL};
 static const char *const cell_positions[] = {"rotary", "learned", NULL};
 static const char *const inits[] = {"plain", "mimetic", NULL};
+static const char *const regions[] = {"token", "text", "both", NULL};
 static const char *const boxes[] = {"moments", "plain", NULL};
 static const char *const feedbacks[] = {"drawn", "box", "mask", "none", NULL};
 static const char *const upscalings[] = {"refined", "plain", NULL};
@@ -159,6 +160,7 @@ static percept_status finish_model(pct_train_config *config, percept_error *erro
     PCT_TRAIN_MODEL(COPY_NUMBER, COPY_CHOICE)
 #undef COPY_NUMBER
 #undef COPY_CHOICE
+    if (model->language.regions == PCT_REGIONS_TEXT) model->language.copying = model->heads.quality = 0;
     PCT_TRY(copy_three(model->image.mean, &config->wanted.mean, "model.image.mean", error));
     PCT_TRY(copy_three(model->image.deviation, &config->wanted.deviation, "model.image.deviation", error));
     model->language.rope_theta = config->wanted.rope_theta;

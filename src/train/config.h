@@ -48,6 +48,10 @@
     I(language, grounding, 0, 2, "2",                                                                                  \
       "1: phrases and regions begin with what they find among the cells; 2: regions also with what else there is")     \
     I(language, copying, 0, 1, "1", "1: words are copied from what the last region shows; wants grounding")            \
+    I(language, bins, 16, 1024, "160", "coordinate tokens an axis of regions in text")                                 \
+    I(language, vertices, 0, 120, "20", "most vertices of a region's polygon in text; 0: boxes alone")                 \
+    K(language, regions, enum pct_regions_mode, regions, "token",                                                      \
+      "token: <obj> and heads; text: coordinate tokens, no heads, no copying; both: <obj>, then the text")             \
     K(language, connector, enum pct_connector, connectors, "mlp", "between tower and language model")                  \
     K(language, prefix, enum pct_prefix, prefixes, "full", "how image tokens see each other")                          \
     K(language, cell_positions, enum pct_cell_positions, cell_positions, "learned",                                    \

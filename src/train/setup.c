@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/size.h"
 #include "formats/sha256.h"
+#include "model/spelling.h"
 #include "train/trainer.h"
 
 #include <stdlib.h>
@@ -56,14 +57,15 @@ static void fill_request(pct_trainer *trainer) {
                                            .objects_max = (int32_t)config->data.objects_max};
 }
 
-/* Its tokenizer: the file's, or one of its own where there is none. */
+/* Its tokenizer: the file's, or one of its own where there is none; with what regions in text want. */
 static percept_status make_fresh(pct_trainer *trainer, const pct_gguf *file, percept_error *error) {
     pct_train_config *config = &trainer->config;
     pct_tokenizer *tokenizer = NULL;
     PCT_TRY(file ? pct_tokenizer_load(&tokenizer, file, error) : pct_trainer_tokenizer(trainer, &tokenizer, error));
+    percept_status status = pct_spelling_extend(&tokenizer, &config->model, error);
     config->model.language.vocabulary = pct_tokenizer_size(tokenizer);
-    percept_status status =
-        pct_model_create(&trainer->model, &config->model, tokenizer, (uint64_t)config->run.seed, error);
+    if (status == PERCEPT_OK)
+        status = pct_model_create(&trainer->model, &config->model, tokenizer, (uint64_t)config->run.seed, error);
     if (status != PERCEPT_OK) pct_tokenizer_destroy(&tokenizer);
     return status;
 }
