@@ -1,4 +1,4 @@
-/* jobs.h: the long jobs: training, evaluation, composing scenes, changing a file's types, measuring speed.
+/* jobs.h: the long jobs: training, evaluation, experiments, composing scenes, changing a file's types, measuring speed.
  *
  * Each takes options, a progress callback (may be NULL) with its context, and an error. The callback runs on the thread
  * that works; when it returns true the job ends cleanly with PERCEPT_ERROR_INTERRUPTED: training keeps a checkpoint to
@@ -52,6 +52,28 @@ PERCEPT_API void percept_eval_options_init(percept_eval_options *options);
 /* *json: the figures as one line (docs/interface.md); *table: the same for people. Either may be NULL. */
 PERCEPT_API percept_status percept_eval_run(const percept_eval_options *options, percept_progress_fn *progress,
                                             void *context, char **json, char **table, percept_error *error);
+
+typedef struct percept_experiment_options {
+    size_t size;
+    const char *folder;      /* of the experiment: holds list.yaml and configs (docs/experiments.md) */
+    const char *out;         /* gets runs/, results/, calibration.json; NULL: the experiment's own folder */
+    const char *const *only; /* names of runs, of series or of groups; with what they begin with */
+    size_t only_count;       /* 0: the whole list */
+    const char *pack;        /* prepared cut-outs, in place of data.pack of the configs; NULL: as they say */
+    double minutes;          /* above 0: of every run in place of the list's, as a rehearsal */
+    uint32_t cpu_mask;       /* as percept_engine_options */
+    percept_log_fn *log;     /* runs that failed, warnings; NULL: dropped */
+    void *log_context;
+} percept_experiment_options;
+PERCEPT_API void percept_experiment_options_init(percept_experiment_options *options);
+/* Makes every run of the list that has no result yet, one at a time. Any number of processes may work on one list.
+ * INPUT: list, config, or a folder that holds another run; WORK: some runs failed, the others were made; INTERRUPTED:
+ * stopped, the same call goes on. */
+PERCEPT_API percept_status percept_experiment_run(const percept_experiment_options *options,
+                                                  percept_progress_fn *progress, void *context, percept_error *error);
+/* The list for people, with what is done; malloc'd, percept_free frees it. */
+PERCEPT_API percept_status percept_experiment_list(const percept_experiment_options *options, char **table,
+                                                   percept_error *error);
 
 typedef struct percept_scenes_options {
     size_t size;

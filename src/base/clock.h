@@ -6,6 +6,8 @@
 
 /* Seconds since an arbitrary moment. */
 double pct_clock_seconds(void);
+/* Seconds of processor time that this process has used, of all its threads together. */
+double pct_clock_cpu_seconds(void);
 /* Largest resident set of this process so far, in bytes; 0 where it is not known. */
 int64_t pct_peak_resident_bytes(void);
 

@@ -220,6 +220,15 @@ percept_status pct_cli_share_path(const char *name, char **out, percept_error *e
     return *out ? PERCEPT_OK : error->status;
 }
 
+percept_status pct_cli_experiment_path(const char *name, char **out, percept_error *error) {
+    char inside[300];
+    if (strchr(name, '/')) return copy_path(name, out, error);
+    snprintf(inside, sizeof inside, "experiments/%.200s", name);
+    *out = first_readable(installed_path(inside), join(PCT_CLI_SOURCE, inside), "experiment of that name",
+                          "give a folder with a list.yaml as a path, such as ./mine", error);
+    return *out ? PERCEPT_OK : error->status;
+}
+
 percept_status pct_cli_open_engine(const pct_cli_settings *settings, percept_engine **engine, percept_error *error) {
     percept_engine_options options;
     percept_engine_options_init(&options);

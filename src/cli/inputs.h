@@ -29,6 +29,10 @@ percept_status pct_cli_model_path(const pct_cli_settings *settings, char **path,
 percept_status pct_cli_pack_path(const pct_cli_settings *settings, char **path, percept_error *error);
 /* A folder of share/percept beside the program ("scenes"), or of share/ in the source tree. malloc'd. */
 percept_status pct_cli_share_path(const char *name, char **path, percept_error *error);
+/* An experiment's folder: experiments/NAME of share/percept or of the source tree; a name with a '/' is a path.
+ * malloc'd.
+ */
+percept_status pct_cli_experiment_path(const char *name, char **path, percept_error *error);
 /* Opens it with -t, --cpu-mask, --verbose. */
 percept_status pct_cli_open_engine(const pct_cli_settings *settings, percept_engine **engine, percept_error *error);
 

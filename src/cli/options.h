@@ -39,7 +39,9 @@ typedef struct pct_cli_settings {
     int64_t limit, count, width, height, picture_questions, objects_min, objects_max;
     double seconds;
     const char *pack, *cutouts, *backgrounds, *split, *prepare, *shape, *stages, *type, *family, *tower, *heads, *lora;
-    bool keep_lora;
+    bool keep_lora, list;
+    const char *only;
+    double minutes;
 } pct_cli_settings;
 
 typedef enum pct_cli_option {
@@ -93,6 +95,9 @@ typedef enum pct_cli_option {
     PCT_CLI_HEADS,
     PCT_CLI_LORA,
     PCT_CLI_KEEP_LORA,
+    PCT_CLI_LIST,
+    PCT_CLI_ONLY,
+    PCT_CLI_MINUTES,
     PCT_CLI_THREADS,
     PCT_CLI_CPU_MASK,
     PCT_CLI_QUIET,

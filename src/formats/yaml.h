@@ -108,6 +108,23 @@ bool pct_config_has(const pct_config *config, const char *key, size_t length);
 percept_status pct_config_finish(const pct_config *config, percept_error *error);
 void pct_config_free(pct_config *config);
 
+/* One value of a YAML file that is no config of fixed keys: the keys above it, outermost first, and its text. A list of
+ * values comes as one, "a, b"; an empty mapping, or a key with nothing behind it, as NULL. Borrowed until the visit
+ * ends. */
+#define PCT_YAML_MAX_DEPTH 8
+typedef struct pct_yaml_value {
+    const char *keys[PCT_YAML_MAX_DEPTH];
+    int depth;
+    const char *text;
+    int64_t line;
+} pct_yaml_value;
+/* An error gets "name:LINE: " in front. */
+typedef percept_status pct_yaml_visit(void *context, const pct_yaml_value *value, percept_error *error);
+/* Gives every value in the file's order. The same YAML is accepted and the same refused as in configs, a key twice in
+ * one mapping too; what the keys mean is the visitor's business. */
+percept_status pct_yaml_walk(const char *name, const char *data, size_t size, pct_yaml_visit *visit, void *context,
+                             percept_error *error);
+
 /* The effective config as YAML that loads back to the same values, in the table's order, sections nested. */
 void pct_config_write(const pct_config *config, pct_text *out);
 /* Every key with type, range, default and doc, two lines each, for help. Needs no loaded config. */

@@ -62,7 +62,9 @@ static int64_t take_line(struct pct_metrics_curves *curves, const char *line, si
     if (pct_json_get_i64(object, "step", 0, INT64_MAX, &step, NULL) == PERCEPT_OK && step <= until) {
         const json_t *split = json_object_get(object, "validation");
         double values[COLUMNS];
-        if (!split) {
+        if (json_object_get(object, "stopped")) {
+            /* times alone */
+        } else if (!split) {
             for (int c = 0; c < COLUMNS; c++) values[c] = number_or_nan(object, train_keys[c]);
             curve_add(&curves->train, COLUMNS, (double)step, values);
         } else if (json_is_string(split) && strcmp(json_string_value(split), "arrangements") == 0) {
@@ -96,7 +98,7 @@ static percept_status keep_lines(pct_metrics *metrics, const char *path, int64_t
 
 percept_status pct_metrics_open(pct_metrics *metrics, const char *folder, bool resume, int64_t step,
                                 percept_error *error) {
-    *metrics = (pct_metrics){.started = pct_clock_seconds()};
+    *metrics = (pct_metrics){.started = pct_clock_seconds(), .started_cpu = pct_clock_cpu_seconds()};
     metrics->curves = calloc(1, sizeof *metrics->curves);
     metrics->folder = strdup(folder);
     char *path = pct_path_join(folder, "metrics.jsonl");
@@ -135,7 +137,10 @@ void pct_metrics_add_step(pct_metrics *metrics, double norm) {
     metrics->sum.norm += norm;
 }
 
-void pct_metrics_pause(pct_metrics *metrics, double seconds) { metrics->started += seconds; }
+void pct_metrics_pause(pct_metrics *metrics, double seconds, double cpu_seconds) {
+    metrics->started += seconds;
+    metrics->started_cpu += cpu_seconds;
+}
 
 static void add_number(pct_text *text, const char *key, double value) {
     char rounded[32];
@@ -143,9 +148,18 @@ static void add_number(pct_text *text, const char *key, double value) {
     pct_text_printf(text, ", \"%s\": %s", key, isfinite(value) ? rounded : "null");
 }
 
-static void add_losses(pct_text *text, const pct_losses *losses) {
-    for (int i = 0; i < PCT_LOSS_TERMS; i++)
+static bool is_figure(const char *name) {
+    for (int i = 0; pct_figures_keys[i]; i++)
+        if (strcmp(pct_figures_keys[i], name) == 0) return true;
+    return false;
+}
+
+/* `figures`: those of answers follow and take the place of a loss's companion of the same name (box_iou). */
+static void add_losses(pct_text *text, const pct_losses *losses, bool figures) {
+    for (int i = 0; i < PCT_LOSS_TERMS; i++) {
+        if (figures && is_figure(pct_loss_terms[i].name)) continue;
         add_number(text, pct_loss_terms[i].name, pct_loss_value(losses, &pct_loss_terms[i]));
+    }
 }
 
 static percept_status write_line(pct_metrics *metrics, pct_text *text, percept_error *error) {
@@ -161,14 +175,15 @@ static percept_status write_line(pct_metrics *metrics, pct_text *text, percept_e
 percept_status pct_metrics_log(pct_metrics *metrics, int64_t step, double rate, char *message, size_t size,
                                percept_error *error) {
     const pct_metrics_sum *sum = &metrics->sum;
-    double now = pct_clock_seconds(), seconds = now - metrics->started;
+    double now = pct_clock_seconds(), seconds = now - metrics->started, cpu = pct_clock_cpu_seconds();
     pct_losses means = pct_loss_sum_means(&sum->losses);
     pct_text text = {0};
     pct_text_printf(&text, "{\"step\": %lld", (long long)step);
-    add_losses(&text, &means);
+    add_losses(&text, &means, false);
     add_number(&text, "rate", rate);
     add_number(&text, "norm", sum->norm / (double)sum->steps);
     add_number(&text, "seconds", seconds);
+    add_number(&text, "cpu_seconds", cpu - metrics->started_cpu);
     add_number(&text, "steps_s", (double)sum->steps / seconds);
     add_number(&text, "pictures_s", (double)sum->pictures / seconds);
     add_number(&text, "questions_s", (double)sum->questions / seconds);
@@ -186,6 +201,16 @@ percept_status pct_metrics_log(pct_metrics *metrics, int64_t step, double rate, 
              (double)sum->questions / seconds);
     metrics->sum = (pct_metrics_sum){0};
     metrics->started = now;
+    metrics->started_cpu = cpu;
+    return write_line(metrics, &text, error);
+}
+
+percept_status pct_metrics_stopped(pct_metrics *metrics, int64_t step, percept_error *error) {
+    if (metrics->sum.steps == 0) return PERCEPT_OK;
+    pct_text text = {0};
+    pct_text_printf(&text, "{\"step\": %lld, \"stopped\": true", (long long)step);
+    add_number(&text, "seconds", pct_clock_seconds() - metrics->started);
+    add_number(&text, "cpu_seconds", pct_clock_cpu_seconds() - metrics->started_cpu);
     return write_line(metrics, &text, error);
 }
 
@@ -193,7 +218,7 @@ percept_status pct_metrics_validation(pct_metrics *metrics, int64_t step, const 
                                       const pct_eval_report *report, const pct_losses *losses, percept_error *error) {
     pct_text text = {0};
     pct_text_printf(&text, "{\"step\": %lld, \"validation\": \"%s\"", (long long)step, split);
-    if (losses) add_losses(&text, losses);
+    if (losses) add_losses(&text, losses, report != NULL);
     if (report) {
         pct_text_printf(&text, ", \"n\": %lld", (long long)report->questions);
         for (int i = 0; pct_figures_keys[i]; i++) {

@@ -21,7 +21,7 @@ typedef struct pct_metrics {
     FILE *file;
     struct pct_metrics_curves *curves;
     pct_metrics_sum sum;
-    double started; /* clock at the last line */
+    double started, started_cpu; /* clocks at the last line */
 } pct_metrics;
 
 /* Opens folder/metrics.jsonl: a new one, or, going on after `step`, the old one without later lines. */
@@ -37,8 +37,11 @@ percept_status pct_metrics_log(pct_metrics *metrics, int64_t step, double rate, 
 /* A line of a validation set: generated answers (may be NULL) and teacher-forced losses (may be NULL). */
 percept_status pct_metrics_validation(pct_metrics *metrics, int64_t step, const char *split,
                                       const pct_eval_report *report, const pct_losses *losses, percept_error *error);
-/* The time since the last line does not count as training (validation, checkpoints). */
-void pct_metrics_pause(pct_metrics *metrics, double seconds);
+/* So much of the time since the last line was no training (validation, checkpoints): wall and processor seconds. */
+void pct_metrics_pause(pct_metrics *metrics, double seconds, double cpu_seconds);
+/* The run is stopped between two lines: the time of its last steps is kept in a line without losses, so that times
+ * still add up when it goes on. */
+percept_status pct_metrics_stopped(pct_metrics *metrics, int64_t step, percept_error *error);
 /* Draws the plots anew. Where cairo is missing nothing is drawn and nothing fails. */
 percept_status pct_metrics_plot(pct_metrics *metrics, percept_error *error);
 

@@ -118,7 +118,7 @@ static percept_status diverged_gradient(const pct_trainer *trainer, double norm,
     return diverged(trainer, what, largest, error);
 }
 
-static percept_status run_step(pct_trainer *trainer, const pct_feed *feed, percept_error *error) {
+percept_status pct_trainer_step(pct_trainer *trainer, const pct_feed *feed, percept_error *error) {
     const pct_train_config *config = &trainer->config;
     int64_t step = trainer->state.step + 1, accumulate = config->optimiser.accumulate;
     double total = 0;
@@ -139,12 +139,12 @@ static percept_status run_step(pct_trainer *trainer, const pct_feed *feed, perce
 }
 
 static percept_status write_checkpoint(pct_trainer *trainer, percept_error *error) {
-    double started = pct_clock_seconds();
+    double started = pct_clock_seconds(), started_cpu = pct_clock_cpu_seconds();
     PCT_TRY(pct_checkpoint_write(trainer->config.run.out, &trainer->state, trainer->effective.data,
                                  pct_model_get_tokenizer(trainer->model), pct_model_get_parameters(trainer->model),
                                  &trainer->optimiser, error));
     pct_checkpoint_prune(trainer->config.run.out, trainer->config.run.keep);
-    pct_metrics_pause(&trainer->metrics, pct_clock_seconds() - started);
+    pct_metrics_pause(&trainer->metrics, pct_clock_seconds() - started, pct_clock_cpu_seconds() - started_cpu);
     return PERCEPT_OK;
 }
 
@@ -161,9 +161,9 @@ static percept_status after_step(pct_trainer *trainer, bool *stop, percept_error
     }
     if (step % config->run.checkpoint_every == 0 || last) PCT_TRY(write_checkpoint(trainer, error));
     if (config->run.validate_every && (step % config->run.validate_every == 0 || last)) {
-        double started = pct_clock_seconds();
+        double started = pct_clock_seconds(), started_cpu = pct_clock_cpu_seconds();
         PCT_TRY(pct_trainer_validate(trainer, error));
-        pct_metrics_pause(&trainer->metrics, pct_clock_seconds() - started);
+        pct_metrics_pause(&trainer->metrics, pct_clock_seconds() - started, pct_clock_cpu_seconds() - started_cpu);
     }
     *stop = pct_meter_update(&trainer->meter, step, logged ? message : NULL);
     return PERCEPT_OK;
@@ -177,13 +177,14 @@ static percept_status run_steps(pct_trainer *trainer, percept_error *error) {
         bool guarded = trainer->options->guard_after && trainer->state.step >= trainer->options->guard_after;
         double started = pct_clock_seconds();
         if (guarded) pct_guard_enter("training step");
-        percept_status status = run_step(trainer, &feed, error);
+        percept_status status = pct_trainer_step(trainer, &feed, error);
         if (guarded) pct_guard_leave();
         if (status != PERCEPT_OK) return status;
         trainer->busy += pct_clock_seconds() - started;
         PCT_TRY(after_step(trainer, &stop, error));
         if (!stop || trainer->state.step == config->schedule.steps) continue;
         if (trainer->state.step % config->run.checkpoint_every) PCT_TRY(write_checkpoint(trainer, error));
+        PCT_TRY(pct_metrics_stopped(&trainer->metrics, trainer->state.step, error));
         return pct_fail(error, PERCEPT_ERROR_INTERRUPTED, "interrupted after step %lld; %s can be resumed",
                         (long long)trainer->state.step, config->run.out);
     }
@@ -204,7 +205,11 @@ percept_status pct_train_run(const pct_train_options *options, percept_progress_
     if (result) {
         int64_t steps = trainer->state.step - trainer->first_step;
         double pictures = (double)(steps * trainer->config.optimiser.accumulate * trainer->batch);
+        pct_train_cost numbers;
+        pct_trainer_count(trainer, &numbers);
         *result = (pct_train_result){.steps = trainer->state.step,
+                                     .total = numbers.parameters,
+                                     .pictures = numbers.pictures,
                                      .parameters = trainer->optimiser.elements,
                                      .pictures_per_second = trainer->busy > 0 ? pictures / trainer->busy : 0};
     }

@@ -19,11 +19,13 @@ typedef struct pct_train_options {
     uint32_t cpu_mask;   /* narrows pct_cpu_flags() */
     const char *command; /* for the model card; NULL: "percept train" */
     const pct_log *log;  /* NULL: warnings are dropped */
+    bool dry;            /* nothing is written and run.out is not looked at (pct_train_measure) */
     int64_t guard_after; /* tests: steps after this many must not allocate, but for composing; 0: no guard */
 } pct_train_options;
 
 typedef struct pct_train_result {
-    int64_t steps, parameters; /* done; numbers that learn */
+    int64_t steps, parameters, total; /* done; numbers that learn; all numbers of the model */
+    int64_t pictures;                 /* a step */
     double pictures_per_second;
 } pct_train_result;
 
@@ -32,5 +34,18 @@ typedef struct pct_train_result {
  * INTERRUPTED: the callback asked to stop; a checkpoint of the last whole step was written. result may be NULL. */
 percept_status pct_train_run(const pct_train_options *options, percept_progress_fn *progress, void *context,
                              pct_train_result *result, percept_error *error);
+
+typedef struct pct_train_cost {
+    int64_t parameters, trainable; /* numbers of the model, and those that learn */
+    int64_t pictures;              /* a step */
+} pct_train_cost;
+
+/* What runs cost, side by side: sets up all `count` of them at once, makes `warm` steps of each that do not count, then
+ * `rounds` steps of each in turn, so that what else the machine does falls on all alike; and throws everything away.
+ * Nothing is written. Runs of one seed step over the same pictures. cpu[round * count + run]: processor seconds.
+ * INTERRUPTED when the callback asks to stop. */
+percept_status pct_train_measure(const pct_train_options *options, int count, int warm, int rounds,
+                                 percept_progress_fn *progress, void *context, pct_train_cost *costs, double *cpu,
+                                 percept_error *error);
 
 #endif

@@ -235,16 +235,17 @@ percept_status pct_trainer_setup(pct_trainer *trainer, const pct_train_options *
     pct_gguf *checkpoint = NULL;
     percept_status status = read_config(trainer, options, error);
     if (status == PERCEPT_OK) status = identify_base(trainer, error);
-    if (status == PERCEPT_OK) status = pct_make_directory(trainer->config.run.out, error);
-    if (status == PERCEPT_OK) status = find_checkpoint(trainer, &checkpoint, error);
+    const bool dry = options->dry;
+    if (status == PERCEPT_OK && !dry) status = pct_make_directory(trainer->config.run.out, error);
+    if (status == PERCEPT_OK && !dry) status = find_checkpoint(trainer, &checkpoint, error);
     if (status == PERCEPT_OK) status = open_compute(trainer, error);
     if (status == PERCEPT_OK) status = open_source(trainer, error);
     if (status == PERCEPT_OK) status = make_model(trainer, checkpoint, error);
     if (status == PERCEPT_OK) status = make_optimiser(trainer, checkpoint, error);
     if (status == PERCEPT_OK) status = make_batcher(trainer, error);
     if (status == PERCEPT_OK) status = make_slots(trainer, error);
-    if (status == PERCEPT_OK) status = write_config(trainer, error);
-    if (status == PERCEPT_OK) {
+    if (status == PERCEPT_OK && !dry) status = write_config(trainer, error);
+    if (status == PERCEPT_OK && !dry) {
         status =
             pct_metrics_open(&trainer->metrics, trainer->config.run.out, options->resume, trainer->state.step, error);
     }

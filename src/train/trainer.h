@@ -67,6 +67,11 @@ pct_feed pct_trainer_feed(const pct_trainer *trainer, enum pct_split split, uint
 percept_status pct_trainer_batch(pct_trainer *trainer, const pct_feed *feed, int64_t first, int32_t count,
                                  uint64_t seed, uint64_t index, pct_batch *batch, percept_error *error);
 
+/* measure.c: the numbers of the model. */
+void pct_trainer_count(const pct_trainer *trainer, pct_train_cost *cost);
+/* run.c: one step of training. The feed is that of the training split without end. */
+percept_status pct_trainer_step(pct_trainer *trainer, const pct_feed *feed, percept_error *error);
+
 /* finish.c: validation on the way, and the model file with its calibration and figures at the end. */
 percept_status pct_trainer_validate(pct_trainer *trainer, percept_error *error);
 percept_status pct_trainer_finish(pct_trainer *trainer, percept_progress_fn *progress, void *context,

@@ -12,7 +12,7 @@ run 0 version
 run 0 help
 says out 'describe'
 run 0 --help
-for command in ask find describe chat info eval scenes tokenize complete perplexity train bench help version; do
+for command in ask find describe chat info eval scenes tokenize complete perplexity train experiment bench help version; do
   run 0 help $command
   says out "usage: percept $command"
   run 0 $command --help

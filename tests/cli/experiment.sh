@@ -1,0 +1,153 @@
+# experiment.sh: a list of runs: refused lists, a whole experiment, one that is stopped and goes on, two processes at one
+# list, a rehearsal, a run that `train` made.
+. "$(dirname "$0")/lib.sh"
+mkdir cutouts list
+"$make_picture" 'cutouts/red disc.png' 60 60 dd2020
+"$make_picture" 'cutouts/blue egg.png' 40 60 2020dd
+cat >list/model.yaml <<'END'
+model:
+  image: { side: 64 }
+  vision: { stem_width: 16, stem_blocks: 0, width: 32, layers: 1, heads: 2, mlp: 32 }
+  language: { vocabulary: 400, width: 32, layers: 1, heads: 2, kv_heads: 1, mlp: 32, context: 256 }
+  heads: { box_width: 16, mask_width: 16, mask_heads: 1, mask_layers: 1, mask_mlp: 16, mask_queries: 1,
+    mask_encoder_side: 32, mask_encoder_width: 4 }
+data: { cutouts: cutouts, generated: 1, objects_max: 2, questions: 2, names: 8 }
+schedule: { batch: 1, warmup: 1 }
+run: { out: run, calibrate: 1 }
+END
+head='{ pictures: 1, curve: 2, curve_pictures: 1, runs: {'
+listed() {
+  printf '%s %s }}\n' "$head" "$1" >list/list.yaml
+}
+
+# lists that are refused, each with one line
+listed 'a: { config: model.yaml, stepz: 3 }'
+run 3 experiment ./list --list
+refused "list.yaml:1: unknown key 'stepz'"
+listed 'a: { config: model.yaml, steps: 3, warm: b }'
+run 3 experiment ./list --list
+refused "begins with 'b', which is no run"
+listed 'a: { config: model.yaml, steps: 3, warm: b }, b: { config: model.yaml, steps: 3, from: a }'
+run 3 experiment ./list --list
+refused 'waits for itself'
+listed 'a: { config: model.yaml, steps: 3, set: { model.heads.bax: plain } }'
+run 3 experiment ./list
+refused "run 'a': unknown key 'model.heads.bax'"
+listed 'a: { config: model.yaml }'
+run 3 experiment ./list --list
+refused 'lacks minutes or steps'
+run 3 experiment ./nowhere
+refused 'nowhere/list.yaml'
+run 3 experiment nowhere
+refused 'no experiment of that name'
+run 2 experiment
+refused 'give the experiment'
+listed 'a: { config: model.yaml, steps: 3 }'
+run 2 experiment ./list --only b
+refused "'b' is no run, series or group"
+run 2 experiment ./list --minutes 1
+refused 'name a folder'
+absent list/runs
+# the one that ships can be read, whatever is there to train on
+run 0 experiment claims --list -o nothing
+says out 'start-names953'
+absent nothing
+
+# from start to end; then there is nothing left to do
+listed 'start: { group: start, config: model.yaml, steps: 3, judge: false },
+  one: { group: main, config: model.yaml, steps: 30, seeds: [1, 2], warm: start, set: { model.heads.box: plain } }'
+run 0 experiment ./list -o whole
+there whole/results/start.json
+there whole/results/one-1.json
+there whole/results/one-2.json
+says whole/results/one-1.json '"settings": ["model.heads.box=plain"]'
+says whole/results/one-1.json '"cutouts": {"data": "scenes:cutouts:1:1"'
+says whole/results/one-1.json '{"step":15,"pictures":15,'
+says whole/results/one-1.json '{"step":30,"pictures":30,'
+says_not whole/results/start.json '"acc50"'
+says_not whole/results/one-1.json "$work"
+clean whole
+there whole/runs/start/checkpoint-0000000003.gguf
+absent whole/runs/one-1/checkpoint-0000000030.gguf # nobody begins with it
+run 0 experiment ./list -o whole --list
+says out 'one-2'
+checks=$((checks + 1))
+[ "$(grep -c done out)" = 3 ] || fail "$last: not all are done"
+run 0 experiment ./list -o whole
+lines out 0
+says_not err 'train'
+
+# stopped in the middle and gone on with: the same result, but for times and the means of lines that were cut in two
+figures() {
+  grep -v '"total":[^,]*,"language"' "$1" | sed 's/"cpu_minutes":[^,]*,//; s/"wall_minutes":[^,]*,//' >"$2"
+}
+# with_start DIR: a folder where the start is done already; making its tokenizer takes longest
+with_start() {
+  mkdir -p "$1/runs" "$1/results"
+  cp -r whole/runs/start "$1/runs"
+  cp whole/results/start.json "$1/results"
+}
+with_start stopped
+checks=$((checks + 1))
+"$percept" experiment ./list -o stopped >out 2>err &
+job=$!
+tries=0
+while [ ! -s stopped/runs/one-1/metrics.jsonl ] && [ $tries -lt 600 ]; do
+  sleep 0.1
+  tries=$((tries + 1))
+done
+kill -INT $job
+wait $job
+code=$?
+last='experiment, interrupted'
+[ $code = 130 ] || fail "$last: exit $code, wanted 130"
+absent stopped/results/one-1.json
+run 0 experiment ./list -o stopped
+for name in one-1 one-2; do
+  figures whole/results/$name.json wanted
+  figures stopped/results/$name.json found
+  same wanted found
+done
+
+# two at once share the list: every run is made by one of them
+with_start shared
+"$percept" experiment ./list -o shared >/dev/null 2>first &
+job=$!
+run 0 experiment ./list -o shared
+checks=$((checks + 1))
+wait $job || fail 'experiment: the other process failed'
+for name in one-1 one-2; do
+  there shared/results/$name.json
+  checks=$((checks + 1))
+  [ "$(cat first err | grep -c "train 1/.*$name: loss\|train 2/.*$name: loss")" -le 2 ] || fail "$name was made twice"
+  figures whole/results/$name.json wanted
+  figures shared/results/$name.json found
+  same wanted found
+done
+
+# a rehearsal: steps come from what a step costs
+listed 'start: { group: start, config: model.yaml, steps: 3, judge: false }, one: { config: model.yaml, minutes: 60, warm: start },
+  two: { config: model.yaml, minutes: 60, warm: start, set: { model.heads.box: plain } }'
+with_start quick
+run 0 experiment ./list -o quick --minutes 0.0005 --quiet
+there quick/calibration.json
+says quick/calibration.json '"reference": "one"'
+there quick/results/two.json
+says quick/results/two.json '"minutes": 0.0005'
+
+# a run that `train` made counts; one of other settings does not
+listed 'start: { config: model.yaml, steps: 3, judge: false, seed: 7 }'
+run 0 train list/model.yaml --schedule.steps 3 --run.seed 7 --run.calibrate 0 --run.test 0 --run.validate_every 0 \
+  --run.out adopted/runs/start
+cp adopted/runs/start/model.gguf before
+run 0 experiment ./list -o adopted
+there adopted/results/start.json
+same before adopted/runs/start/model.gguf
+rm adopted/results/start.json
+listed 'start: { config: model.yaml, steps: 3, judge: false, seed: 7, set: { data.questions: 3 } }'
+run 3 experiment ./list -o adopted
+says err "was not made with 'data.questions: 3'"
+listed 'start: { config: model.yaml, steps: 4, judge: false, seed: 7 }'
+run 3 experiment ./list -o adopted
+says err 'holds a run of 3 steps, not 4'
+finish
