@@ -112,6 +112,7 @@ typedef struct percept_model_info {
     float threshold;             /* default of the score threshold */
     bool calibrated;             /* whether scores are calibrated probabilities */
     int32_t tensors;
+    const char *regions; /* how the model tells of regions: "token", "text" or "both"; "" for a language model alone */
 } percept_model_info;
 /* Set info->size = sizeof *info first. USAGE when the size makes no sense. */
 PERCEPT_API percept_status percept_engine_get_info(const percept_engine *engine, percept_model_info *info,

@@ -55,7 +55,7 @@ static percept_status run_asking(pct_bench *b, void *context, percept_error *err
     const pct_answer_options options = {.max_tokens = a->max_tokens, .top_p = 1};
     PCT_TRY(pct_state_answer(b->state, a->prompts, a->count, &options, replies, error));
     a->generated = 0;
-    for (int32_t i = 0; i < a->count; i++) a->generated += replies[i].count;
+    for (int32_t i = 0; i < a->count; i++) a->generated += replies[i].tokens;
     return PERCEPT_OK;
 }
 

@@ -16,6 +16,11 @@ static const char refer_text[] = "find the region that a phrase names; ask for o
 
 static const char words_text[] = "complete text; chat in words; score text (perplexity); no pictures";
 
+static const char *regions_text(const pct_model_config *config) {
+    static const char *const names[] = {"token", "text", "both"};
+    return config->kind == PCT_MODEL_LANGUAGE ? "" : names[config->language.regions];
+}
+
 static void fill_info(const percept_engine *engine, percept_model_info *info) {
     const pct_model_card *card = pct_model_get_card(engine->model);
     const pct_model_config *config = pct_model_get_config(engine->model);
@@ -41,6 +46,7 @@ static void fill_info(const percept_engine *engine, percept_model_info *info) {
         .context = config->language.context,
         .threshold = card->threshold,
         .calibrated = card->calibration.fitted,
+        .regions = regions_text(config),
         .tensors = (int32_t)pct_model_get_parameters(engine->model)->count,
     };
 }
@@ -129,6 +135,7 @@ percept_status percept_engine_info_json(const percept_engine *engine, bool tenso
                     (long long)info.parameters, (long long)info.weight_bytes, info.side, info.image_tokens,
                     info.vocabulary, info.context);
     pct_text_number(&text, (double)info.threshold);
+    if (info.regions[0]) add_text_key(&text, "regions", info.regions);
     pct_text_printf(&text, ", \"calibrated\": %s", info.calibrated ? "true" : "false");
     if (tensors) add_tensors(engine, info.tensors, &text);
     pct_text_puts(&text, "}");

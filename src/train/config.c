@@ -106,7 +106,8 @@ static const pct_config_field fields[] = {
     PCT_CONFIG_TEXT("run.out", C, run.out, NULL, "folder that the run writes"),
     PCT_CONFIG_TEXT("run.name", C, run.name, "percept-nano", "the model's name"),
     PCT_CONFIG_TEXT("run.from", C, run.from, "",
-                    "a model file to start from; its structure then beats model.*, but model.lora adapts it"),
+                    "a model file to start from; its structure then beats model.*, but model.lora adapts it and "
+                    "language.regions may turn tokens into text"),
     PCT_CONFIG_INTEGER("run.thaw", C, run.thaw, 0, 1, "0",
                        "1: the language model that stood still in run.from's file (model.base) learns as well, as a "
                        "whole; without LoRA"),

@@ -195,6 +195,8 @@ percept_status pct_metrics_log(pct_metrics *metrics, int64_t step, double rate, 
     if (sum->losses.with_objects > 0)
         snprintf(answers, sizeof answers, " words %.3f, tokens %.1f%%, masks %.3f, mask IoU %.1f%%, box IoU %.1f%%,",
                  values[LANGUAGE], 100 * values[TOKENS], values[MASK], 100 * values[MASK_IOU], 100 * values[BOX_IOU]);
+    else if (sum->losses.losses.tokens > 0) /* regions in text have neither boxes nor masks while they are learned */
+        snprintf(answers, sizeof answers, " words %.3f, tokens %.1f%%,", values[LANGUAGE], 100 * values[TOKENS]);
     snprintf(message, size,
              "loss %.3f,%s naming %.3f, cells named %.1f%%, rate %.2g, %.1f pictures/s, %.0f questions/s",
              values[TOTAL], answers, values[NAMING], 100 * means.naming_accuracy, rate, (double)sum->pictures / seconds,

@@ -81,17 +81,47 @@ static percept_status make_on_base(pct_trainer *trainer, percept_error *error) {
     return status;
 }
 
+static bool any_part(void *context, const char *name) { return true; }
+
+/* run.from of a model that tells regions by token, where the run wants them in text: its structure with that changed,
+ * its tokenizer with more tokens, its weights where they have a place. */
+static percept_status retell(pct_trainer *trainer, const pct_model_config *wanted, percept_error *error) {
+    pct_train_config *config = &trainer->config;
+    pct_gguf *file = NULL;
+    int64_t taken;
+    const pct_model_config *own = pct_model_get_config(trainer->model);
+    if (wanted->language.regions == PCT_REGIONS_TOKEN || own->language.regions != PCT_REGIONS_TOKEN) return PERCEPT_OK;
+    if (own->lora.rank > 0 || own->language.added > 0)
+        return pct_fail(error, PERCEPT_ERROR_INPUT,
+                        "model.language.regions: %s has LoRA or another's language model, with which regions stay "
+                        "tokens; give its structure here and the file as run.warm",
+                        config->run.from);
+    config->model = *own;
+    config->model.language.regions = wanted->language.regions;
+    config->model.language.bins = wanted->language.bins;
+    config->model.language.vertices = wanted->language.vertices;
+    if (wanted->language.regions == PCT_REGIONS_TEXT) config->model.language.copying = config->model.heads.quality = 0;
+    pct_model_close(&trainer->model);
+    PCT_TRY(pct_gguf_open(&file, config->run.from, error));
+    percept_status status = make_fresh(trainer, file, error);
+    if (status == PERCEPT_OK) status = pct_model_take(trainer->model, file, any_part, NULL, &taken, error);
+    pct_gguf_close(&file);
+    return status;
+}
+
 /* A model file's; or a fresh one, with a tokenizer of its own or the checkpoint's or the warm start's. On resuming, a
  * warm start still gives what the checkpoint leaves out: tensors that stand still. */
 static percept_status make_model(pct_trainer *trainer, const pct_gguf *checkpoint, percept_error *error) {
     pct_train_config *config = &trainer->config;
     if (config->run.from[0]) {
+        const pct_model_config wanted = config->model;
         PCT_TRY(config->run.thaw ? pct_model_open_thawed(&trainer->model, config->run.from, error)
                 : config->model.lora.rank > 0
                     ? pct_model_open_adapted(&trainer->model, config->run.from, &config->model.lora,
                                              (uint64_t)config->run.seed, error)
                     : pct_model_open(&trainer->model, config->run.from, true, error));
         PCT_TRY(pct_model_check_sees(trainer->model, error));
+        PCT_TRY(retell(trainer, &wanted, error));
         config->model = *pct_model_get_config(trainer->model);
         fill_request(trainer);
         return PERCEPT_OK;

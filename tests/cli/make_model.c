@@ -6,6 +6,7 @@
  * what follows what: so the words of an answer are the script's, token by token, while regions, masks and scores go
  * the real way. Scripts are in `scripts` below. */
 #include "model/model.h"
+#include "model/spelling.h"
 #include "tokenizer/template.h"
 
 #include <stdio.h>
@@ -26,6 +27,15 @@ static const script scripts[] = {
     {"plain", "Here<obj>.", true},
 };
 
+/* The same with regions in text (language.regions), no token twice. */
+#define TOLD "It is here: <p>red cup</p><bin_2><bin_4><bin_20><bin_30>"
+static const script told[] = {
+    {"told", TOLD "<poly><bin_3><bin_5><bin_21><bin_6><bin_22><bin_31></poly>.", true},
+    {"open", TOLD "<poly><bin_3><bin_5><bin_21><bin_6><bin_22><bin_31>", true}, /* never closed */
+    {"odd", TOLD "<poly><bin_3><bin_5><bin_21><bin_6><bin_22></poly>.", true},  /* half a vertex */
+    {"bare", TOLD " near", true},                                               /* no polygon */
+};
+
 static void check(percept_status status, const percept_error *error) {
     if (status == PERCEPT_OK) return;
     fprintf(stderr, "make_model: %s\n", error->message);
@@ -33,7 +43,7 @@ static void check(percept_status status, const percept_error *error) {
 }
 
 /* Every word of the scripts becomes one token, so that no token stands twice in a script. */
-static pct_tokenizer *make_tokenizer(void) {
+static pct_tokenizer *make_tokenizer(const pct_model_config *config) {
     static const char *const words[] = {"It",   " is",  " here", "Look", " red",  "red",  " cup", " blue",
                                         "blue", " dog", "There", " no",  " near", "Here", "cup"};
     percept_error error = {0};
@@ -46,10 +56,11 @@ static pct_tokenizer *make_tokenizer(void) {
     }
     check(pct_bpe_trainer_finish(trainer, &tokenizer, &error), &error);
     pct_bpe_trainer_destroy(&trainer);
+    check(pct_spelling_extend(&tokenizer, config, &error), &error);
     return tokenizer;
 }
 
-static pct_model_config tiny(int32_t vocabulary) {
+static pct_model_config tiny(bool text) {
     pct_model_config c;
     pct_model_config_default(&c);
     c.image.side = 64;
@@ -59,7 +70,12 @@ static pct_model_config tiny(int32_t vocabulary) {
     c.vision.layers = 2;
     c.vision.heads = 2;
     c.vision.mlp = 64;
-    c.language.vocabulary = vocabulary;
+    if (text) {
+        c.language.regions = PCT_REGIONS_TEXT;
+        c.language.bins = 32;
+        c.language.vertices = 6;
+        c.language.copying = c.heads.quality = 0;
+    }
     c.language.width = 128;
     c.language.layers = 2;
     c.language.heads = 2;
@@ -115,13 +131,14 @@ static void teach(pct_model *model, const script *s) {
     clear(model, "blk.0.ffn_down.weight");
     clear(model, "blk.1.ffn_down.weight");
     clear(model, "output.weight");
-    clear(model, "percept.box_encoder.2.weight");
     pct_tensor *embedding = weight(model, "token_embd.weight");
     for (int64_t i = 0; i < pct_tensor_count(embedding); i++) {
         pct_tensor_data(embedding)[i] = (pct_real)pct_random_normal(&random);
     }
-    pct_tensor *bias = weight(model, "percept.box_encoder.2.bias");
-    for (int64_t i = 0; i < pct_tensor_count(bias); i++) {
+    const bool encodes = pct_model_get_config(model)->language.regions == PCT_REGIONS_TOKEN;
+    if (encodes) clear(model, "percept.box_encoder.2.weight");
+    pct_tensor *bias = encodes ? weight(model, "percept.box_encoder.2.bias") : NULL;
+    for (int64_t i = 0; bias && i < pct_tensor_count(bias); i++) {
         pct_tensor_data(bias)[i] = (pct_real)pct_random_normal(&random);
     }
     pct_ids ids = {0};
@@ -144,13 +161,20 @@ int main(int argc, char **argv) {
     for (size_t i = 0; argc == 3 && i < sizeof scripts / sizeof *scripts; i++) {
         if (strcmp(argv[2], scripts[i].name) == 0) s = &scripts[i];
     }
+    bool text = false;
+    for (size_t i = 0; argc == 3 && i < sizeof told / sizeof *told; i++) {
+        if (strcmp(argv[2], told[i].name) != 0) continue;
+        s = &told[i];
+        text = true;
+    }
     if (!s) {
-        fputs("usage: make_model OUT.gguf found|many|absent|endless|unbalanced|plain\n", stderr);
+        fputs("usage: make_model OUT.gguf found|many|absent|endless|unbalanced|plain|told|open|odd|bare\n", stderr);
         return 2;
     }
     percept_error error = {0};
-    pct_tokenizer *tokenizer = make_tokenizer();
-    pct_model_config config = tiny(pct_tokenizer_size(tokenizer));
+    pct_model_config config = tiny(text);
+    pct_tokenizer *tokenizer = make_tokenizer(&config);
+    config.language.vocabulary = pct_tokenizer_size(tokenizer);
     pct_model *model = NULL;
     check(pct_model_create(&model, &config, tokenizer, 11, &error), &error);
     teach(model, s);

@@ -1,8 +1,11 @@
 #include "toy.h"
 
+#include "model/spelling.h"
 #include "tokenizer/template.h"
 
 #include <string.h>
+
+enum { TOY_ROWS = 128 }; /* a question at most */
 
 typedef struct thing {
     const char *name;
@@ -25,6 +28,11 @@ static const char *const texts[TOY_PICTURES][TOY_QUESTIONS][2] = {
 };
 /* The thing that a question's answer shows, or -1. */
 static const int shown[TOY_PICTURES][TOY_QUESTIONS] = {{0, 1, -1}, {1, 0, -1}};
+
+const float *toy_shown(int picture, int question) {
+    const int k = shown[picture][question];
+    return k < 0 ? NULL : things[picture][k].box;
+}
 
 pct_model_config toy_config(void) {
     pct_model_config c;
@@ -63,7 +71,7 @@ static bool make_tokenizer(toy_set *t) {
                 good &= pct_bpe_trainer_add(trainer, texts[p][q][k], strlen(texts[p][q][k]), 3, NULL) == PERCEPT_OK;
     good = good && pct_bpe_trainer_finish(trainer, &t->tokenizer, NULL) == PERCEPT_OK;
     pct_bpe_trainer_destroy(&trainer);
-    return good;
+    return good && pct_spelling_extend(&t->tokenizer, &t->config, NULL) == PERCEPT_OK;
 }
 
 static pct_real *paint(toy_set *t) {
@@ -99,23 +107,58 @@ static pct_real *cover(toy_set *t, const float *box, int side) {
     return mask;
 }
 
+/* The rendered question with its region in text, in place of its <obj> or after it; the object's row moves with it. */
+static bool tell(const toy_set *t, const pct_rendered *r, const float *box, int32_t *ids, bool *learned, int32_t *count,
+                 int32_t *object) {
+    const bool both = t->config.language.regions == PCT_REGIONS_BOTH;
+    pct_spelling spelling;
+    pct_mask mask;
+    bool good = pct_mask_new(&mask, 8, 8, NULL) == PERCEPT_OK;
+    if (good) memset(mask.data, 1, pct_mask_bytes(&mask));
+    good = good && pct_spelling_init(&spelling, &t->config, t->tokenizer, NULL) == PERCEPT_OK;
+    for (size_t i = 0; good && i < r->ids.count; i++) {
+        const bool here = r->object_count > 0 && r->objects[0].position == (int32_t)i;
+        int32_t told = 0;
+        if (here) *object = *count;
+        if (!here || both) {
+            ids[*count] = r->ids.data[i];
+            learned[(*count)++] = r->target[i];
+        }
+        if (!here) continue;
+        good = pct_spelling_write(&spelling, box, &mask, box, ids + *count, &told, NULL) == PERCEPT_OK;
+        for (int32_t k = 0; k < told; k++) learned[(*count)++] = true;
+    }
+    pct_spelling_free(&spelling);
+    pct_mask_free(&mask);
+    return good;
+}
+
 static bool add_question(toy_set *t, int p, int q, int32_t *ids, int32_t *targets, pct_batch_segment *segments,
                          pct_batch_object *objects) {
     pct_token_scratch scratch = {0};
     pct_rendered r = {0};
     pct_template_turn turn = {.question = texts[p][q][0], .answer = texts[p][q][1], .marks = true};
     bool good = pct_template_render(&t->template, &scratch, &turn, 1, &r, NULL) == PERCEPT_OK;
-    int32_t row = t->batch.rows, count = good ? (int32_t)r.ids.count : 0;
-    for (int32_t i = 0; i < count; i++) {
-        ids[row + i] = r.ids.data[i];
-        targets[row + i] = i + 1 < count && r.target[i + 1] ? r.ids.data[i + 1] : -1;
+    const thing *shows = &things[p][shown[p][q] < 0 ? 0 : shown[p][q]];
+    int32_t row = t->batch.rows, count = 0, position = r.object_count ? r.objects[0].position : 0;
+    bool learned[TOY_ROWS];
+    if (t->config.language.regions != PCT_REGIONS_TOKEN) {
+        good = good && tell(t, &r, shows->box, ids + row, learned, &count, &position);
+    } else {
+        for (; good && count < (int32_t)r.ids.count; count++) {
+            ids[row + count] = r.ids.data[count];
+            learned[count] = r.target[count];
+        }
     }
+    for (int32_t i = 0; i < count; i++) targets[row + i] = i + 1 < count && learned[i + 1] ? ids[row + i + 1] : -1;
     segments[t->batch.segment_count++] = (pct_batch_segment){p, row, count};
-    for (int k = 0; k < r.object_count; k++) {
-        const thing *a = &things[p][shown[p][q]];
-        pct_batch_object object = {.row = row + r.objects[k].position, .picture = p, .answer = true};
+    for (int k = 0; k < r.object_count && t->config.language.regions != PCT_REGIONS_TEXT; k++) {
+        const thing *a = shows;
+        pct_batch_object object = {.row = row + position, .picture = p, .answer = true};
         for (int i = 0; i < 4; i++) object.box[i] = (pct_real)a->box[i];
-        object.source = q ? PCT_REGION_BOX : PCT_REGION_MASK;
+        /* what follows is read after a box in any case */
+        const bool box = q || t->config.language.regions == PCT_REGIONS_BOTH;
+        object.source = box ? PCT_REGION_BOX : PCT_REGION_MASK;
         object.mask = cover(t, a->box, pct_model_config_mask_side(&t->config));
         object.mask_in = cover(t, a->box, t->config.heads.mask_encoder_side);
         objects[t->batch.object_count++] = object;
@@ -132,7 +175,7 @@ bool toy_create(toy_set *t, const pct_model_config *config) {
     if (!make_tokenizer(t)) return false;
     t->config.language.vocabulary = pct_tokenizer_size(t->tokenizer);
     if (pct_template_init(&t->template, "percept", t->tokenizer, NULL) != PERCEPT_OK) return false;
-    enum { ROWS = TOY_PICTURES * TOY_QUESTIONS * 64 };
+    enum { ROWS = TOY_PICTURES * TOY_QUESTIONS * TOY_ROWS };
     int32_t *ids = pct_arena_take(&t->arena, ROWS * sizeof *ids),
             *targets = pct_arena_take(&t->arena, ROWS * sizeof *ids);
     pct_batch_segment *segments = pct_arena_take(&t->arena, TOY_PICTURES * TOY_QUESTIONS * sizeof *segments);

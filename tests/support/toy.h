@@ -18,6 +18,9 @@ typedef struct toy_set {
     const char *questions[TOY_PICTURES][TOY_QUESTIONS], *answers[TOY_PICTURES][TOY_QUESTIONS];
 } toy_set;
 
+/* x0,y0,x1,y1 in 0..1 of what the question's answer shows; NULL: nothing. */
+const float *toy_shown(int picture, int question);
+
 /* A structure that learns the pictures by heart in seconds. */
 pct_model_config toy_config(void);
 /* Fills everything; false when something failed. The tokenizer goes to the model: set toy->tokenizer to NULL then. */

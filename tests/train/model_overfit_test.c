@@ -143,7 +143,98 @@ static void learns_by_heart(void **unused) {
     toy_free(&toy);
 }
 
+/* The same pictures with regions in text: the same words, regions where they belong, and what they cost in tokens. */
+static void check_told(pct_compute *compute, pct_model *model, toy_set *toy) {
+    const bool both = toy->config.language.regions == PCT_REGIONS_BOTH;
+    const int side = toy->config.image.side, mask_side = pct_model_config_mask_side(&toy->config);
+    pct_state *state = NULL;
+    percept_error error = {0};
+    pct_text text = {0};
+    assert_int_equal(pct_state_create(&state, model, compute, &error), PERCEPT_OK);
+    for (int p = 0; p < TOY_PICTURES; p++) {
+        pct_prompt prompts[TOY_QUESTIONS];
+        pct_reply replies[TOY_QUESTIONS];
+        pct_answer_options options = {.masks = true};
+        for (int q = 0; q < TOY_QUESTIONS; q++) prompts[q] = toy_prompt(toy, toy->questions[p][q]);
+        assert_int_equal(pct_state_encode(state, toy->batch.pixels + p * side * side * 3, &error), PERCEPT_OK);
+        assert_int_equal(pct_state_answer(state, prompts, TOY_QUESTIONS, &options, replies, &error), PERCEPT_OK);
+        for (int q = 0; q < TOY_QUESTIONS; q++) {
+            const float *box = toy_shown(p, q);
+            const pct_region_out *region = &replies[q].regions[0];
+            pct_text_clear(&text);
+            pct_tokenizer_decode(pct_model_get_tokenizer(model), replies[q].ids, (size_t)replies[q].count, true, &text);
+            assert_string_equal(text.data, toy->answers[p][q]);
+            assert_int_equal(replies[q].finish, PCT_FINISH_STOP);
+            assert_int_equal(replies[q].region_count, box != NULL);
+            if (!box) assert_int_equal(replies[q].tokens, replies[q].count);
+            if (!box) continue;
+            assert_int_equal(region->told_count, 4 + 2 + 8);
+            assert_int_equal(replies[q].region_tokens, region->told_count + both);
+            assert_int_equal(replies[q].tokens, replies[q].count + region->told_count - !both);
+            assert_true(pct_region_box_iou(region->box, (pct_real[]){box[0], box[1], box[2], box[3]}) > 0.75);
+            int64_t inside = 0, covered = 0;
+            for (int i = 0; i < mask_side * mask_side; i++) {
+                const float x = ((float)(i % mask_side) + 0.5f) / (float)mask_side;
+                const float y = ((float)(i / mask_side) + 0.5f) / (float)mask_side;
+                const bool in = x > box[0] && x < box[2] && y > box[1] && y<box[3], on = region->mask[i]> 0;
+                inside += in && on;
+                covered += in || on;
+            }
+            assert_true((double)inside > 0.75 * (double)covered);
+            assert_true(region->token_log_probability > -0.2f && region->score > 0.5f);
+        }
+        options.max_tokens = both ? 14 : 13; /* within the region */
+        assert_int_equal(pct_state_answer(state, prompts, 1, &options, replies, &error), PERCEPT_OK);
+        assert_int_equal(replies[0].finish, PCT_FINISH_LENGTH);
+        assert_int_equal(replies[0].tokens, options.max_tokens);
+        assert_int_equal(replies[0].region_count, both);
+    }
+    pct_text_free(&text);
+    pct_state_destroy(&state);
+}
+
+static void learns_to_tell(enum pct_regions_mode mode) {
+    percept_error error = {0};
+    pct_pool *pool = NULL;
+    pct_compute *compute = NULL;
+    pct_model *model = NULL;
+    toy_set toy;
+    pct_model_config config = toy_config();
+    config.language.regions = mode;
+    config.language.bins = 32;
+    config.language.vertices = 8;
+    if (mode == PCT_REGIONS_TEXT) config.language.copying = config.heads.quality = 0;
+    assert_true(toy_create(&toy, &config));
+    assert_int_equal(pct_pool_create(&pool, 0, &error), PERCEPT_OK);
+    assert_int_equal(pct_compute_create(&compute, pool, pct_cpu_flags(), &error), PERCEPT_OK);
+    assert_int_equal(pct_model_create(&model, &toy.config, toy.tokenizer, 4, &error), PERCEPT_OK);
+    toy.tokenizer = NULL;
+    pct_losses first = {0}, last = train(compute, model, &toy.batch, &first);
+    assert_true(last.language < 0.05 && last.token_accuracy == 1);
+    assert_int_equal(last.objects, mode == PCT_REGIONS_TEXT ? 0 : toy.batch.object_count);
+    check_told(compute, model, &toy);
+    char path[] = "/tmp/percept-overfit-XXXXXX";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    assert_int_equal(pct_model_save(model, path, PCT_Q8_0, NULL, &error), PERCEPT_OK);
+    pct_model_close(&model);
+    assert_int_equal(pct_model_open(&model, path, false, &error), PERCEPT_OK);
+    assert_int_equal(pct_model_get_config(model)->language.regions, mode);
+    assert_int_equal(pct_template_init(&toy.template, "percept", pct_model_get_tokenizer(model), &error), PERCEPT_OK);
+    check_told(compute, model, &toy);
+    unlink(path);
+    pct_model_close(&model);
+    pct_compute_destroy(&compute);
+    pct_pool_destroy(&pool);
+    toy_free(&toy);
+}
+
+static void learns_text(void **unused) { learns_to_tell(PCT_REGIONS_TEXT); }
+static void learns_both(void **unused) { learns_to_tell(PCT_REGIONS_BOTH); }
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(learns_by_heart)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(learns_by_heart), cmocka_unit_test(learns_text),
+                                       cmocka_unit_test(learns_both)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

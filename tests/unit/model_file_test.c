@@ -265,6 +265,48 @@ static void other_files(void **state) {
     free(data);
 }
 
+static bool any_part(void *context, const char *name) { return true; }
+
+/* A start from a model without the tokens of regions in text: its rows are the first, the others begin anew. */
+static void taller_tables(void **state) {
+    percept_error error = {0};
+    toy_set toy, text;
+    pct_gguf *file = NULL;
+    int64_t taken;
+    pct_model *model = make(&toy), *taller = NULL;
+    pct_model_config config = toy.config;
+    config.lora.rank = 0;
+    config.language.regions = PCT_REGIONS_TEXT;
+    config.language.copying = config.heads.quality = 0;
+    assert_true(toy_create(&text, &config));
+    assert_int_equal(pct_model_create(&taller, &text.config, text.tokenizer, 9, &error), PERCEPT_OK);
+    text.tokenizer = NULL;
+    const int64_t width = toy.config.language.width, rows = toy.config.language.vocabulary;
+    assert_int_equal(taller->config.language.vocabulary, rows + config.language.bins + 3);
+    assert_int_equal(pct_model_save(model, other, PCT_REAL, NULL, &error), PERCEPT_OK);
+    assert_int_equal(pct_gguf_open(&file, other, &error), PERCEPT_OK);
+    const pct_real *table = pct_tensor_data(&taller->language.embedding->tensor);
+    pct_real fresh = table[rows * width];
+    assert_int_equal(pct_model_take(taller, file, any_part, NULL, &taken, &error), PERCEPT_OK);
+    assert_int_equal(taken, taller->parameters.count); /* it has nothing that the file lacks */
+    assert_memory_equal(table, pct_tensor_data(&model->language.embedding->tensor),
+                        (size_t)(rows * width) * sizeof *table);
+    assert_true(table[rows * width] == fresh);
+    pct_gguf_close(&file);
+    /* and not the other way round */
+    assert_int_equal(pct_model_save(taller, other, PCT_REAL, NULL, &error), PERCEPT_OK);
+    assert_int_equal(pct_gguf_open(&file, other, &error), PERCEPT_OK);
+    fresh = pct_tensor_data(&model->language.embedding->tensor)[5];
+    pct_tensor_data(&taller->language.embedding->tensor)[5] += 1;
+    assert_int_equal(pct_model_take(model, file, any_part, NULL, &taken, &error), PERCEPT_OK);
+    assert_true(pct_tensor_data(&model->language.embedding->tensor)[5] == fresh);
+    pct_gguf_close(&file);
+    pct_model_close(&model);
+    pct_model_close(&taller);
+    toy_free(&toy);
+    toy_free(&text);
+}
+
 static void configs(void **state) {
     pct_model_config c;
     percept_error error = {0};
@@ -303,8 +345,8 @@ static void configs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(configs), cmocka_unit_test(round_trip),  cmocka_unit_test(quantised),
-        cmocka_unit_test(refused), cmocka_unit_test(other_files),
+        cmocka_unit_test(configs),   cmocka_unit_test(taller_tables), cmocka_unit_test(round_trip),
+        cmocka_unit_test(quantised), cmocka_unit_test(refused),       cmocka_unit_test(other_files),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
