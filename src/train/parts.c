@@ -32,14 +32,16 @@ bool pct_train_belongs(const char *name, const char *part) {
     return !known && strncmp(name, part, strlen(part)) == 0;
 }
 
-/* Refuses a key's parts to which no tensor belongs. */
+/* Refuses a key's parts to which no tensor belongs, neither the model's nor the file's (NULL: none). */
 static percept_status check_parts(const pct_trainer *trainer, const char *key, const pct_config_texts *wanted,
-                                  percept_error *error) {
+                                  const pct_gguf *file, percept_error *error) {
     const pct_parameters *set = pct_model_get_parameters(trainer->model);
     for (int p = 0; p < wanted->count; p++) {
         bool found = false;
         for (size_t i = 0; i < set->count && !found; i++)
             found = pct_train_belongs(set->list[i]->name, wanted->values[p]);
+        for (int64_t i = 0; file && i < pct_gguf_tensor_count(file) && !found; i++)
+            found = pct_train_belongs(pct_gguf_tensor_at(file, i)->name, wanted->values[p]);
         if (found) continue;
         return pct_fail(error, PERCEPT_ERROR_INPUT,
                         "%s: '%.60s' is the beginning of no tensor's name; vision, connector, language and heads "
@@ -52,7 +54,7 @@ static percept_status check_parts(const pct_trainer *trainer, const char *key, c
 percept_status pct_trainer_treat_parts(pct_trainer *trainer, const char *key, const pct_config_texts *wanted,
                                        float scale, percept_error *error) {
     pct_parameters *set = pct_model_get_parameters(trainer->model);
-    PCT_TRY(check_parts(trainer, key, wanted, error));
+    PCT_TRY(check_parts(trainer, key, wanted, NULL, error));
     for (int p = 0; p < wanted->count; p++) {
         for (size_t i = 0; i < set->count; i++) {
             if (!pct_train_belongs(set->list[i]->name, wanted->values[p])) continue;
@@ -75,7 +77,7 @@ static bool is_kept(void *context, const char *name) {
 percept_status pct_trainer_warm_start(pct_trainer *trainer, const pct_gguf *file, percept_error *error) {
     int64_t taken;
     int32_t rank;
-    PCT_TRY(check_parts(trainer, "run.fresh", &trainer->config.run.fresh, error));
+    PCT_TRY(check_parts(trainer, "run.fresh", &trainer->config.run.fresh, file, error));
     PCT_TRY(pct_gguf_get_i32_or(file, "percept.lora.rank", 0, INT32_MAX, 0, &rank, error));
     if (rank > 0) {
         return pct_fail(error, PERCEPT_ERROR_INPUT,
