@@ -2,6 +2,7 @@
 #include "data/batch.h"
 
 #include "base/size.h"
+#include "model/spelling.h"
 #include "tokenizer/template.h"
 
 #include <setjmp.h>
@@ -9,6 +10,7 @@
 #include <stddef.h>
 // cmocka.h needs the three above
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -370,6 +372,60 @@ static void regions_and_marks_must_agree(void **state) {
     pct_batcher_destroy(&batcher);
 }
 
+/* Where the bins stand in the segment from row `at` on, and whether each of them is learned. */
+static void check_told(const struct fixture *f, const pct_batch *batch, int32_t at, const int32_t *bins, int32_t count,
+                       bool learned) {
+    for (int32_t i = 0; i < count; i++) {
+        char text[24];
+        snprintf(text, sizeof text, bins[i] >= 0 ? "<bin_%d>" : bins[i] == -1 ? "<poly>" : "</poly>", bins[i]);
+        const int32_t id = pct_tokenizer_special(f->tokenizer, text);
+        assert_int_equal(batch->ids[at + i], id);
+        assert_int_equal(batch->targets[at + i - 1], learned ? id : -1);
+    }
+}
+
+/* Boxes and polygons of the sample by hand, in bins of one pixel. */
+static void regions_are_told(void **state) {
+    struct fixture *f = *state;
+    static const int32_t ant[] = {0, 0, 16, 8, -1, 0, 0, 16, 0, 16, 8, 0, 8, -2};
+    static const int32_t cat[] = {20, 12, 30, 28, -1, 20, 12, 30, 12, 30, 28, 20, 28, -2};
+    f->config.language.bins = 32;
+    f->config.language.vertices = 8;
+    for (int both = 0; both < 2; both++) {
+        pct_batch batch;
+        pct_batcher *batcher;
+        pct_pool *pool;
+        f->config.language.regions = both ? PCT_REGIONS_BOTH : PCT_REGIONS_TEXT;
+        f->config.language.copying = f->config.heads.quality = both;
+        assert_int_equal(pct_spelling_extend(&f->tokenizer, &f->config, NULL), PERCEPT_OK);
+        assert_int_equal(pct_template_init(&f->template, "percept", f->tokenizer, NULL), PERCEPT_OK);
+        make(f, 1, 1, 5, 0, &batch, &batcher, &pool);
+        assert_int_equal(batch.segment_count, 9);
+        assert_int_equal(batch.object_count, both ? 15 : 0);
+        int32_t starts[16], count = 0;
+        const int32_t first = pct_tokenizer_special(f->tokenizer, "<bin_0>"), last = pct_tokenizer_size(f->tokenizer);
+        for (int32_t r = 0; r < batch.segments[3].row; r++) {
+            const bool told = batch.ids[r] >= first && batch.ids[r] < last;
+            const bool before = batch.ids[r - (r > 0)] >= first && batch.ids[r - (r > 0)] < last && r > 0;
+            assert_true(both || batch.ids[r] != f->template.object);
+            if (told && !before) starts[count++] = r;
+        }
+        assert_int_equal(count, 5); /* of the question's cat, the dialogue's two, the box given and its answer */
+        check_told(f, &batch, starts[0], cat, 14, false);
+        check_told(f, &batch, starts[1], ant, 14, true);
+        check_told(f, &batch, starts[2], cat, 14, true);
+        check_told(f, &batch, starts[3], ant, 4, false);
+        assert_false(batch.ids[starts[3] + 4] >= first); /* a box is given without a polygon */
+        check_told(f, &batch, starts[4], ant, 14, true);
+        for (int k = 0; both && k < 5; k++) {
+            assert_int_equal(batch.objects[k].row, starts[k] - 1);
+            assert_int_equal(batch.ids[batch.objects[k].row], f->template.object);
+        }
+        pct_batcher_destroy(&batcher);
+        pct_pool_destroy(&pool);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(text_is_what_the_template_renders, setup, teardown),
@@ -382,6 +438,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(threads_do_not_matter, setup, teardown),
         cmocka_unit_test_setup_teardown(segments_beyond_the_context_are_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(regions_and_marks_must_agree, setup, teardown),
+        cmocka_unit_test_setup_teardown(regions_are_told, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
