@@ -55,6 +55,7 @@ static percept_status add_lengths(pct_experiment_plan *plan, const pct_experimen
                 (long long)pct_min_i64(config->schedule.warmup, plan->steps ? most_warmup : LOOK_STEPS)));
     PCT_TRY(add(plan, error, "run.validate_every=%lld", (long long)(run->judge ? (steps + curve - 1) / curve : 0)));
     PCT_TRY(add(plan, error, "run.validate_pictures=%lld", (long long)experiment->list.curve_pictures));
+    PCT_TRY(add(plan, error, "run.validate_splits=1"));
     PCT_TRY(add(plan, error, "run.log_every=%lld", (long long)((steps + LOG_LINES - 1) / LOG_LINES)));
     PCT_TRY(add(plan, error, "run.checkpoint_every=%lld", (long long)((steps + CHECKPOINTS - 1) / CHECKPOINTS)));
     if (!run->judge) PCT_TRY(add(plan, error, "run.calibrate=0"));

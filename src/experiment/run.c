@@ -140,6 +140,9 @@ static percept_status try_run(pct_experiment *experiment, int index, enum taken 
     if (status == PERCEPT_OK && lock >= 0) {
         *taken = TAKEN_DONE;
         if (is_open(experiment, index)) status = do_run(experiment, index, folder, error);
+        if (status != PERCEPT_OK && status != PERCEPT_ERROR_INTERRUPTED) {
+            pct_error_prefix(error, "run '%s'", experiment->list.runs[index].name);
+        }
         close(lock);
     }
     free(folder);
@@ -150,12 +153,9 @@ static percept_status try_run(pct_experiment *experiment, int index, enum taken 
 static percept_status note_failure(pct_experiment *experiment, int index, percept_status status,
                                    const percept_error *now, percept_error *first) {
     if (status != PERCEPT_ERROR_WORK) return status;
-    pct_log_write(experiment->options->log, PCT_LOG_WARNING, "%s: %s", experiment->list.runs[index].name, now->message);
+    pct_log_write(experiment->options->log, PCT_LOG_WARNING, "%s", now->message);
     experiment->failed[index] = true;
-    if (first->status == PERCEPT_OK) {
-        *first = *now;
-        pct_error_prefix(first, "run '%s'", experiment->list.runs[index].name);
-    }
+    if (first->status == PERCEPT_OK) *first = *now;
     return PERCEPT_OK;
 }
 

@@ -124,6 +124,8 @@ static const pct_config_field fields[] = {
     PCT_CONFIG_INTEGER("run.log_every", C, run.log_every, 1, 1000000, "20", "steps between lines of metrics"),
     PCT_CONFIG_INTEGER("run.validate_every", C, run.validate_every, 0, 1000000000, "1000", "steps; 0: never"),
     PCT_CONFIG_INTEGER("run.validate_pictures", C, run.validate_pictures, 1, 100000, "64", "of each validation set"),
+    PCT_CONFIG_INTEGER("run.validate_splits", C, run.validate_splits, 1, 2, "2",
+                       "1: new arrangements alone; 2: the calibration split, of cut-outs in training, as well"),
     PCT_CONFIG_INTEGER("run.checkpoint_every", C, run.checkpoint_every, 1, 1000000000, "500", "steps"),
     PCT_CONFIG_INTEGER("run.keep", C, run.keep, 1, 1000, "2", "newest checkpoints that are kept"),
     PCT_CONFIG_NUMBER("run.spike", C, run.spike, 1, 1000, "4",

@@ -60,7 +60,9 @@ static percept_status validate_split(pct_trainer *trainer, enum pct_split split,
 percept_status pct_trainer_validate(pct_trainer *trainer, percept_error *error) {
     pct_optimiser_swap(&trainer->optimiser);
     percept_status status = validate_split(trainer, PCT_SPLIT_ARRANGEMENTS, error);
-    if (status == PERCEPT_OK) status = validate_split(trainer, PCT_SPLIT_CALIBRATION, error);
+    if (status == PERCEPT_OK && trainer->config.run.validate_splits > 1) {
+        status = validate_split(trainer, PCT_SPLIT_CALIBRATION, error);
+    }
     pct_optimiser_swap(&trainer->optimiser);
     if (status == PERCEPT_OK) status = pct_metrics_plot(&trainer->metrics, error);
     return status;

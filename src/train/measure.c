@@ -42,7 +42,10 @@ percept_status pct_train_measure(const pct_train_options *options, int count, in
         dry[made].dry = true;
         dry[made].resume = false;
         status = pct_trainer_setup(&trainers[made], &dry[made], error);
-        if (status == PERCEPT_OK) pct_trainer_count(&trainers[made], &costs[made]);
+        if (status == PERCEPT_OK)
+            pct_trainer_count(&trainers[made], &costs[made]);
+        else if (trainers[made].config.run.name) /* which of them */
+            pct_error_prefix(error, "%s", trainers[made].config.run.name);
         made++;
     }
     for (int r = -warm; r < rounds && status == PERCEPT_OK; r++) {
