@@ -94,6 +94,7 @@ static void add_attention(pct_bench_work *work, const grids *g, const pct_model_
         work->region += 4.0 * c->heads.mask_width * g->cells * (2 * g->cells + g->tokens);
         return;
     }
+    if (c->language.regions == PCT_REGIONS_TEXT) return; /* no heads */
     /* queries look at the grid and, when there are several, the grid at them; half the width inside */
     double both = c->heads.mask_queries > 1 ? 2.0 : 1.0;
     work->region +=

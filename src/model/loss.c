@@ -103,6 +103,7 @@ static bool lay_out(pct_tape *tape, const pct_model *model, const pct_batch *bat
 /* The rows that look, of all segments about pictures. regions: of the batch's objects. */
 static int64_t find_looks(pct_tape *tape, const pct_model *model, const pct_batch *batch, const pct_region_in *regions,
                           pct_look *looks) {
+    const int32_t objects = pct_model_has_heads(model) ? batch->object_count : 0;
     int64_t count = 0;
     int32_t object = 0, in_phrase;
     for (int32_t s = 0; s < batch->segment_count; s++) {
@@ -110,7 +111,7 @@ static int64_t find_looks(pct_tape *tape, const pct_model *model, const pct_batc
         for (int32_t i = 0; i < segment->count; i++) {
             const int32_t row = segment->row + i;
             pct_look *look = &looks[count];
-            if (object < batch->object_count && batch->objects[object].row == row) object++;
+            if (object < objects && batch->objects[object].row == row) object++;
             *look = (pct_look){.row = row, .picture = segment->picture};
             if (segment->picture < 0 || !pct_model_look(model, batch->ids + segment->row, i, look, &in_phrase))
                 continue;
@@ -124,7 +125,7 @@ static int64_t find_looks(pct_tape *tape, const pct_model *model, const pct_batc
 
 /* The batch's text with its marks and regions; what memory does not hold is left out, and the tape fails. */
 static pct_model_text text_of(pct_tape *tape, const pct_model *model, const pct_batch *batch, const pct_sight *sight) {
-    int64_t count = batch->object_count;
+    int64_t count = pct_model_has_heads(model) ? batch->object_count : 0;
     pct_region_in *regions = pct_tape_array(tape, count, sizeof *regions);
     int32_t *rows = pct_tape_ints(tape, count);
     pct_look *looks = pct_tape_array(tape, batch->rows, sizeof *looks);
