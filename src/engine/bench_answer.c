@@ -130,6 +130,9 @@ percept_status pct_bench_heads(pct_bench *b, pct_bench_result *result, percept_e
     const pct_model_config *config = pct_model_get_config(b->model);
     looking l = {0};
     double seconds = 0;
+    if (config->language.regions == PCT_REGIONS_TEXT)
+        return pct_fail(error, PERCEPT_ERROR_USAGE,
+                        "heads: this model's regions are text and it has none; leave heads out of the stages");
     pct_arena_init(&l.arena, 0);
     pct_arena_init(&l.kept, 0);
     pct_tape_init(&l.tape, b->compute, &l.kept, false, pct_compute_prefers_bf16(b->compute) ? PCT_BF16 : PCT_REAL);
