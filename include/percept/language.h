@@ -41,6 +41,7 @@ typedef struct percept_complete_options {
     int32_t threads;
     uint32_t cpu_mask;
     percept_cache cache;
+    bool exact; /* as percept_engine_options' */
 } percept_complete_options;
 PERCEPT_API void percept_complete_options_init(percept_complete_options *options);
 
@@ -74,6 +75,7 @@ typedef struct percept_perplexity_options {
     int32_t threads;
     uint32_t cpu_mask;
     percept_cache cache;
+    bool exact;
 } percept_perplexity_options;
 PERCEPT_API void percept_perplexity_options_init(percept_perplexity_options *options);
 /* Windows of 512 tokens that do not overlap (BOS takes the first place where the file says so); of each, tokens 257 to

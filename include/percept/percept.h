@@ -80,7 +80,7 @@ typedef struct percept_engine_options {
     bool with_hash; /* the model's hash will be asked for (answers as JSON, percept_engine_info): it is made on a thread
                        of its own from now on, instead of when it is read */
     percept_cache cache; /* of a language model alone; Q8_0 takes half of F16's memory. percept's own models have F32 */
-    bool exact;          /* products in F32: slow, for comparisons */
+    bool exact; /* products in F32, of unrounded rows whatever the weights are stored in: slow, for comparisons */
     const char *chat_template; /* how a language model alone is talked to, by name ("chatml", "llama-3", ...); NULL: as
                                   the file says */
     bool int8;                 /* a language model alone reads long texts in INT8: faster, and less sure of its words */

@@ -58,6 +58,7 @@ static percept_status complete(const pct_cli_line *line, const char *model, perc
     options.threads = (int32_t)s->threads;
     options.cpu_mask = (uint32_t)s->cpu_mask;
     options.cache = (percept_cache)s->cache;
+    options.exact = s->exact;
     if (!s->json) options.stream = print_piece;
     percept_completion *completion = NULL;
     percept_status status = percept_complete_run(&options, pct_cli_stopped, NULL, &completion, error);
@@ -96,6 +97,7 @@ static int run_perplexity(const pct_cli_line *line) {
         options.threads = (int32_t)line->settings.threads;
         options.cpu_mask = (uint32_t)line->settings.cpu_mask;
         options.cache = (percept_cache)line->settings.cache;
+        options.exact = line->settings.exact;
         status = percept_perplexity_run(&options, pct_cli_progress, NULL, &json, &table, &error);
         pct_cli_progress_end();
     }
@@ -115,7 +117,7 @@ const pct_cli_command pct_cli_complete = {
                "llama.cpp\nwhose architecture is llama or qwen2. Without --max-tokens it stops after 256 tokens.",
     .options = PCT_CLI_BIT(PCT_CLI_MODEL) | PCT_CLI_BIT(PCT_CLI_JSON) | PCT_CLI_BIT(PCT_CLI_TIMINGS) |
                PCT_CLI_BIT(PCT_CLI_MAX_TOKENS) | PCT_CLI_BIT(PCT_CLI_TIME_LIMIT) | PCT_CLI_SAMPLING |
-               PCT_CLI_BIT(PCT_CLI_LOGITS) | PCT_CLI_BIT(PCT_CLI_CACHE),
+               PCT_CLI_BIT(PCT_CLI_LOGITS) | PCT_CLI_BIT(PCT_CLI_CACHE) | PCT_CLI_BIT(PCT_CLI_EXACT),
     .run = run_complete,
 };
 
@@ -124,6 +126,7 @@ const pct_cli_command pct_cli_perplexity = {
     .arguments = "FILE",
     .summary = "how well the language model foresees a text",
     .details = "Windows of 512 tokens that do not overlap; the second half of each is scored. - is standard input.",
-    .options = PCT_CLI_BIT(PCT_CLI_MODEL) | PCT_CLI_BIT(PCT_CLI_JSON) | PCT_CLI_BIT(PCT_CLI_CACHE),
+    .options = PCT_CLI_BIT(PCT_CLI_MODEL) | PCT_CLI_BIT(PCT_CLI_JSON) | PCT_CLI_BIT(PCT_CLI_CACHE) |
+               PCT_CLI_BIT(PCT_CLI_EXACT),
     .run = run_perplexity,
 };

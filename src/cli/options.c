@@ -79,6 +79,8 @@ static const option_row rows[PCT_CLI_OPTION_COUNT] = {
                           "how a language model is talked to (chatml, llama-3, ...); else as its file says"},
     [PCT_CLI_CACHE] = {"cache", 0, CHOICE, AT(cache), "f16|q8_0|f32", 0, 0, cache_types, true,
                        "how a language model keeps what it has read (f16)"},
+    [PCT_CLI_EXACT] = {"exact", 0, FLAG, AT(exact), NULL, 0, 0, NULL, true,
+                       "weights meet numbers in F32, nothing rounded: slow, for comparisons"},
     [PCT_CLI_SEED] = {"seed", 0, INTEGER, AT(seed), "N", 0, BIG, NULL, true, "of everything drawn at random (0)"},
     [PCT_CLI_TENSORS] = {"tensors", 0, FLAG, AT(tensors), NULL, 0, 0, NULL, false, "lists every tensor"},
     [PCT_CLI_RESUME] = {"resume", 0, FLAG, AT(resume), NULL, 0, 0, NULL, false,

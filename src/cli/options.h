@@ -27,6 +27,7 @@ typedef struct pct_cli_settings {
     int64_t top_k;
     double threshold, time_limit, temperature, top_p, min_p, repeat_penalty;
     int cache; /* percept_cache */
+    bool exact;
     const char *chat_template;
     /* results */
     bool json, timings, fail_empty, tensors, special;
@@ -71,6 +72,7 @@ typedef enum pct_cli_option {
     PCT_CLI_SEED,
     PCT_CLI_LOGITS,
     PCT_CLI_CACHE,
+    PCT_CLI_EXACT,
     PCT_CLI_TEMPLATE,
     PCT_CLI_TENSORS,
     PCT_CLI_RESUME,

@@ -243,6 +243,7 @@ percept_status percept_complete_run(const percept_complete_options *given, perce
     how.threads = options.threads;
     how.cpu_mask = options.cpu_mask;
     how.cache = options.cache;
+    how.exact = options.exact;
     watch w = {.options = given, .progress = progress, .context = context};
     percept_engine *engine = NULL;
     percept_session *session = NULL;

@@ -36,7 +36,6 @@ struct percept_engine {
     int32_t image_tokens;
     int64_t weight_bytes, parameter_count;
     double load_ms;
-    bool exact;
     pct_dtype cache; /* of a language model alone */
     pct_chat chat;   /* the same's, where options name one; format NULL: as the file says */
     atomic_int sessions;

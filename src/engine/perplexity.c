@@ -109,6 +109,7 @@ percept_status percept_perplexity_run(const percept_perplexity_options *given, p
     how.threads = options.threads;
     how.cpu_mask = options.cpu_mask;
     how.cache = options.cache;
+    how.exact = options.exact;
     percept_engine *engine = NULL;
     percept_session *session = NULL;
     pct_ids ids = {0};

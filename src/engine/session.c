@@ -46,8 +46,8 @@ percept_status percept_session_new(percept_session **out, percept_engine *engine
 percept_status pct_session_sequence(percept_session *session, pct_sequence **sequence, percept_error *error) {
     const percept_engine *engine = session->engine;
     if (!session->sequence)
-        PCT_TRY(pct_sequence_create(&session->sequence, engine->model, engine->compute, engine->cache,
-                                    engine->exact ? PCT_REAL : PCT_BF16, error));
+        PCT_TRY(
+            pct_sequence_create(&session->sequence, engine->model, engine->compute, engine->cache, PCT_BF16, error));
     *sequence = session->sequence;
     return PERCEPT_OK;
 }

@@ -61,6 +61,7 @@ bool pct_compute_use_library(pct_compute *compute) {
 }
 
 bool pct_compute_prefers_bf16(const pct_compute *compute) {
+    if (compute->exact) return false;
     return (compute->kernels.cpu_flags & PCT_CPU_AMX_BF16) || (compute->library & PCT_LIBRARY_GEMM);
 }
 
@@ -68,6 +69,11 @@ bool pct_compute_prefers_bf16(const pct_compute *compute) {
 bool pct_compute_use_int8(pct_compute *compute) {
     compute->int8 = (compute->kernels.cpu_flags & (PCT_CPU_AVX512_VNNI | PCT_CPU_AMX_BF16)) != 0;
     return compute->int8;
+}
+
+void pct_compute_use_exact(pct_compute *compute) {
+    compute->exact = true;
+    compute->int8 = false;
 }
 
 void *pct_compute_scratch(pct_compute *compute, size_t size) {

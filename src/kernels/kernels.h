@@ -171,11 +171,13 @@ struct pct_compute {
     unsigned library;                             /* enum pct_library_use */
     const struct pct_tile *tile_real, *tile_bf16; /* of the products */
     bool int8;                                    /* pct_compute_use_int8 */
+    bool exact;                                   /* pct_compute_use_exact */
     struct pct_packed *panel;                     /* of a matrix that has no place in its set's budget; reused */
 };
 percept_status pct_compute_create(pct_compute **compute, pct_pool *pool, uint32_t cpu_flags, percept_error *error);
 void pct_compute_destroy(pct_compute **compute);
-/* True when BF16 products are faster than F32 ones here (AVX-512 BF16 or AMX, with a library that uses them). */
+/* True when BF16 products are faster than F32 ones here (AVX-512 BF16 or AMX, with a library that uses them), and may
+ * be used (pct_compute_use_exact). */
 bool pct_compute_prefers_bf16(const pct_compute *compute);
 
 /* For processes that live long (training, evaluation, serving): BF16 products for which oneDNN is faster go to it from
@@ -188,6 +190,10 @@ bool pct_compute_use_library(pct_compute *compute);
  * are faster and their packed form half as large, at the price of rounding x row by row. Called before anything is
  * packed. Returns whether INT8 is faster than what prefers_bf16 says; without that nothing changes. */
 bool pct_compute_use_int8(pct_compute *compute);
+
+/* From now on products are in F32, of rows as they are: not in BF16, not in INT8, and not rounded to 8-bit blocks where
+ * one row meets quantised weights (matvec_input). Slow, for comparisons. */
+void pct_compute_use_exact(pct_compute *compute);
 
 /* C[m,n] = (accumulate ? C : start or 0) + op(A)[m,k] * op(B)[k,n] + bias[n]. a_transposed: A is stored (k,m);
  * b_transposed: B is stored (n,k), as the weight of a Linear (out,in). A and B are both PCT_REAL or both PCT_BF16; C is

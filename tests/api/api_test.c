@@ -471,6 +471,11 @@ static void the_flat_form_answers(void **state) {
                   "sing");
     check_request(flat, image, size, "{\"questions\": [{\"text\": \"a\"}], \"treshold\": 1}", PERCEPT_ERROR_USAGE,
                   "treshold");
+    /* A request names no file and no address that would be read: there is no key for it. */
+    check_request(flat, image, size, "{\"questions\": [{\"text\": \"a\"}], \"image\": \"/etc/hostname\"}",
+                  PERCEPT_ERROR_USAGE, "image");
+    check_request(flat, image, size, "{\"questions\": [{\"text\": \"a\"}], \"url\": \"http://127.0.0.1/a.png\"}",
+                  PERCEPT_ERROR_USAGE, "url");
     check_request(flat, image, size, "{\"questions\": [{\"text\": \"a\"}], \"threshold\": 2}", PERCEPT_ERROR_USAGE,
                   "threshold");
     check_request(flat, image, size, "{\"questions\": [{\"text\": \"a\"}], \"max_tokens\": -4}", PERCEPT_ERROR_USAGE,

@@ -51,6 +51,14 @@ says out '"objects": [], "dropped": 0'
 run 0 ask a.png 'say "a\b" é' -m absent.gguf --json
 says out '"question": "say \"a\\b\" é"'
 
+# pictures of one pixel, one row, one column (CVE-2026-22773); an address is the name of a file that is not there
+for odd in image_png/one_pixel image_png/one_row image_png/one_column image_jpeg/one_row image_webp/one_pixel; do
+  run 0 ask "$here/../fuzz/corpus/$odd" 'where is it?' $m --json
+  lines out 1
+done
+run 3 ask http://127.0.0.1:9/a.png 'where is it?' $m
+refused 'http://127.0.0.1:9/a.png'
+
 # the threshold drops a region together with its <obj>
 run 0 ask a.png 'where is it?' -m found.gguf --threshold 0.99 --json
 says out '"answer": "It is here: red cup.", "finish": "stop", "objects": [], "dropped": 1'

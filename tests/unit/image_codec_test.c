@@ -46,6 +46,7 @@ static void assert_refused(const char *name, const char *word) {
     assert_null(image.data);
     assert_non_null(strstr(error.message, name)); /* names the file */
     if (!strstr(error.message, word)) fail_msg("%s: expected \"%s\"", error.message, word);
+    if (strstr(error.message, "0x")) fail_msg("%s: looks like an address", error.message); /* CVE-2026-22778 */
 }
 
 /* Mean difference of an RGB picture from the formula as seen through an orientation. */

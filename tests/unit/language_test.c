@@ -142,6 +142,33 @@ static void pieces_agree(void **state) {
     }
 }
 
+/* In the exact way rounding to 8 bits has no part: one by one and together, quantised rows give the same. */
+static void exact_pieces_agree(void **state) {
+    int32_t ids[TEXT];
+    percept_error error = {0};
+    pct_compute *rounding = compute;
+    fill_ids(ids, TEXT);
+    assert_int_equal(pct_compute_create(&compute, pool, pct_cpu_flags(), &error), PERCEPT_OK);
+    pct_compute_use_int8(compute);
+    pct_compute_use_exact(compute);
+    static const pct_dtype types[] = {PCT_Q8_0, PCT_Q4_1};
+    for (size_t i = 0; i < 2; i++) {
+        tiny_language t = tiny_language_default();
+        t.type = types[i];
+        pct_model *model = open_tiny(&t);
+        pct_sequence *whole = new_sequence(model, PCT_REAL), *one = new_sequence(model, PCT_REAL);
+        rows a = read_all(model, whole, ids, TEXT, TEXT), b = read_all(model, one, ids, TEXT, 1);
+        if (!(difference(&a, &b) < 1e-4)) fail_msg("type %zu: %g", i, difference(&a, &b));
+        free(a.logits);
+        free(b.logits);
+        pct_sequence_destroy(&one);
+        pct_sequence_destroy(&whole);
+        pct_model_close(&model);
+    }
+    pct_compute_destroy(&compute);
+    compute = rounding;
+}
+
 static void narrow_caches(void **state) {
     int32_t ids[TEXT];
     fill_ids(ids, TEXT);
@@ -453,10 +480,15 @@ static void kinds_of_use(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pieces_agree), cmocka_unit_test(narrow_caches),
-        cmocka_unit_test(prefixes),     cmocka_unit_test(stored_attention),
-        cmocka_unit_test(draw_limits),  cmocka_unit_test(refused),
-        cmocka_unit_test(kinds_of_use), cmocka_unit_test(decode_does_not_allocate),
+        cmocka_unit_test(pieces_agree),
+        cmocka_unit_test(exact_pieces_agree),
+        cmocka_unit_test(narrow_caches),
+        cmocka_unit_test(prefixes),
+        cmocka_unit_test(stored_attention),
+        cmocka_unit_test(draw_limits),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(kinds_of_use),
+        cmocka_unit_test(decode_does_not_allocate),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -128,6 +128,7 @@ typedef struct change {
     const char *skip_key;    /* left out, and set to one of these when they are given */
     const char *text;
     int64_t number;
+    int floats;                /* an array of so many of them */
     const char *narrow_tensor; /* has a row less */
     bool more;                 /* one tensor more */
     enum pct_gguf_type retype; /* narrow_tensor gets this type instead, when not 0 */
@@ -143,6 +144,8 @@ static void copy_changed(const change *c) {
         if (!c->skip_key || strcmp(pct_gguf_key_name(file, i), c->skip_key) != 0) pct_gguf_set_copy(writer, file, i);
     if (c->text)
         pct_gguf_set_string(writer, c->skip_key, c->text);
+    else if (c->floats)
+        pct_gguf_set_array(writer, c->skip_key, PCT_GGUF_F32, c->floats, (float[4]){0.5f, 0.5f, 0.5f, 0.5f});
     else if (c->skip_key && c->number >= 0)
         pct_gguf_set_u32(writer, c->skip_key, (uint32_t)c->number);
     const unsigned char zeros[4096] = {0};
@@ -190,6 +193,15 @@ static void refused(void **state) {
         {{.skip_key = "llama.block_count", .number = 3}, {"blk.2.", "missing"}},
         {{.skip_key = "llama.block_count", .number = 1 << 20}, {"language.layers", "outside"}},
         {{.skip_key = "clip.vision.image_size", .number = 128}, {"position_embd", "wants"}},
+        /* llama.cpp#24142, #27166, #27224: a picture's keys of the wrong form, or too large for what is made of them */
+        {{.skip_key = "clip.vision.image_size", .number = 46340}, {"image.side", "outside"}},
+        {{.skip_key = "clip.vision.image_size", .number = UINT32_MAX}, {"clip.vision.image_size", NULL}},
+        {{.skip_key = "clip.vision.patch_size", .number = 0}, {"vision.stride", "outside"}},
+        {{.skip_key = "clip.vision.image_mean", .floats = 1}, {"clip.vision.image_mean", "1 "}},
+        {{.skip_key = "clip.vision.image_mean", .floats = 4}, {"clip.vision.image_mean", "4 "}},
+        {{.skip_key = "clip.vision.image_std", .number = 1}, {"clip.vision.image_std", NULL}},
+        {{.skip_key = "clip.vision.image_std", .floats = 2}, {"clip.vision.image_std", "2 "}},
+        {{.skip_key = "clip.vision.image_std", .number = -1}, {"clip.vision.image_std", "missing"}},
         {{.skip_key = "percept.vision.fine", .text = "magic"}, {"percept.vision.fine", "magic"}},
         {{.skip_key = "percept.language.cell_positions", .text = "magic"}, {"cell_positions", "magic"}},
         {{.skip_tensor = "percept.cell_position"}, {"percept.cell_position (64 x 16)", "missing"}},

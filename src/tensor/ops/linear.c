@@ -48,6 +48,7 @@ static void linear_back(pct_tape *tape, pct_node *node) {
 
 /* Whether x meets the weights as they are stored. */
 static bool decodes(const pct_tape *tape, const pct_tensor *x, const pct_tensor *weight) {
+    if (tape->compute->exact && pct_dtype_block(weight->type) > 1) return false; /* x would be rounded */
     return !tape->record && weight->parameter && !weight->parameter->trainable && weight->type != PCT_REAL &&
            pct_tensor_rows(x) <= FEW_ROWS;
 }
