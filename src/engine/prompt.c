@@ -130,6 +130,8 @@ static percept_status collect_regions(pct_asked *asked, const percept_session *s
         const percept_region *region = &given->regions[i];
         PCT_TRY(region->mask ? add_mask(asked, into, region, i, session->picture, side, error)
                              : add_box(into, region, i, session->picture, error));
+        if (session->engine->template.style->rounds_boxes)
+            for (int k = 0; k < 4; k++) into->box[k] = (pct_real)(rint((double)into->box[k] * 1000) / 1000);
     }
     return PERCEPT_OK;
 }

@@ -36,7 +36,8 @@ typedef struct pct_template_style {
     const char *answer;       /* between question and answer */
     const char *end;          /* after an answer */
     const char *objects_begin, *objects_between, *objects_end; /* around objects that follow each other; "" none */
-    bool strip; /* white space beside a special token is dropped (LLaMA's first tokenizer) */
+    bool rounds_boxes; /* boxes that are read have 3 decimals of the square's side */
+    bool strip;        /* white space beside a special token is dropped (LLaMA's first tokenizer) */
     /* The questions that tasks stand for: %s is the user's phrase. NULL: the family cannot do it. */
     const char *find, *describe, *name_region;
     const char *ask; /* around the user's own question; NULL: as it is */

@@ -51,6 +51,7 @@ static const pct_template_style styles[] = {
         .objects_begin = "<obj_vis_s>",
         .objects_between = ";",
         .objects_end = "<obj_vis_e>",
+        .rounds_boxes = true,
         .strip = true,
         .find = "Where is <obj_text_s>%s<obj_text_e> in this picture? Mark every one.",
         .describe = "Describe the picture in one sentence and mark everything that you name.",
