@@ -27,10 +27,7 @@ static percept_status check_options(const percept_ask_options *o, percept_error 
                         "for the model's own",
                         (double)o->threshold);
     }
-    PCT_TRY(pct_sampling_check(&(pct_sampling_fields){o->max_tokens, o->top_k, o->repeat_last, o->time_limit,
-                                                      o->temperature, o->top_p, o->min_p, o->repeat_penalty},
-                               error));
-    return PERCEPT_OK;
+    return pct_sampling_check(&PCT_SAMPLING_FIELDS(o), error);
 }
 
 /* One call of ask_many. */

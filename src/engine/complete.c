@@ -86,21 +86,11 @@ static percept_status go_on(completing *c, const pct_ids *ids, double deadline, 
     pct_sequence *sequence;
     pct_generated generated;
     PCT_TRY(pct_session_sequence(c->session, &sequence, error));
-    pct_generate_options options = {
-        .max_tokens = o->max_tokens,
-        .deadline = deadline,
-        .temperature = o->temperature,
-        .top_p = o->top_p,
-        .min_p = o->min_p,
-        .repeat_penalty = o->repeat_penalty,
-        .top_k = o->top_k,
-        .repeat_last = o->repeat_last,
-        .seed = o->seed,
-        .token = on_token,
-        .logits = o->logits ? on_logits : NULL,
-        .stop = on_stop,
-        .context = c,
-    };
+    pct_generate_options options = pct_sampling_options(&PCT_SAMPLING_FIELDS(o), deadline);
+    options.token = on_token;
+    options.logits = o->logits ? on_logits : NULL;
+    options.stop = on_stop;
+    options.context = c;
     const double started = pct_clock_seconds();
     PCT_TRY(pct_sequence_generate(sequence, ids->data, (int32_t)ids->count, &options, &generated, error));
     const double ended = pct_clock_seconds();
@@ -141,10 +131,7 @@ percept_status percept_session_complete(percept_session *session, const percept_
     percept_complete_options options;
     percept_complete_options_init(&options);
     PCT_TRY(pct_options_take(&options, sizeof options, given, "percept_complete_options", error));
-    PCT_TRY(pct_sampling_check(&(pct_sampling_fields){options.max_tokens, options.top_k, options.repeat_last,
-                                                      options.time_limit, options.temperature, options.top_p,
-                                                      options.min_p, options.repeat_penalty},
-                               error));
+    PCT_TRY(pct_sampling_check(&PCT_SAMPLING_FIELDS(&options), error));
     if (!options.prompt) return pct_fail(error, PERCEPT_ERROR_USAGE, "prompt: none is given");
     const double deadline = options.time_limit > 0 ? pct_clock_seconds() + options.time_limit : 0;
     completing c = {.session = session, .options = &options, .error = error};

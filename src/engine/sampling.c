@@ -19,3 +19,17 @@ percept_status pct_sampling_check(const pct_sampling_fields *f, percept_error *e
     if (f->repeat_last < 0) return refuse("repeat_last", (double)f->repeat_last, "0 and more", error);
     return PERCEPT_OK;
 }
+
+pct_generate_options pct_sampling_options(const pct_sampling_fields *f, double deadline) {
+    return (pct_generate_options){
+        .max_tokens = f->max_tokens,
+        .deadline = deadline,
+        .temperature = f->temperature,
+        .top_p = f->top_p,
+        .min_p = f->min_p,
+        .repeat_penalty = f->repeat_penalty,
+        .top_k = f->top_k,
+        .repeat_last = f->repeat_last,
+        .seed = f->seed,
+    };
+}

@@ -2,6 +2,8 @@
 #include "engine/talk.h"
 
 #include "base/clock.h"
+#include "engine/sampling.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,20 +108,10 @@ static percept_status answer_inside(talking *t, const percept_question *question
     pct_sequence *sequence;
     pct_generated g;
     PCT_TRY(pct_session_sequence(t->session, &sequence, error));
-    pct_generate_options options = {
-        .max_tokens = o->max_tokens,
-        .deadline = deadline,
-        .temperature = o->temperature,
-        .top_p = o->top_p,
-        .min_p = o->min_p,
-        .repeat_penalty = o->repeat_penalty,
-        .top_k = o->top_k,
-        .repeat_last = o->repeat_last,
-        .seed = o->seed,
-        .token = on_token,
-        .stop = on_stop,
-        .context = t,
-    };
+    pct_generate_options options = pct_sampling_options(&PCT_SAMPLING_FIELDS(o), deadline);
+    options.token = on_token;
+    options.stop = on_stop;
+    options.context = t;
     const double started = pct_clock_seconds();
     PCT_TRY(pct_sequence_generate(sequence, ids->data, (int32_t)ids->count, &options, &g, error));
     const double ended = pct_clock_seconds(), first = t->first_token > 0 ? t->first_token : ended;

@@ -38,15 +38,3 @@ percept_status pct_segment_read(pct_segment *out, const pct_fit *fit, const floa
     if (out->score == 0) out->score = threshold > 0 ? threshold : 0;
     return PERCEPT_OK;
 }
-
-void pct_segment_sigmoid(float *plane, size_t count) {
-    for (size_t i = 0; i < count; i++) plane[i] = 1 / (1 + expf(-plane[i]));
-}
-
-pct_box pct_segment_corners(const pct_mask *mask) {
-    pct_box box = pct_mask_box(mask);
-    if (box.x1 <= box.x0) return box;
-    box.x1 -= 1;
-    box.y1 -= 1;
-    return box;
-}

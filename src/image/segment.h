@@ -18,10 +18,5 @@ typedef struct pct_segment {
  * is background. */
 percept_status pct_segment_read(pct_segment *out, const pct_fit *fit, const float *probability, int side,
                                 float threshold, pct_pool *pool, percept_error *error);
-/* In place: plane = 1/(1+exp(-plane)) */
-void pct_segment_sigmoid(float *plane, size_t count);
-/* MLLMSeg's box of a mask in referring evaluation: first and last column and row with a pixel, so that x1 and y1 are
- * one less than those of pct_mask_box; zeros without a pixel. Its foreground is > 0.5, not >= 0.5. */
-pct_box pct_segment_corners(const pct_mask *mask);
 
 #endif

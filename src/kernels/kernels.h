@@ -186,9 +186,9 @@ bool pct_compute_prefers_bf16(const pct_compute *compute);
  * program decides once, at its start. Returns whether the library is in use. */
 bool pct_compute_use_library(pct_compute *compute);
 
-/* From now on, weights that are stored quantised are packed in PCT_I8 whatever type is asked for: products with them
- * are faster and their packed form half as large, at the price of rounding x row by row. Called before anything is
- * packed. Returns whether INT8 is faster than what prefers_bf16 says; without that nothing changes. */
+/* From now on, parameters that are stored quantised are packed in PCT_I8 whatever type is asked for (pct_parameter_packed;
+ * but those that are `fine`): products with them are faster and their packed form half as large, at the price of
+ * rounding x row by row. Called before anything is packed. Returns whether INT8 is faster than what prefers_bf16 says; without that nothing changes. */
 bool pct_compute_use_int8(pct_compute *compute);
 
 /* From now on products are in F32, of rows as they are: not in BF16, not in INT8, and not rounded to 8-bit blocks where
@@ -235,8 +235,7 @@ percept_status pct_packed_renew(pct_packed **packed, pct_compute *compute, pct_d
                                 pct_dtype stored_type, int64_t out, int64_t in, percept_error *error);
 void pct_packed_destroy(pct_packed **packed);
 /* What pct_packed_bytes() would say. */
-size_t pct_packed_size(const pct_compute *compute, pct_dtype compute_type, pct_dtype stored_type, int64_t out,
-                       int64_t in);
+size_t pct_packed_size(const pct_compute *compute, pct_dtype compute_type, int64_t out, int64_t in);
 size_t pct_packed_bytes(const pct_packed *packed);
 /* What PCT_I8 loses of stored weights (out,in): root of the sum of squared differences over the sum of squares; NaN
  * when memory is out. */

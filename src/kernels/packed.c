@@ -45,16 +45,9 @@ static void filling_part(void *context, int64_t begin, int64_t end, int worker) 
     }
 }
 
-/* The type that weights are packed in: the compute's say stands above the caller's. */
-static pct_dtype packed_type(const pct_compute *compute, pct_dtype wanted, pct_dtype stored) {
-    return compute->int8 && pct_dtype_block(stored) > 1 ? PCT_I8 : wanted;
-}
-
-size_t pct_packed_size(const pct_compute *compute, pct_dtype compute_type, pct_dtype stored_type, int64_t out,
-                       int64_t in) {
-    const pct_dtype type = packed_type(compute, compute_type, stored_type);
-    if (type == PCT_I8) return pct_int8_size(out, in) + sizeof(pct_packed);
-    const pct_tile *tile = type == PCT_REAL ? compute->tile_real : compute->tile_bf16;
+size_t pct_packed_size(const pct_compute *compute, pct_dtype compute_type, int64_t out, int64_t in) {
+    if (compute_type == PCT_I8) return pct_int8_size(out, in) + sizeof(pct_packed);
+    const pct_tile *tile = compute_type == PCT_REAL ? compute->tile_real : compute->tile_bf16;
     return ((pct_tile_b_bytes(tile, in, out) + 63) & ~(size_t)63) + sizeof(pct_packed);
 }
 
@@ -82,7 +75,6 @@ percept_status pct_packed_renew(pct_packed **packed, pct_compute *compute, pct_d
                                 pct_dtype stored_type, int64_t out, int64_t in, percept_error *error) {
     struct filling f = {.kernels = &compute->kernels, .weights = weights, .type = stored_type};
     percept_status status;
-    compute_type = packed_type(compute, compute_type, stored_type);
     if (out < 1 || in < 1 || !compute->kernels.dequantise[stored_type] ||
         !pct_dtype_row_bytes(stored_type, in, &f.row_bytes))
         status = pct_fail(error, PERCEPT_ERROR_INPUT, "weights of %lld x %lld cannot be stored as %s", (long long)out,

@@ -186,12 +186,13 @@ const pct_packed *pct_parameter_packed(pct_parameter *parameter, pct_compute *co
     pct_parameters *set = parameter->set;
     const int64_t out = tensor->dim[0], in = tensor->dim[1];
     PCT_ASSERT(tensor->rank == 2);
+    if (compute->int8 && !parameter->fine && pct_dtype_block(tensor->type) > 1) type = PCT_I8;
     pthread_mutex_lock(&set->lock);
     if (parameter->packed && parameter->packed_version != parameter->version) {
         set->packed_bytes -= pct_packed_bytes(parameter->packed);
         pct_packed_destroy(&parameter->packed);
     }
-    const size_t size = parameter->packed ? 0 : pct_packed_size(compute, type, tensor->type, out, in);
+    const size_t size = parameter->packed ? 0 : pct_packed_size(compute, type, out, in);
     const bool fits = size <= set->packed_budget && set->packed_bytes <= set->packed_budget - size;
     if (!parameter->packed && fits &&
         pct_packed_create(&parameter->packed, compute, type, tensor->data, tensor->type, out, in, NULL) == PERCEPT_OK) {

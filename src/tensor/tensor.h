@@ -38,6 +38,7 @@ typedef struct pct_parameter {
     bool trainable;
     bool decay;         /* weight decay applies: matrices yes; norms, biases, embeddings no */
     bool mapped;        /* its data lie in a map of a file, whose pages are given back once they are packed */
+    bool fine;          /* packed in what is asked for, also where the compute would have INT8 */
     bool matrix;        /* maps a layer's input to its output: (out,in) or a kernel; not a table of rows */
     float rate_scale;   /* multiplies the learning rate; 1 */
     pct_packed *packed; /* owned; frozen weights, made on first use */

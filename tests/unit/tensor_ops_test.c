@@ -209,7 +209,7 @@ static void packed_weights_keep_to_their_budget(void **state) {
         fill_random(w, 40 * IN, 6 + (unsigned)i);
         f->compute->kernels.quantise[PCT_Q8_0](stored[i], w, 40 * IN);
     }
-    const size_t first = pct_packed_size(f->compute, PCT_REAL, PCT_Q8_0, outs[0], IN);
+    const size_t first = pct_packed_size(f->compute, PCT_REAL, outs[0], IN);
     const size_t budgets[] = {PCT_PACKED_BUDGET, 0, first};
     for (int b = 0; b < 3; b++) {
         pct_parameters set;
