@@ -68,7 +68,7 @@ static percept_status open_all(pct_bench *b, percept_error *error) {
     const percept_bench_options *o = b->options;
     PCT_TRY(pct_pool_create(&b->pool, o->threads, error));
     PCT_TRY(pct_compute_create(&b->compute, b->pool, pct_cpu_flags() & o->cpu_mask, error));
-    pct_compute_use_int8(b->compute); /* as the engine does */
+    if (!is_words(b->shape)) pct_compute_use_int8(b->compute); /* as the engine does */
     if (!b->shape->whole) return PERCEPT_OK;
     if (b->shape->describe && !o->model) {
         pct_bench_file file;

@@ -66,6 +66,15 @@ void pct_language_build(pct_language *language, pct_builder *builder, const pct_
     if (o->added > 0) build_added(language, builder);
 }
 
+static void keep_fine(pct_parameter *parameter) {
+    if (parameter) parameter->fine = true;
+}
+
+void pct_language_keep_fine(pct_language *language) {
+    for (int i = 0; i < language->options.layers; i++) keep_fine(language->layer[i].down.weight);
+    keep_fine(language->options.tied ? language->embedding : language->output.weight);
+}
+
 /* What the angles of a language model's rotary positions are. */
 static pct_rotary_form rotary_form(const pct_language *language) {
     const pct_language_options *o = &language->options;

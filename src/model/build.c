@@ -138,6 +138,7 @@ void pct_model_build(pct_model *model, pct_builder *builder) {
     pct_language_options language = language_options(c);
     if (c->kind == PCT_MODEL_LANGUAGE) {
         pct_language_build(&model->language, builder, &language);
+        pct_language_keep_fine(&model->language);
         return;
     }
     pct_tower_options tower = tower_options(c);

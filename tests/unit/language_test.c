@@ -169,6 +169,27 @@ static void exact_pieces_agree(void **state) {
     compute = rounding;
 }
 
+/* What loses most by INT8 is packed in what is asked for, all else in INT8. */
+static void some_stay_out_of_int8(void **state) {
+    percept_error error = {0};
+    pct_compute *rounding;
+    assert_int_equal(pct_compute_create(&rounding, pool, pct_cpu_flags(), &error), PERCEPT_OK);
+    rounding->int8 = true;
+    tiny_language t = tiny_language_default();
+    t.type = PCT_Q8_0;
+    pct_model *model = open_tiny(&t);
+    pct_parameter *down = model->language.layer[1].down.weight, *up = model->language.layer[1].up.weight;
+    const pct_packed *fine = pct_parameter_packed(down, rounding, PCT_BF16);
+    const pct_packed *rounded = pct_parameter_packed(up, rounding, PCT_BF16);
+    const pct_packed *words = pct_parameter_packed(model->language.embedding, rounding, PCT_REAL);
+    const int64_t *d = down->tensor.dim, *u = up->tensor.dim, *w = model->language.embedding->tensor.dim;
+    assert_true(pct_packed_bytes(fine) == pct_packed_size(rounding, PCT_BF16, d[0], d[1]));
+    assert_true(pct_packed_bytes(rounded) == pct_packed_size(rounding, PCT_I8, u[0], u[1]));
+    assert_true(pct_packed_bytes(words) == pct_packed_size(rounding, PCT_REAL, w[0], w[1]));
+    pct_model_close(&model);
+    pct_compute_destroy(&rounding);
+}
+
 static void narrow_caches(void **state) {
     int32_t ids[TEXT];
     fill_ids(ids, TEXT);
@@ -482,6 +503,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_agree),
         cmocka_unit_test(exact_pieces_agree),
+        cmocka_unit_test(some_stay_out_of_int8),
         cmocka_unit_test(narrow_caches),
         cmocka_unit_test(prefixes),
         cmocka_unit_test(stored_attention),
