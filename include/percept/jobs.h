@@ -74,6 +74,10 @@ PERCEPT_API percept_status percept_experiment_run(const percept_experiment_optio
 /* The list for people, with what is done; malloc'd, percept_free frees it. */
 PERCEPT_API percept_status percept_experiment_list(const percept_experiment_options *options, char **table,
                                                    percept_error *error);
+/* folder/NAME.md, plots in folder/pictures, and tables.json beside results/: tables, verdicts and curves of the results
+ * that are there. Trains nothing. */
+PERCEPT_API percept_status percept_experiment_report(const percept_experiment_options *options, const char *folder,
+                                                     const char *name, percept_error *error);
 
 typedef struct percept_scenes_options {
     size_t size;

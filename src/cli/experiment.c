@@ -4,6 +4,7 @@
 #include "cli/print.h"
 #include "cli/terminal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,12 @@ static int split_names(char *copy, const char **names) {
 
 static percept_status run_or_list(const pct_cli_settings *s, const percept_experiment_options *options, char **table,
                                   percept_error *error) {
+    if (s->report) { /* beside the results of -o; without it the published page, in docs/ of the source tree */
+        const char *slash = strrchr(options->folder, '/'), *name = slash ? slash + 1 : options->folder;
+        char docs[4200];
+        snprintf(docs, sizeof docs, "%.4000s/../../docs", options->folder);
+        return percept_experiment_report(options, s->out ? s->out : docs, name, error);
+    }
     if (s->list) return percept_experiment_list(options, table, error);
     return percept_experiment_run(options, pct_cli_progress, NULL, error);
 }
@@ -81,6 +88,6 @@ const pct_cli_command pct_cli_experiment = {
                "result are passed over; Ctrl-C stops, the same command goes on. Started several times at once, the\n"
                "processes share the list. Results go to results/ in -o, or in the experiment's own folder.",
     .options = PCT_CLI_BIT(PCT_CLI_OUT) | PCT_CLI_BIT(PCT_CLI_PACK) | PCT_CLI_BIT(PCT_CLI_LIST) |
-               PCT_CLI_BIT(PCT_CLI_ONLY) | PCT_CLI_BIT(PCT_CLI_MINUTES),
+               PCT_CLI_BIT(PCT_CLI_ONLY) | PCT_CLI_BIT(PCT_CLI_REPORT) | PCT_CLI_BIT(PCT_CLI_MINUTES),
     .run = run_experiment,
 };

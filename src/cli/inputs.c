@@ -222,7 +222,11 @@ percept_status pct_cli_share_path(const char *name, char **out, percept_error *e
 
 percept_status pct_cli_experiment_path(const char *name, char **out, percept_error *error) {
     char inside[300];
-    if (strchr(name, '/')) return copy_path(name, out, error);
+    if (strchr(name, '/')) {
+        if (copy_path(name, out, error) != PERCEPT_OK) return error->status;
+        for (size_t end = strlen(*out); end > 1 && (*out)[end - 1] == '/';) (*out)[--end] = 0;
+        return PERCEPT_OK;
+    }
     snprintf(inside, sizeof inside, "experiments/%.200s", name);
     *out = first_readable(installed_path(inside), join(PCT_CLI_SOURCE, inside), "experiment of that name",
                           "give a folder with a list.yaml as a path, such as ./mine", error);

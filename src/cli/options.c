@@ -126,6 +126,8 @@ static const option_row rows[PCT_CLI_OPTION_COUNT] = {
                       "these runs, series or groups, and what they begin with"},
     [PCT_CLI_MINUTES] = {"minutes", 0, NUMBER, AT(minutes), "M", 0.0001, 100000, NULL, false,
                          "of every run, in place of the list's: a rehearsal; wants -o"},
+    [PCT_CLI_REPORT] = {"report", 0, FLAG, AT(report), NULL, 0, 0, NULL, false,
+                        "writes tables, verdicts and plots of the results that are there; trains nothing"},
     [PCT_CLI_THREADS] = {"threads", 't', INTEGER, AT(threads), "N", 1, 512, NULL, true, "threads; else all processors"},
     [PCT_CLI_CPU_MASK] = {"cpu-mask", 0, INTEGER, AT(cpu_mask), "M", 0, 4294967295.0, NULL, true,
                           "instruction sets: 1 AVX2, 2 AVX-512, 4 VNNI, 8 BF16, 16 AMX"},

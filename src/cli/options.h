@@ -40,7 +40,7 @@ typedef struct pct_cli_settings {
     int64_t limit, count, width, height, picture_questions, objects_min, objects_max;
     double seconds;
     const char *pack, *cutouts, *backgrounds, *split, *prepare, *shape, *stages, *type, *family, *tower, *heads, *lora;
-    bool keep_lora, list;
+    bool keep_lora, list, report;
     const char *only;
     double minutes;
 } pct_cli_settings;
@@ -100,6 +100,7 @@ typedef enum pct_cli_option {
     PCT_CLI_LIST,
     PCT_CLI_ONLY,
     PCT_CLI_MINUTES,
+    PCT_CLI_REPORT,
     PCT_CLI_THREADS,
     PCT_CLI_CPU_MASK,
     PCT_CLI_QUIET,

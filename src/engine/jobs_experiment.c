@@ -62,3 +62,13 @@ percept_status percept_experiment_list(const percept_experiment_options *given, 
     pct_text_free(&text);
     return status;
 }
+
+percept_status percept_experiment_report(const percept_experiment_options *given, const char *folder, const char *name,
+                                         percept_error *error) {
+    percept_experiment_options options;
+    pct_experiment_options inner;
+    pct_log log = {forward_log, &options};
+    PCT_TRY(take(given, &options, &inner, &log, error));
+    if (!folder || !name) return pct_fail(error, PERCEPT_ERROR_USAGE, "folder or name of the page is not given");
+    return pct_experiment_report(&inner, folder, name, error);
+}

@@ -33,5 +33,9 @@ percept_status pct_experiment_rerun(const pct_experiment_options *options, perce
                                     percept_error *error);
 /* The list for people, a run a line: group, budget, what it begins with, whether it is done. */
 percept_status pct_experiment_table(const pct_experiment_options *options, pct_text *out, percept_error *error);
+/* folder/NAME.md, folder/pictures/NAME-*.png and tables.json beside the results: what the results say. Trains nothing.
+ */
+percept_status pct_experiment_report(const pct_experiment_options *options, const char *folder, const char *name,
+                                     percept_error *error);
 
 #endif

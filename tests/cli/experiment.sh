@@ -77,6 +77,18 @@ run 0 experiment ./list -o whole
 lines out 0
 says_not err 'train'
 
+# the page of the results
+run 0 experiment ./list -o whole --report
+there whole/list.md
+says whole/list.md '3 of 3 runs are done'
+says whole/list.md '2 of 2'
+says_not whole/list.md 'not run yet'
+says whole/tables.json '"planned": 2'
+run 0 experiment ./list/ -o empty --report
+says empty/list.md '**one**:  | not run yet |'
+says empty/list.md '0 of 3 runs are done'
+absent empty/runs
+
 # stopped in the middle and gone on with: the same result, but for times and the means of lines that were cut in two
 figures() {
   grep -v '"total":[^,]*,"language"' "$1" | sed 's/"cpu_minutes":[^,]*,//; s/"wall_minutes":[^,]*,//' >"$2"

@@ -1,0 +1,378 @@
+/* report.c: what an experiment's results say: a page of tables, verdicts and plots, and the same tables as JSON. Made
+ * of the result files alone; a run without one is "not run yet". */
+#include "base/file.h"
+#include "base/size.h"
+#include "experiment/experiment_private.h"
+#include "image/plot.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_RESULT ((size_t)16 << 20)
+#define MOST_CURVE 1001
+
+/* A series: the runs that differ in their seed alone. */
+struct summary {
+    int first, planned, done; /* run, seeds of the list, results */
+    json_t *results[16];      /* borrowed */
+};
+
+struct page {
+    const pct_experiment *experiment;
+    json_t *results[PCT_EXPERIMENT_MAX_RUNS]; /* NULL: not there */
+    struct summary series[PCT_EXPERIMENT_MAX_RUNS];
+    int series_count;
+    json_t *json; /* the tables */
+    pct_text text;
+};
+
+/* ---- reading --------------------------------------------------------------------------------------------------- */
+
+static percept_status load_results(struct page *page, percept_error *error) {
+    const pct_experiment *experiment = page->experiment;
+    for (int i = 0; i < experiment->list.count; i++) {
+        const int first = pct_experiment_series(experiment, i);
+        struct summary *summary = first == i ? &page->series[page->series_count++] : NULL;
+        if (summary) summary->first = i;
+        for (int s = 0; !summary && s < page->series_count; s++) {
+            if (page->series[s].first == first) summary = &page->series[s];
+        }
+        summary->planned++;
+        if (!pct_experiment_done(experiment, i)) continue;
+        char *path = pct_experiment_result_path(experiment, i);
+        percept_status status =
+            path ? pct_json_load(&page->results[i], path, MAX_RESULT, error) : pct_fail_memory(error, "result");
+        free(path);
+        if (status != PERCEPT_OK) return status;
+        if (summary->done < (int)PCT_COUNT(summary->results)) summary->results[summary->done++] = page->results[i];
+    }
+    return PERCEPT_OK;
+}
+
+/* "eval.arrangements.acc50" of a result; nan where there is none. */
+static double look_up(const json_t *object, const char *path) {
+    char key[40];
+    while (object && *path) {
+        size_t length = strcspn(path, ".");
+        snprintf(key, sizeof key, "%.*s", (int)length, path);
+        object = json_object_get(object, key);
+        path += length + (path[length] == '.');
+    }
+    return json_is_number(object) ? json_number_value(object) : NAN;
+}
+
+/* Mean and standard deviation (of a sample; 0 for one) over the seeds that have the figure; how many. */
+static int spread(const struct summary *summary, const char *path, double *mean, double *deviation) {
+    double sum = 0, squares = 0;
+    int count = 0;
+    for (int i = 0; i < summary->done; i++) {
+        double value = look_up(summary->results[i], path);
+        if (!isfinite(value)) continue;
+        sum += value;
+        count++;
+    }
+    *mean = count ? sum / count : NAN;
+    for (int i = 0; i < summary->done; i++) {
+        double value = look_up(summary->results[i], path);
+        if (isfinite(value)) squares += (value - *mean) * (value - *mean);
+    }
+    *deviation = count > 1 ? sqrt(squares / (count - 1)) : 0;
+    return count;
+}
+
+static double mean_of(const struct summary *summary, const char *path) {
+    double mean, deviation;
+    if (summary) spread(summary, path, &mean, &deviation);
+    return summary ? mean : NAN;
+}
+
+static const struct summary *find_series(const struct page *page, const char *name) {
+    for (int i = 0; i < page->series_count; i++) {
+        const struct summary *summary = &page->series[i];
+        if (strcmp(page->experiment->list.runs[summary->first].series, name) == 0) return summary;
+    }
+    return NULL;
+}
+
+/* ---- tables ---------------------------------------------------------------------------------------------------- */
+
+struct column {
+    const char *title, *path;
+    double scale; /* 100: percent */
+    int digits;
+    bool spread;
+};
+static const struct column columns[] = {
+    {"Acc@0.5", "eval.arrangements.acc50", 100, 1, true},
+    {"mIoU", "eval.arrangements.miou", 100, 1, true},
+    {"absent", "eval.arrangements.absent_acc", 100, 1, true},
+    {"counting", "eval.arrangements.count_acc", 100, 1, true},
+    {"unseen Acc@0.5", "eval.cutouts.acc50", 100, 1, true},
+    {"unseen mIoU", "eval.cutouts.miou", 100, 1, true},
+    {"tokens an object", "eval.arrangements.tokens_per_object", 1, 1, false},
+    {"unparsable", "eval.arrangements.unparsable", 1, 1, false},
+    {"cut", "eval.arrangements.cut", 1, 1, false},
+    {"steps", "steps", 1, 0, false},
+    {"CPU s a step", "step_cpu_seconds", 1, 2, false},
+    {"CPU min taken", "cpu_minutes", 1, 1, false},
+};
+
+static void add_cell(struct page *page, const struct summary *summary, const struct column *column, json_t *row) {
+    double mean, deviation;
+    int count = spread(summary, column->path, &mean, &deviation);
+    if (!count) {
+        pct_text_puts(&page->text, " — |");
+        json_object_set_new(row, column->path, json_null());
+        return;
+    }
+    pct_text_printf(&page->text, " %.*f", column->digits, mean * column->scale);
+    if (column->spread && count > 1) pct_text_printf(&page->text, " ± %.*f", column->digits, deviation * column->scale);
+    pct_text_puts(&page->text, " |");
+    json_object_set_new(row, column->path,
+                        json_pack("{s:f, s:f, s:i}", "mean", mean, "deviation", deviation, "n", count));
+}
+
+static void add_row(struct page *page, const struct summary *summary, json_t *table) {
+    const pct_experiment_run *run = &page->experiment->list.runs[summary->first];
+    json_t *row =
+        json_pack("{s:s, s:i, s:i}", "series", run->series, "runs", summary->done, "planned", summary->planned);
+    pct_text_printf(&page->text, "| **%s**: %s | ", run->series, run->about);
+    if (!summary->done) {
+        pct_text_puts(&page->text, "not run yet |\n");
+    } else {
+        pct_text_printf(&page->text, "%d of %d |", summary->done, summary->planned);
+        const double share = look_up(summary->results[0], "trainable") / look_up(summary->results[0], "parameters");
+        pct_text_printf(&page->text, " %.1f M, %.1f %% |", look_up(summary->results[0], "parameters") / 1e6,
+                        100 * share);
+        for (size_t c = 0; c < PCT_COUNT(columns); c++) add_cell(page, summary, &columns[c], row);
+        pct_text_puts(&page->text, "\n");
+    }
+    json_array_append_new(table, row);
+}
+
+static void add_table(struct page *page, const char *group) {
+    json_t *table = json_array();
+    pct_text_puts(&page->text, "\n| run | runs | numbers, share that learns |");
+    for (size_t c = 0; c < PCT_COUNT(columns); c++) pct_text_printf(&page->text, " %s |", columns[c].title);
+    pct_text_puts(&page->text, "\n|---|---|---|");
+    for (size_t c = 0; c < PCT_COUNT(columns); c++) pct_text_puts(&page->text, "---|");
+    pct_text_puts(&page->text, "\n");
+    for (int i = 0; i < page->series_count; i++) {
+        const struct summary *summary = &page->series[i];
+        if (strcmp(page->experiment->list.runs[summary->first].group, group) == 0) add_row(page, summary, table);
+    }
+    json_object_set_new(page->json, group, table);
+}
+
+/* ---- verdicts -------------------------------------------------------------------------------------------------- */
+
+static void add_verdict(struct page *page, const char *claim, bool known, bool holds, const char *format, ...)
+    PCT_PRINTF(5, 6);
+static void add_verdict(struct page *page, const char *claim, bool known, bool holds, const char *format, ...) {
+    char found[300] = "";
+    va_list args;
+    va_start(args, format);
+    if (known) vsnprintf(found, sizeof found, format, args);
+    va_end(args);
+    const char *verdict = !known ? "not measured yet" : holds ? "confirmed" : "refuted";
+    pct_text_printf(&page->text, "| %s | **%s** | %s |\n", claim, verdict, found);
+    json_t *list = json_object_get(page->json, "verdicts");
+    json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "claim", claim, "verdict", verdict, "found", found));
+}
+
+/* A claim is judged when all of its runs are there: a part of the seeds may say anything. */
+static bool is_whole(const struct summary *summary) { return summary && summary->done == summary->planned; }
+
+/* The claims by the names that list.yaml of `claims` has; an experiment without those names has no verdicts. */
+static void add_verdicts(struct page *page) {
+    const struct summary *token = find_series(page, "token"), *text = find_series(page, "text");
+    const struct summary *boxes = find_series(page, "text-boxes");
+    if (!token || !text) return;
+    json_object_set_new(page->json, "verdicts", json_array());
+    pct_text_puts(&page->text,
+                  "\n## Verdicts\n\nEach from the means of the tables below, against the threshold that stands in "
+                  "its claim.\n\n| claim | verdict | found |\n|---|---|---|\n");
+    const double hits = 100 * (mean_of(token, "eval.arrangements.acc50") - mean_of(text, "eval.arrangements.acc50"));
+    const double masks = 100 * (mean_of(token, "eval.arrangements.miou") - mean_of(text, "eval.arrangements.miou"));
+    add_verdict(page, "at equal time one token leads text by at least 10 points of Acc@0.5",
+                is_whole(token) && is_whole(text) && isfinite(hits), hits >= 10, "%+.1f points", hits);
+    add_verdict(page, "and by more in mean IoU of masks",
+                is_whole(token) && is_whole(text) && isfinite(masks) && isfinite(hits), masks > hits,
+                "%+.1f points, against %+.1f of Acc@0.5", masks, hits);
+    const char *const tokens = "eval.arrangements.tokens_per_object";
+    const double one = mean_of(token, tokens), four = mean_of(boxes, tokens), many = mean_of(text, tokens);
+    add_verdict(page, "one token an object, against at least 4 for a box and 30 for a mask as text",
+                is_whole(token) && is_whole(boxes) && is_whole(text) && isfinite(one) && isfinite(four) &&
+                    isfinite(many),
+                one == 1 && four >= 4 && many >= 30, "%.1f, %.1f and %.1f", one, four, many);
+    const struct summary *full = find_series(page, "base-full"), *lora = find_series(page, "base-lora-16");
+    const double whole = mean_of(full, "eval.arrangements.acc50"), part = mean_of(lora, "eval.arrangements.acc50");
+    const double share = 100 * mean_of(lora, "trainable") / mean_of(lora, "parameters");
+    add_verdict(page, "on SmolLM2-135M, at most 4 % of the numbers reach 95 % of full fine-tuning's Acc@0.5",
+                is_whole(full) && is_whole(lora) && isfinite(whole) && isfinite(part),
+                share <= 4 && part >= 0.95 * whole, "%.1f %% of the numbers, %.1f %% of %.1f", share,
+                100 * part / whole, 100 * whole);
+}
+
+/* ---- plots ----------------------------------------------------------------------------------------------------- */
+
+/* The seeds' mean at each validation, over minutes of equal time or over pictures. */
+static size_t mean_curve(const struct summary *summary, bool over_pictures, double *x, double *y) {
+    size_t count = summary->done ? json_array_size(json_object_get(summary->results[0], "curve")) : 0;
+    if (count > MOST_CURVE) count = MOST_CURVE;
+    for (size_t i = 0; i < count; i++) {
+        double sum = 0;
+        int n = 0;
+        for (int s = 0; s < summary->done; s++) {
+            const json_t *point = json_array_get(json_object_get(summary->results[s], "curve"), i);
+            double value = look_up(point, "acc50");
+            if (isfinite(value)) sum += value, n++;
+        }
+        const json_t *point = json_array_get(json_object_get(summary->results[0], "curve"), i);
+        const double cost = look_up(summary->results[0], "step_cpu_seconds");
+        x[i] = over_pictures ? look_up(point, "pictures") : look_up(point, "step") * cost / 60;
+        y[i] = n ? 100 * sum / n : NAN;
+    }
+    return count;
+}
+
+static percept_status draw_curves(struct page *page, const char *group, bool over_pictures, const char *path,
+                                  percept_error *error) {
+    pct_series lines[24] = {0};
+    double *memory = calloc(2 * PCT_COUNT(lines) * MOST_CURVE, sizeof *memory);
+    size_t count = 0;
+    if (!memory) return pct_fail_memory(error, "plot");
+    for (int i = 0; i < page->series_count && count < PCT_COUNT(lines); i++) {
+        const struct summary *summary = &page->series[i];
+        const pct_experiment_run *run = &page->experiment->list.runs[summary->first];
+        if (strcmp(run->group, group) != 0 || !summary->done) continue;
+        double *x = &memory[2 * count * MOST_CURVE], *y = x + MOST_CURVE;
+        size_t points = mean_curve(summary, over_pictures, x, y);
+        lines[count++] = (pct_series){.label = run->series, .x = x, .y = y, .count = points, .points = true};
+    }
+    const pct_plot plot = {.title = "referring, new arrangements: Acc@0.5 on the way, mean of the seeds",
+                           .x_label = over_pictures ? "pictures" : "processor minutes at the calibrated speed",
+                           .y_label = "Acc@0.5, percent"};
+    percept_status status = count ? pct_plot_write(path, &plot, lines, count, error) : PERCEPT_OK;
+    free(memory);
+    return status;
+}
+
+static percept_status add_plots(struct page *page, const char *group, const char *folder, const char *name,
+                                percept_error *error) {
+    static const char *const kinds[] = {"time", "pictures"};
+    bool any = false;
+    for (int i = 0; i < page->series_count; i++) {
+        const struct summary *summary = &page->series[i];
+        any = any || (summary->done && !strcmp(page->experiment->list.runs[summary->first].group, group));
+    }
+    for (int k = 0; k < 2 && any; k++) {
+        char file[200];
+        snprintf(file, sizeof file, "pictures/%.60s-%.60s-%s.png", name, group, kinds[k]);
+        char *path = pct_path_join(folder, file);
+        percept_status status = path ? draw_curves(page, group, k == 1, path, error) : pct_fail_memory(error, "plot");
+        free(path);
+        if (status == PERCEPT_ERROR_WORK) return PERCEPT_OK; /* no cairo here: the tables have it all */
+        if (status != PERCEPT_OK) return status;
+        pct_text_printf(&page->text, "\n![Acc@0.5 over %s](%s)\n", kinds[k], file);
+    }
+    return PERCEPT_OK;
+}
+
+/* ---- the page -------------------------------------------------------------------------------------------------- */
+
+/* Every machine that results name, once. */
+static void add_machines(struct page *page) {
+    json_t *seen = json_object();
+    for (int i = 0; i < page->experiment->list.count; i++) {
+        const json_t *machine = json_object_get(page->results[i], "machine");
+        char line[400];
+        if (!machine) continue;
+        snprintf(line, sizeof line, "%.120s, %lld processors (%.80s), percept %.20s",
+                 json_string_value(json_object_get(machine, "processor")),
+                 (long long)json_integer_value(json_object_get(machine, "processors")),
+                 json_string_value(json_object_get(machine, "instructions")),
+                 json_string_value(json_object_get(machine, "version")));
+        if (!json_object_get(seen, line))
+            pct_text_printf(&page->text, "%s%s", json_object_size(seen) ? "; " : "", line);
+        json_object_set_new(seen, line, json_true());
+    }
+    if (!json_object_size(seen)) pct_text_puts(&page->text, "none yet");
+    json_decref(seen);
+}
+
+static void add_head(struct page *page, const char *name) {
+    const pct_experiment_list *list = &page->experiment->list;
+    int done = 0;
+    for (int i = 0; i < list->count; i++) done += page->results[i] != NULL;
+    pct_text_printf(&page->text,
+                    "# Experiment: %s\n\n%s. Made by `percept experiment %s --report` from `experiments/%s/results`; "
+                    "`percept experiment %s` makes the runs (docs/experiments.md). %d of %d runs are done. Machine: ",
+                    name, list->about, name, name, name, done, list->count);
+    add_machines(page);
+    pct_text_printf(
+        &page->text,
+        ".\n\nFigures are percent where they can be, means ± standard deviation over the seeds, of "
+        "`scenes:arrangements:%lld:1` and, unseen, `scenes:cutouts:%lld:1` (6 questions a picture). Time is equal: a "
+        "run's steps are its minutes over what its step costs beside the reference's, measured in turn.\n",
+        (long long)list->pictures, (long long)list->pictures);
+}
+
+static percept_status make_page(struct page *page, const char *folder, const char *name, percept_error *error) {
+    const pct_experiment_list *list = &page->experiment->list;
+    add_head(page, name);
+    add_verdicts(page);
+    for (int i = 0; i < list->count; i++) { /* groups in the list's order; starts have nothing to show */
+        bool first = list->runs[i].judge;
+        for (int k = 0; k < i; k++) first = first && strcmp(list->runs[k].group, list->runs[i].group) != 0;
+        if (!first) continue;
+        pct_text_printf(&page->text, "\n## %s%s\n", list->runs[i].group,
+                        strcmp(list->runs[i].group, "ablation") == 0 ? " (one seed: directions, no proofs)" : "");
+        add_table(page, list->runs[i].group);
+        PCT_TRY(add_plots(page, list->runs[i].group, folder, name, error));
+    }
+    return page->text.failed ? pct_fail_memory(error, "report") : PERCEPT_OK;
+}
+
+static percept_status write_page(struct page *page, const char *folder, const char *name, percept_error *error) {
+    char file[100];
+    snprintf(file, sizeof file, "%.80s.md", name);
+    char *path = pct_path_join(folder, file), *tables = pct_path_join(page->experiment->results, "../tables.json");
+    char *json = json_dumps(page->json, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+    percept_status status = path && tables && json ? pct_file_write(path, page->text.data, page->text.length, error)
+                                                   : pct_fail_memory(error, "report");
+    if (status == PERCEPT_OK) status = pct_file_write(tables, json, strlen(json), error);
+    free(path);
+    free(tables);
+    free(json);
+    return status;
+}
+
+percept_status pct_experiment_report(const pct_experiment_options *options, const char *folder, const char *name,
+                                     percept_error *error) {
+    pct_experiment *experiment = calloc(1, sizeof *experiment);
+    struct page *page = calloc(1, sizeof *page);
+    char *pictures = pct_path_join(folder, "pictures");
+    percept_status status = experiment && page && pictures ? pct_experiment_open(experiment, options, error)
+                                                           : pct_fail_memory(error, "report");
+    if (page) {
+        page->experiment = experiment;
+        page->json = json_object();
+    }
+    if (status == PERCEPT_OK) status = pct_make_directory(pictures, error);
+    if (status == PERCEPT_OK) status = pct_make_directory(experiment->results, error);
+    if (status == PERCEPT_OK) status = load_results(page, error);
+    if (status == PERCEPT_OK) status = make_page(page, folder, name, error);
+    if (status == PERCEPT_OK) status = write_page(page, folder, name, error);
+    for (int i = 0; page && i < PCT_EXPERIMENT_MAX_RUNS; i++) json_decref(page->results[i]);
+    if (page) {
+        json_decref(page->json);
+        pct_text_free(&page->text);
+    }
+    if (experiment) pct_experiment_close(experiment);
+    free(pictures);
+    free(page);
+    free(experiment);
+    return status;
+}
