@@ -86,10 +86,10 @@ static void time_passes(pct_sequence *sequence, const int32_t *ids, int type) {
 
 /* All texts in one type; f32: of each text, filled when that is the type. Returns the lowest cosine. */
 static double run(const char *path, int threads, int type, char **texts, int count, logits *f32) {
-    pct_pool *pool;
-    pct_compute *compute;
-    pct_model *model;
-    pct_sequence *sequence;
+    pct_pool *pool = NULL;
+    pct_compute *compute = NULL;
+    pct_model *model = NULL;
+    pct_sequence *sequence = NULL;
     pct_token_scratch scratch = {0};
     double lowest = 1;
     need(!pct_pool_create(&pool, threads, &error) && !pct_compute_create(&compute, pool, pct_cpu_flags(), &error) &&
