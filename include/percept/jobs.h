@@ -38,6 +38,31 @@ PERCEPT_API percept_status percept_train_run(const percept_train_options *option
 /* Every key of a training config with type, range, default and meaning, one a line; malloc'd, NULL: out of memory. */
 PERCEPT_API char *percept_train_keys(void);
 
+typedef struct percept_teach_options {
+    size_t size;
+    const char *folder; /* named cut-outs; docs/teach.md says how they are named */
+    const char *out;    /* the model file that is written at the end; "OUT.run" beside it is the run's folder */
+    const char *model;  /* what is taught: a percept model file */
+    const char *replay; /* pack of names that it shall keep (share/teach/replay.pack) */
+    const char *sheet;  /* contact sheet, PNG; NULL: "-sheet.png" in place of the ending of `out` */
+    double minutes;     /* the budget on two cores, as a number of steps; 10 */
+    int64_t steps;      /* 0: as minutes say */
+    uint64_t seed;
+    bool resume; /* go on with the run that was interrupted */
+    int32_t threads;
+    uint32_t cpu_mask;
+    int64_t pictures;    /* of each test; 0: as many as the names ask for */
+    percept_log_fn *log; /* everything that is wrong with the folder, a line each; warnings. NULL: dropped */
+    void *log_context;
+} percept_teach_options;
+PERCEPT_API void percept_teach_options_init(percept_teach_options *options);
+/* A folder of cut-outs to a model that finds them. *json (one line), *table (for people): what it finds, mixes up and
+ * still knows; either may be NULL, percept_free frees them. INPUT: the folder (each problem is logged), model, pack;
+ * nothing was written. USAGE: `out.run` holds another run. INTERRUPTED: can be resumed; `out` is written at the end
+ * alone. */
+PERCEPT_API percept_status percept_teach_run(const percept_teach_options *options, percept_progress_fn *progress,
+                                             void *context, char **json, char **table, percept_error *error);
+
 typedef struct percept_eval_options {
     size_t size;
     const char *model; /* a model file */

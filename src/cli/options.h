@@ -43,6 +43,8 @@ typedef struct pct_cli_settings {
     bool keep_lora, list, report;
     const char *only;
     double minutes;
+    int64_t steps;
+    const char *sheet;
 } pct_cli_settings;
 
 typedef enum pct_cli_option {
@@ -101,6 +103,8 @@ typedef enum pct_cli_option {
     PCT_CLI_ONLY,
     PCT_CLI_MINUTES,
     PCT_CLI_REPORT,
+    PCT_CLI_STEPS,
+    PCT_CLI_SHEET,
     PCT_CLI_THREADS,
     PCT_CLI_CPU_MASK,
     PCT_CLI_QUIET,

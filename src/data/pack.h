@@ -5,6 +5,9 @@
  * grammar and relations, and what each background shows. Refuses files of another version and tables that point
  * outside.
  *
+ * A small pack that is passed on holds its cut-outs as WebP files instead (`levels` 0 in the table, at most
+ * PCT_PACK_CODED_SIDE pixels a side): their sprites are made when it opens.
+ *
  * Layout, little-endian: 64 bytes of header (magic "PCTSCENE", version, counts, table and text ranges), pixels in
  * 64-byte units, the tables, the text (NUL-terminated strings that the tables point into). */
 #ifndef PCT_DATA_PACK_H
@@ -15,7 +18,8 @@
 #include "data/sample.h"
 #include "image/compose.h"
 
-#define PCT_PACK_VERSION 1
+#define PCT_PACK_VERSION    1
+#define PCT_PACK_CODED_SIDE 96
 
 typedef struct pct_pack_name {
     const char *text, *plural;
@@ -28,7 +32,8 @@ typedef struct pct_pack_cutout {
     const char *label; /* "noto/1f34e", "stamps/food/fruit/apple_red" */
     enum pct_style style;
     uint64_t hash, mirrored; /* perceptual: few bits differ between near-duplicates */
-    pct_sprite sprite;       /* pixels are the map's */
+    pct_sprite sprite;       /* pixels are the map's, or the pack's own when they were coded */
+    bool coded;
 } pct_pack_cutout;
 
 typedef struct pct_pack_background {
@@ -71,6 +76,10 @@ percept_status pct_pack_writer_background(pct_pack_writer *writer, const pct_pac
                                           percept_error *error);
 percept_status pct_pack_writer_relation(pct_pack_writer *writer, const pct_pack_relation *relation,
                                         percept_error *error);
+/* The same, coded: `picture` is the cut-out as RGBA; the sprite is not looked at. `quality` 1..100, lossy colours, exact
+ * alpha. */
+percept_status pct_pack_writer_coded(pct_pack_writer *writer, const pct_pack_cutout *cutout, const pct_image *picture,
+                                     int quality, percept_error *error);
 /* Writes tables and header and gives the file its name. The writer is freed in any case. */
 percept_status pct_pack_writer_finish(pct_pack_writer **writer, percept_error *error);
 void pct_pack_writer_abort(pct_pack_writer **writer);

@@ -2,6 +2,7 @@
 #include "base/cursor.h"
 #include "base/size.h"
 #include "data/pack.h"
+#include "image/decode.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,29 @@ static percept_status read_names(struct reading *in) {
     return PERCEPT_OK;
 }
 
+/* Most cut-outs of a coded pack: with PCT_PACK_CODED_SIDE it bounds what a small file can ask for. */
+#define MAX_CODED 4096
+
+/* A WebP file in place of the levels; the sprite is made of it. */
+static percept_status read_coded(struct reading *in, pct_pack_cutout *cutout, int width, int height) {
+    uint64_t offset = pct_cursor_u64(&in->table);
+    uint32_t size = pct_cursor_u32(&in->table);
+    const unsigned char *data = pixels(in, offset, size);
+    if (!data || width > PCT_PACK_CODED_SIDE || height > PCT_PACK_CODED_SIDE || in->pack->cutout_count > MAX_CODED)
+        return malformed(in, "a coded cut-out");
+    const pct_decode_options options = {.keep_alpha = true,
+                                        .max_pixels = (int64_t)PCT_PACK_CODED_SIDE * PCT_PACK_CODED_SIDE};
+    pct_image image = {0};
+    if (pct_image_decode(&image, data, size, in->name, &options, NULL, NULL) != PERCEPT_OK)
+        return malformed(in, "a coded cut-out's picture");
+    percept_status status = image.width == width && image.height == height
+                                ? pct_sprite_make(&cutout->sprite, &image, in->error)
+                                : malformed(in, "a coded cut-out's size");
+    cutout->coded = status == PERCEPT_OK;
+    pct_image_free(&image);
+    return status;
+}
+
 static percept_status read_cutouts(struct reading *in) {
     pct_pack *pack = in->pack;
     for (int32_t i = 0; i < pack->cutout_count; i++) {
@@ -72,11 +96,15 @@ static percept_status read_cutouts(struct reading *in) {
         cutout->hash = pct_cursor_u64(&in->table);
         cutout->mirrored = pct_cursor_u64(&in->table);
         uint32_t width = pct_cursor_u32(&in->table), height = pct_cursor_u32(&in->table);
-        if (name >= (uint32_t)pack->name_count || !cutout->label || style >= PCT_STYLE_COUNT || levels == 0 ||
+        if (name >= (uint32_t)pack->name_count || !cutout->label || style >= PCT_STYLE_COUNT ||
             levels > PCT_SPRITE_LEVELS || width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE)
             return malformed(in, "a cut-out");
         cutout->name = (int32_t)name;
         cutout->style = (enum pct_style)style;
+        if (levels == 0) {
+            PCT_TRY(read_coded(in, cutout, (int)width, (int)height));
+            continue;
+        }
         cutout->sprite.width = (int)width;
         cutout->sprite.height = (int)height;
         cutout->sprite.levels = levels;
@@ -144,7 +172,7 @@ static percept_status read_header(struct reading *in) {
         text_size == 0 || pack->map.data[text + text_size - 1] != 0)
         return malformed(in, "it ends early");
     /* The smallest record of each table bounds its count by the table's size. */
-    static const uint32_t smallest[4] = {10, 4 + 4 + 2 + 16 + 8 + 16, 8 + 16 + 4, 9};
+    static const uint32_t smallest[4] = {10, 4 + 4 + 2 + 16 + 8 + 12, 8 + 16 + 4, 9};
     for (int i = 0; i < 4; i++)
         if (counts[i] > MAX_COUNT || counts[i] > table_size / smallest[i]) return malformed(in, "a count");
     pack->name_count = (int32_t)counts[0];
@@ -191,14 +219,13 @@ percept_status pct_pack_over(pct_pack *pack, const char *name, const void *data,
     *pack = (pct_pack){0};
     pack->map = (pct_map){data, size, false};
     percept_status status = read_all(pack, name, error);
-    if (status != PERCEPT_OK) {
-        pct_arena_free(&pack->arena);
-        *pack = (pct_pack){0};
-    }
+    if (status != PERCEPT_OK) pct_pack_close(pack);
     return status;
 }
 
 void pct_pack_close(pct_pack *pack) {
+    for (int32_t i = 0; pack->cutouts && i < pack->cutout_count; i++)
+        if (pack->cutouts[i].coded) pct_sprite_free(&pack->cutouts[i].sprite);
     pct_arena_free(&pack->arena);
     if (pack->map.mapped) pct_map_close(&pack->map);
     *pack = (pct_pack){0};

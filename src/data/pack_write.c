@@ -1,6 +1,7 @@
 /* pack_write.c: pixels go to the file as they come, the tables are kept in memory and follow at the end. */
 #include "base/text.h"
 #include "data/pack.h"
+#include "image/encode.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,28 @@ percept_status pct_pack_writer_cutout(pct_pack_writer *writer, const pct_pack_cu
     put_u32(table, (uint32_t)cutout->sprite.width);
     put_u32(table, (uint32_t)cutout->sprite.height);
     for (int i = 0; i < cutout->sprite.levels; i++) put_image(writer, TABLE_CUTOUTS, &cutout->sprite.level[i]);
+    writer->counts[TABLE_CUTOUTS]++;
+    return check(writer, TABLE_CUTOUTS, error);
+}
+
+percept_status pct_pack_writer_coded(pct_pack_writer *writer, const pct_pack_cutout *cutout, const pct_image *picture,
+                                     int quality, percept_error *error) {
+    pct_text *table = &writer->tables[TABLE_CUTOUTS];
+    void *data = NULL;
+    size_t size = 0;
+    PCT_TRY(pct_webp_encode(picture, quality, &data, &size, error));
+    put_u32(table, (uint32_t)cutout->name);
+    put_text(writer, TABLE_CUTOUTS, cutout->label);
+    put_u8(table, cutout->style);
+    put_u8(table, 0);
+    put_u64(table, cutout->hash);
+    put_u64(table, cutout->mirrored);
+    put_u32(table, (uint32_t)picture->width);
+    put_u32(table, (uint32_t)picture->height);
+    put_u64(table, writer->offset);
+    put_u32(table, (uint32_t)size);
+    write_bytes(writer, data, size);
+    free(data);
     writer->counts[TABLE_CUTOUTS]++;
     return check(writer, TABLE_CUTOUTS, error);
 }

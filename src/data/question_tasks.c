@@ -45,9 +45,8 @@ static bool draft_refer(const struct facts *facts, struct draft *draft) {
 static bool certainly_absent(const struct facts *facts, int32_t name) { return pct_sample_absent(facts->sample, name); }
 
 static int32_t pick_absent(const struct facts *facts) {
-    const struct scene_ids *usable = &facts->source->usable;
     for (int tries = 0; tries < 12; tries++) {
-        int32_t name = usable->items[pick(facts, (size_t)usable->count)];
+        int32_t name = scene_pick_name(facts->source, facts->random);
         if (certainly_absent(facts, name)) return name;
     }
     return -1;

@@ -31,6 +31,8 @@ typedef struct pct_scene_options {
     const char *backgrounds;        /* a folder of the user's backgrounds (data/scene_user.h); NULL: none */
     uint32_t styles;                /* bit mask 1u << enum pct_style of the pack's styles to use; 0: all */
     int32_t names;                  /* trained scenes show only this many names, drawn once; 0: all (a curriculum) */
+    float taught;                   /* share of names drawn among the user's; 0: drawn like all others */
+    bool hold_taught;               /* held out: one picture of every user's name with three or more, no others */
     float generated;                /* share of generated backgrounds, 0..1; negative: the default 0.3 */
     float weights[PCT_TASK_COUNT_]; /* relative frequency of each task; all 0: the default mix */
 } pct_scene_options;
@@ -46,6 +48,9 @@ const char *pct_scene_name(const pct_scene_source *source, int32_t name);
 /* Cut-outs of every split, and backgrounds of one. */
 int32_t pct_scene_cutouts(const pct_scene_source *source);
 int32_t pct_scene_backgrounds(const pct_scene_source *source, enum pct_split split);
+/* Cut-out of the source (pct_object.cutout): whether it is never trained on. The pack's come first, in its order. */
+bool pct_scene_held_out(const pct_scene_source *source, int32_t cutout);
+int32_t pct_scene_cutout_name(const pct_scene_source *source, int32_t cutout); /* -1 outside */
 /* A hash over names, cut-outs and backgrounds: two sources with the same fingerprint make the same samples. */
 uint64_t pct_scene_fingerprint(const pct_scene_source *source);
 

@@ -66,6 +66,12 @@ static int add_copies(const pct_scene_source *source, int32_t name, int32_t held
     return count;
 }
 
+int32_t scene_pick_name(const pct_scene_source *source, pct_random *random) {
+    const struct scene_ids *from = &source->usable;
+    if (source->taught.count && pct_random_float(random) < source->taught_share) from = &source->taught;
+    return from->items[pct_random_below(random, (uint32_t)from->count)];
+}
+
 static int pick_cutouts(const pct_scene_source *source, enum pct_split split, const struct scene_background *background,
                         int wanted, pct_random *random, int32_t cutouts[SCENE_MAX_OBJECTS]) {
     int32_t names[SCENE_MAX_OBJECTS];
@@ -78,7 +84,7 @@ static int pick_cutouts(const pct_scene_source *source, enum pct_split split, co
             held = source->held_out.items[pct_random_below(random, (uint32_t)source->held_out.count)];
             name = source->cutouts[held].name;
         } else {
-            name = source->usable.items[pct_random_below(random, (uint32_t)source->usable.count)];
+            name = scene_pick_name(source, random);
         }
         if (!fits(source, background, names, name_count, name)) continue;
         /* "Two scissors" and "two breads" are no English. */

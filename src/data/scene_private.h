@@ -50,16 +50,20 @@ struct pct_scene_source {
     int32_t name_count, cutout_count, background_count;
     int32_t *by_name;          /* trained cut-outs, grouped by name */
     struct scene_ids usable;   /* names with a trained cut-out */
+    struct scene_ids taught;   /* those of them that the user's folder has, when they are drawn apart */
     struct scene_ids held_out; /* cut-outs never trained on */
     struct scene_ids grounds[PCT_SPLIT_COUNT];
     uint8_t *relations; /* [name_count][name_count], enum pct_relation */
-    float generated;
+    float generated, taught_share;
     float weights[PCT_TASK_COUNT_]; /* summed up: the last is the total */
     uint64_t fingerprint;
 };
 static inline unsigned scene_relation(const pct_scene_source *source, int32_t a, int32_t b) {
     return source->relations[(size_t)a * (size_t)source->name_count + (size_t)b];
 }
+
+/* A name of the usable ones; of the taught ones as often as the source's options ask for. */
+int32_t scene_pick_name(const pct_scene_source *source, pct_random *random);
 
 /* ---- layout ---- */
 struct placed {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define HELD_OUT_ONE_IN 10     /* names with two or more pictures */
+#define TAUGHT_HELD_OUT 3      /* pictures from which on one of a taught name is held out */
 #define NEAR_DUPLICATE  6      /* bits of the hash */
 #define SUBSET_STREAM   0x5375 /* of the draw of options->names */
 
@@ -142,31 +143,45 @@ static bool has_near_duplicate(const pct_scene_source *source, int32_t cutout) {
 
 /* Of every tenth name with two or more pictures, one is held out. Fixed by hashes of texts before any style is left
  * out, so that a picture is on the same side in every run. */
-static void choose_held_out(pct_scene_source *source) {
+static void choose_held_out(pct_scene_source *source, bool taught) {
     for (int32_t name = 0; name < source->name_count; name++) {
         const char *text = source->names[name].text;
-        if (pct_hash_bytes(text, strlen(text)) % HELD_OUT_ONE_IN) continue;
+        if (!taught && pct_hash_bytes(text, strlen(text)) % HELD_OUT_ONE_IN) continue;
         int32_t pictures = 0, chosen = -1;
         uint64_t smallest = UINT64_MAX;
         for (int32_t i = 0; i < source->cutout_count; i++) {
-            if (source->cutouts[i].name != name) continue;
+            if (source->cutouts[i].name != name || (taught && source->cutouts[i].style != PCT_STYLE_USER)) continue;
             pictures++;
             uint64_t hash = pct_hash_bytes(source->cutouts[i].label, strlen(source->cutouts[i].label));
             if (hash >= smallest || has_near_duplicate(source, i)) continue;
             smallest = hash;
             chosen = i;
         }
-        if (pictures >= 2 && chosen >= 0) source->cutouts[chosen].held_out = true;
+        if (pictures >= (taught ? TAUGHT_HELD_OUT : 2) && chosen >= 0) source->cutouts[chosen].held_out = true;
+    }
+}
+
+/* Usable names that one of the user's cut-outs bears, for scenes that show them more often than the pack's. */
+static void list_taught(struct opening *in) {
+    pct_scene_source *source = in->source;
+    for (int32_t i = 0; i < source->usable.count && in->options->taught > 0; i++) {
+        const struct scene_name *name = &source->names[source->usable.items[i]];
+        bool taught = false;
+        for (int32_t k = 0; k < name->trained_count && !taught; k++)
+            taught = source->cutouts[source->by_name[name->first + k]].style == PCT_STYLE_USER;
+        if (taught) source->taught.items[source->taught.count++] = source->usable.items[i];
     }
 }
 
 static percept_status make_lists(struct opening *in) {
     pct_scene_source *source = in->source;
-    choose_held_out(source);
+    choose_held_out(source, in->options->hold_taught);
     source->by_name = take(in, source->cutout_count, sizeof *source->by_name);
     source->usable.items = take(in, source->name_count, sizeof(int32_t));
+    source->taught.items = take(in, source->name_count, sizeof(int32_t));
     source->held_out.items = take(in, source->cutout_count, sizeof(int32_t));
-    if (!source->by_name || !source->usable.items || !source->held_out.items) return no_memory(in);
+    if (!source->by_name || !source->usable.items || !source->taught.items || !source->held_out.items)
+        return no_memory(in);
     int32_t next = 0;
     for (int32_t name = 0; name < source->name_count; name++) {
         source->names[name].first = next;
@@ -186,6 +201,7 @@ static percept_status make_lists(struct opening *in) {
     for (int32_t i = 0; i < source->cutout_count; i++)
         if (source->cutouts[i].held_out && source->cutouts[i].used)
             source->held_out.items[source->held_out.count++] = i;
+    list_taught(in);
     if (source->usable.count == 0)
         return pct_fail(in->error, PERCEPT_ERROR_INPUT, "no cut-out is left; use other styles or another folder");
     return PERCEPT_OK;
@@ -286,6 +302,9 @@ static percept_status set_options(struct opening *in) {
     for (int i = 0; i < PCT_TASK_COUNT_; i++) source->weights[i] = sum += total > 0 ? options->weights[i] : mix[i];
     if (options->generated > 1)
         return pct_fail(in->error, PERCEPT_ERROR_USAGE, "share of generated backgrounds: must lie in 0 ... 1");
+    if (!(options->taught >= 0 && options->taught <= 1))
+        return pct_fail(in->error, PERCEPT_ERROR_USAGE, "share of taught names: must lie in 0 ... 1");
+    source->taught_share = options->taught;
     source->generated = options->generated >= 0 ? options->generated : 0.3f;
     return PERCEPT_OK;
 }
@@ -358,5 +377,11 @@ const char *pct_scene_name(const pct_scene_source *source, int32_t name) {
 int32_t pct_scene_cutouts(const pct_scene_source *source) { return source->cutout_count; }
 int32_t pct_scene_backgrounds(const pct_scene_source *source, enum pct_split split) {
     return source->grounds[split].count;
+}
+bool pct_scene_held_out(const pct_scene_source *source, int32_t cutout) {
+    return cutout >= 0 && cutout < source->cutout_count && source->cutouts[cutout].held_out;
+}
+int32_t pct_scene_cutout_name(const pct_scene_source *source, int32_t cutout) {
+    return cutout >= 0 && cutout < source->cutout_count ? source->cutouts[cutout].name : -1;
 }
 uint64_t pct_scene_fingerprint(const pct_scene_source *source) { return source->fingerprint; }

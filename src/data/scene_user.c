@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CUTOUT_SIDE 224
 #define GROUND_SIDE 640
 #define SAME_BITS   3 /* of the hash, as in assets.c */
 
@@ -25,7 +24,7 @@ void scene_user_free(struct scene_user_list *list) {
 }
 
 /* "red_apple-2.png" or "red apple/photo.png" -> "red apple". */
-static bool user_name(const char *inside, char name[PCT_NAME_MAX_BYTES]) {
+bool scene_user_name(const char *inside, char name[PCT_NAME_MAX_BYTES]) {
     char caption[256];
     const char *slash = strrchr(inside, '/'), *start = inside;
     size_t length = strlen(inside);
@@ -53,7 +52,7 @@ static percept_status read_user_file(struct scene_user_list *list, struct scene_
         return PERCEPT_OK;
     }
     pct_image image = {0};
-    PCT_TRY(pct_cutout_read(&image, path, CUTOUT_SIDE, true, error));
+    PCT_TRY(pct_cutout_read(&image, path, SCENE_USER_CUTOUT_SIDE, true, error));
     pct_image_hashes(&image, &file->hash, &file->mirrored);
     percept_status status = pct_sprite_make(&file->sprite, &image, error);
     pct_image_free(&image);
@@ -72,7 +71,7 @@ static percept_status visit_user(void *context, const char *path, const char *in
     }
     struct scene_user_file *file = &list->items[list->count];
     *file = (struct scene_user_file){0};
-    if (!list->grounds && !user_name(inside, file->name)) {
+    if (!list->grounds && !scene_user_name(inside, file->name)) {
         snprintf(list->refused, sizeof list->refused, "%s: gives no name of at most %d English words", path,
                  PCT_NAME_MAX_WORDS);
         return PERCEPT_OK;

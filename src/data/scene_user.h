@@ -10,6 +10,8 @@
 #include "data/backgrounds.h"
 #include "image/compose.h"
 
+#define SCENE_USER_CUTOUT_SIDE 224 /* pixels; larger cut-outs are made smaller */
+
 struct scene_user_file {
     char *path, *label;            /* owned */
     char name[PCT_NAME_MAX_BYTES]; /* of a cut-out */
@@ -26,6 +28,8 @@ struct scene_user_list {
     char refused[400]; /* the last file that was refused, for when none is left */
 };
 
+/* The name that a cut-out's path inside the folder gives; false: none. */
+bool scene_user_name(const char *inside, char name[PCT_NAME_MAX_BYTES]);
 /* An empty list for folder NULL. Free the list in any case; sprites and pictures are the caller's to take or free. */
 percept_status scene_user_read(struct scene_user_list *list, const char *folder, bool grounds, percept_error *error);
 void scene_user_free(struct scene_user_list *list);

@@ -8,14 +8,23 @@
 
 #include "eval/feed.h"
 #include "eval/figures.h"
+#include "eval/judge.h"
 #include "kernels/kernels.h"
 #include "model/model.h"
+
+/* Called for every question once it is judged: `text` is the answer with its marks, the regions those that stayed above
+ * the threshold, at the picture's size. All is borrowed until it returns. */
+typedef percept_status pct_eval_judged(void *context, const pct_sample *sample, const pct_turn *turn, const char *text,
+                                       const pct_judge_region *regions, int32_t count, const pct_eval_outcome *outcome,
+                                       percept_error *error);
 
 typedef struct pct_eval_options {
     float threshold;    /* negative: the model's own */
     int64_t limit;      /* at most so many pictures; 0: all of the feed */
     int32_t max_tokens; /* an answer; 0: 96, and where regions are text 96 beside their tokens, each region as one */
     bool keep;          /* keep questions and regions, for calibration and trades */
+    pct_eval_judged *judged; /* NULL: nobody listens */
+    void *judged_context;
 } pct_eval_options;
 
 typedef struct pct_eval_report {

@@ -19,7 +19,11 @@ void pct_grounding_build(pct_grounding *grounding, pct_builder *builder, int64_t
 void pct_grounding_begin(pct_grounding *grounding, const int32_t *ids, int64_t count) {
     pct_tensor *names = &grounding->names->tensor;
     for (int64_t i = 0; i < pct_tensor_count(names); i++) pct_tensor_data(names)[i] = 0;
-    for (int64_t i = 0; i < count; i++) pct_tensor_data(names)[ids[i]] = 1;
+    pct_grounding_add(grounding, ids, count);
+}
+
+void pct_grounding_add(pct_grounding *grounding, const int32_t *ids, int64_t count) {
+    for (int64_t i = 0; i < count; i++) pct_tensor_data(&grounding->names->tensor)[ids[i]] = 1;
 }
 
 pct_ground pct_grounding_prepare(pct_tape *tape, pct_tensor *cells, pct_tensor *prefix, int64_t pictures) {

@@ -23,6 +23,8 @@ typedef struct pct_grounding {
 void pct_grounding_build(pct_grounding *grounding, pct_builder *builder, int64_t vocabulary, int64_t width);
 /* A fresh model's names: the tokens that are in some. */
 void pct_grounding_begin(pct_grounding *grounding, const int32_t *ids, int64_t count);
+/* More of them. */
+void pct_grounding_add(pct_grounding *grounding, const int32_t *ids, int64_t count);
 
 /* What phrases and regions of some pictures look at: `rows` rows a picture, the first for "nothing". */
 typedef struct pct_ground {

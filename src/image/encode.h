@@ -19,4 +19,7 @@ percept_status pct_mask_write_png(const char *path, const pct_mask *mask, percep
 percept_status pct_jpeg_encode(const pct_image *image, int quality, void **data, size_t *size, percept_error *error);
 percept_status pct_jpeg_write(const char *path, const pct_image *image, int quality, percept_error *error);
 
+/* WebP of RGBA: lossy colours of quality 1..100, exact alpha. *data malloc'd, caller frees. */
+percept_status pct_webp_encode(const pct_image *image, int quality, void **data, size_t *size, percept_error *error);
+
 #endif

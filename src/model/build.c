@@ -262,6 +262,10 @@ void pct_model_begin_names(pct_model *model, const int32_t *ids, int64_t count) 
     if (model->config.language.grounding) pct_grounding_begin(&model->grounding, ids, count);
 }
 
+void pct_model_add_names(pct_model *model, const int32_t *ids, int64_t count) {
+    if (model->config.language.grounding) pct_grounding_add(&model->grounding, ids, count);
+}
+
 void pct_model_close(pct_model **model) {
     if (!model || !*model) return;
     pct_model_card none = {0};

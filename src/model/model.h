@@ -43,6 +43,8 @@ percept_status pct_model_create_on(pct_model **model, const char *base, const pc
                                    percept_error *error);
 /* For a fresh model with grounding: the tokens that are in names (heads/grounding.h). */
 void pct_model_begin_names(pct_model *model, const int32_t *ids, int64_t count);
+/* The same beside those it knows already. */
+void pct_model_add_names(pct_model *model, const int32_t *ids, int64_t count);
 /* A warm start: what the file (a model's or a checkpoint's) has under the name and with the shape of one
  * of the model's tensors, and is wanted, replaces that tensor's numbers; *taken counts them. For a trainable model.
  * MODEL where a tensor's type holds no weights. */

@@ -54,6 +54,10 @@ static const pct_config_field fields[] = {
     PCT_CONFIG_TEXT("data.backgrounds", C, data.backgrounds, "", "a folder of your own backgrounds"),
     PCT_CONFIG_TEXTS("data.styles", C, data.styles, "", "styles of the pack to use; empty: all"),
     PCT_CONFIG_NUMBER("data.generated", C, data.generated, -1, 1, "-1", "share of generated backgrounds; -1: 0.3"),
+    PCT_CONFIG_NUMBER("data.taught", C, data.taught, 0, 1, "0",
+                      "share of names drawn among those of data.cutouts; 0: drawn like the pack's"),
+    PCT_CONFIG_INTEGER("data.hold_taught", C, data.hold_taught, 0, 1, "0",
+                       "1: of each name of data.cutouts with three pictures or more one is held out, of the pack none"),
     PCT_CONFIG_INTEGER("data.side", C, data.side, 0, 1024, "0", "side of composed pictures; 0: the model's square"),
     PCT_CONFIG_INTEGER("data.questions", C, data.questions, 1, 32, "6", "questions a picture"),
     PCT_CONFIG_INTEGER("data.objects_min", C, data.objects_min, 0, 8, "0", "fewest things in a picture; 0: 1"),
@@ -251,6 +255,8 @@ percept_status pct_train_scene_options(const pct_train_config *config, pct_scene
     options->cutouts = config->data.cutouts[0] ? config->data.cutouts : NULL;
     options->backgrounds = config->data.backgrounds[0] ? config->data.backgrounds : NULL;
     options->generated = config->data.generated;
+    options->taught = config->data.taught;
+    options->hold_taught = config->data.hold_taught;
     options->names = (int32_t)config->data.scene_names;
     for (int i = 0; i < config->data.styles.count; i++) {
         enum pct_style style;

@@ -106,8 +106,8 @@ typedef struct pct_train_config {
     struct {
         const char *folder, *pack, *cutouts, *backgrounds;
         pct_config_texts styles;
-        float generated, object_weight, mask_share;
-        int64_t side, questions, objects_min, objects_max, names, scene_names;
+        float generated, taught, object_weight, mask_share;
+        int64_t hold_taught, side, questions, objects_min, objects_max, names, scene_names;
         pct_config_numbers weights;
     } data;
     pct_loss_weights losses;

@@ -124,7 +124,7 @@ static percept_status make_model(pct_trainer *trainer, const pct_gguf *checkpoin
         PCT_TRY(retell(trainer, &wanted, error));
         config->model = *pct_model_get_config(trainer->model);
         fill_request(trainer);
-        return PERCEPT_OK;
+        return pct_trainer_names(trainer, false, error);
     }
     fill_request(trainer);
     pct_gguf *warm = NULL;
@@ -135,7 +135,7 @@ static percept_status make_model(pct_trainer *trainer, const pct_gguf *checkpoin
     }
     status =
         config->base[0] ? make_on_base(trainer, error) : make_fresh(trainer, checkpoint ? checkpoint : warm, error);
-    if (status == PERCEPT_OK) status = pct_trainer_begin_names(trainer, error);
+    if (status == PERCEPT_OK) status = pct_trainer_names(trainer, true, error);
     if (status == PERCEPT_OK && warm) status = pct_trainer_warm_start(trainer, warm, error);
     pct_gguf_close(&warm);
     return status;

@@ -50,8 +50,8 @@ percept_status pct_trainer_setup(pct_trainer *trainer, const pct_train_options *
 void pct_trainer_free(pct_trainer *trainer);
 /* vocabulary.c: a tokenizer from the texts of the training split and all names. */
 percept_status pct_trainer_tokenizer(pct_trainer *trainer, pct_tokenizer **tokenizer, percept_error *error);
-/* Tells the fresh model which tokens name things. */
-percept_status pct_trainer_begin_names(pct_trainer *trainer, percept_error *error);
+/* Tells the model which tokens name things: a fresh one all of them, another one what the data has beside its own. */
+percept_status pct_trainer_names(pct_trainer *trainer, bool fresh, percept_error *error);
 
 /* parts.c: whether a tensor belongs to a part of the model. */
 bool pct_train_belongs(const char *tensor, const char *part);

@@ -90,7 +90,7 @@ static percept_status encode_name(const pct_tokenizer *tokenizer, const char *na
     return PERCEPT_OK;
 }
 
-percept_status pct_trainer_begin_names(pct_trainer *trainer, percept_error *error) {
+percept_status pct_trainer_names(pct_trainer *trainer, bool fresh, percept_error *error) {
     const pct_tokenizer *tokenizer = pct_model_get_tokenizer(trainer->model);
     pct_feed feed = pct_trainer_feed(trainer, PCT_SPLIT_TRAINING, 0, 0);
     pct_token_scratch scratch = {0};
@@ -99,7 +99,8 @@ percept_status pct_trainer_begin_names(pct_trainer *trainer, percept_error *erro
     percept_status status = PERCEPT_OK;
     for (int32_t i = 0; i < pct_feed_names(&feed) && status == PERCEPT_OK; i++)
         status = encode_name(tokenizer, pct_feed_name(&feed, i), &text, &scratch, &ids, error);
-    if (status == PERCEPT_OK) pct_model_begin_names(trainer->model, ids.data, ids.count);
+    if (status == PERCEPT_OK)
+        (fresh ? pct_model_begin_names : pct_model_add_names)(trainer->model, ids.data, (int64_t)ids.count);
     free(ids.data);
     pct_token_scratch_free(&scratch);
     pct_text_free(&text);
