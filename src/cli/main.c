@@ -6,9 +6,25 @@
 #include <string.h>
 
 const pct_cli_command *const pct_cli_commands[] = {
-    &pct_cli_ask,        &pct_cli_find,     &pct_cli_describe, &pct_cli_chat,   &pct_cli_complete, &pct_cli_tokenize,
-    &pct_cli_perplexity, &pct_cli_info,     &pct_cli_eval,     &pct_cli_scenes, &pct_cli_train,    &pct_cli_teach,    &pct_cli_experiment,
-    &pct_cli_convert,    &pct_cli_quantize, &pct_cli_bench,    &pct_cli_help,   &pct_cli_version,  NULL,
+    &pct_cli_ask,
+    &pct_cli_find,
+    &pct_cli_describe,
+    &pct_cli_chat,
+    &pct_cli_complete,
+    &pct_cli_tokenize,
+    &pct_cli_perplexity,
+    &pct_cli_info,
+    &pct_cli_eval,
+    &pct_cli_scenes,
+    &pct_cli_train,
+    &pct_cli_teach,
+    &pct_cli_experiment,
+    &pct_cli_convert,
+    &pct_cli_quantize,
+    &pct_cli_bench,
+    &pct_cli_help,
+    &pct_cli_version,
+    NULL,
 };
 
 const pct_cli_command *pct_cli_find_command(const char *name) {

@@ -124,8 +124,9 @@ static const option_row rows[PCT_CLI_OPTION_COUNT] = {
     [PCT_CLI_LIST] = {"list", 0, FLAG, AT(list), NULL, 0, 0, NULL, false, "shows the runs and what is done, no more"},
     [PCT_CLI_ONLY] = {"only", 0, TEXT, AT(only), "RUN,...", 0, 0, NULL, false,
                       "these runs, series or groups, and what they begin with"},
-    [PCT_CLI_MINUTES] = {"minutes", 0, NUMBER, AT(minutes), "M", 0.0001, 100000, NULL, false,
-                         "experiment: of every run, in place of the list's (a rehearsal; wants -o); teach: the budget (10)"},
+    [PCT_CLI_MINUTES] =
+        {"minutes", 0, NUMBER, AT(minutes), "M", 0.0001, 100000, NULL, false,
+         "experiment: of every run, in place of the list's (a rehearsal; wants -o); teach: the budget (10)"},
     [PCT_CLI_REPORT] = {"report", 0, FLAG, AT(report), NULL, 0, 0, NULL, false,
                         "writes tables, verdicts and plots of the results that are there; trains nothing"},
     [PCT_CLI_STEPS] = {"steps", 0, INTEGER, AT(steps), "N", 1, 1000000, NULL, false, "steps instead of minutes"},

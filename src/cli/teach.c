@@ -31,8 +31,8 @@ static percept_status teach(const pct_cli_line *line, char **json, char **table,
         options.threads = (int32_t)s->threads;
         options.cpu_mask = (uint32_t)s->cpu_mask;
         options.log = pct_cli_log;
-        status = percept_teach_run(&options, pct_cli_progress, NULL, s->json ? json : NULL, s->json ? NULL : table,
-                                   error);
+        status =
+            percept_teach_run(&options, pct_cli_progress, NULL, s->json ? json : NULL, s->json ? NULL : table, error);
     }
     free(model);
     free(replay);
@@ -52,9 +52,10 @@ const pct_cli_command pct_cli_teach = {
     .name = "teach",
     .arguments = "DIR -o MODEL.gguf",
     .summary = "a folder of named cut-outs becomes a model that finds them",
-    .details = "DIR holds pictures with transparent parts, two or more a name, three or more to be tested with one that\n"
-               "is held back; named by a .txt beside them, their sub-folder or their file. Pictures in DIR/backgrounds\n"
-               "are laid behind them. Ctrl-C stops; --resume goes on.",
+    .details =
+        "DIR holds pictures with transparent parts, two or more a name, three or more to be tested with one that\n"
+        "is held back; named by a .txt beside them, their sub-folder or their file. Pictures in DIR/backgrounds\n"
+        "are laid behind them. Ctrl-C stops; --resume goes on.",
     .options = PCT_CLI_BIT(PCT_CLI_MODEL) | PCT_CLI_BIT(PCT_CLI_OUT) | PCT_CLI_BIT(PCT_CLI_MINUTES) |
                PCT_CLI_BIT(PCT_CLI_STEPS) | PCT_CLI_BIT(PCT_CLI_SEED) | PCT_CLI_BIT(PCT_CLI_RESUME) |
                PCT_CLI_BIT(PCT_CLI_SHEET) | PCT_CLI_BIT(PCT_CLI_LIMIT) | PCT_CLI_BIT(PCT_CLI_JSON),

@@ -76,8 +76,8 @@ percept_status pct_pack_writer_background(pct_pack_writer *writer, const pct_pac
                                           percept_error *error);
 percept_status pct_pack_writer_relation(pct_pack_writer *writer, const pct_pack_relation *relation,
                                         percept_error *error);
-/* The same, coded: `picture` is the cut-out as RGBA; the sprite is not looked at. `quality` 1..100, lossy colours, exact
- * alpha. */
+/* The same, coded: `picture` is the cut-out as RGBA; the sprite is not looked at. `quality` 1..100, lossy colours,
+ * exact alpha. */
 percept_status pct_pack_writer_coded(pct_pack_writer *writer, const pct_pack_cutout *cutout, const pct_image *picture,
                                      int quality, percept_error *error);
 /* Writes tables and header and gives the file its name. The writer is freed in any case. */

@@ -117,6 +117,14 @@ static percept_status add_picture(struct reading *in, const char *path, int32_t 
     return PERCEPT_OK;
 }
 
+/* So that a name is not said to have too few pictures because of one whose own fault was told. */
+static percept_status refuse(struct reading *in, const char *name, const char *inside, percept_error *error) {
+    int32_t thing = find_thing(in, name, inside, true);
+    if (thing < 0) return pct_fail_memory(error, "list of names");
+    in->things->things[thing].refused++;
+    return PERCEPT_OK;
+}
+
 static percept_status visit(void *context, const char *path, const char *inside, percept_error *error) {
     struct reading *in = context;
     char name[PCT_NAME_MAX_BYTES];
@@ -129,12 +137,12 @@ static percept_status visit(void *context, const char *path, const char *inside,
     if (beside && !named) {
         things_problem(&in->problems, "%s: the .txt beside it gives no name; write one to %d English words", path,
                        PCT_NAME_MAX_WORDS);
-        return PERCEPT_OK;
+        return scene_user_name(inside, name) ? refuse(in, name, inside, error) : PERCEPT_OK;
     }
     if (!beside && !scene_user_name(inside, name)) {
-        things_problem(&in->problems, "%s: gives no name; call it, its folder or a .txt beside it by one to %d English "
-                                      "words",
-                       path, PCT_NAME_MAX_WORDS);
+        things_problem(&in->problems,
+                       "%s: gives no name; call it, its folder or a .txt beside it by one to %d English words", path,
+                       PCT_NAME_MAX_WORDS);
         return PERCEPT_OK;
     }
     if (in->things->picture_count >= PCT_THINGS_MAX_PICTURES) return PERCEPT_OK; /* said at the end */
@@ -146,7 +154,7 @@ static percept_status visit(void *context, const char *path, const char *inside,
     if (status == PERCEPT_ERROR_RESOURCE) return pct_fail(error, status, "%s", why.message);
     if (status != PERCEPT_OK) {
         things_problem(&in->problems, "%s", why.message);
-        return PERCEPT_OK;
+        return refuse(in, name, inside, error);
     }
     int32_t thing = find_thing(in, name, inside, beside);
     status = thing < 0 ? pct_fail_memory(error, "list of names") : add_picture(in, path, thing, &image, error);
@@ -181,36 +189,44 @@ static percept_status sort(pct_things *things, percept_error *error) {
     return PERCEPT_OK;
 }
 
+/* One problem is the error; of several each is a line in the log. */
 static percept_status verdict(const struct reading *in, percept_error *error) {
-    const struct things_problems *problems = &in->problems;
-    if (problems->count == 1) return pct_fail(error, PERCEPT_ERROR_INPUT, "%s", problems->first);
-    if (problems->count > 1)
-        return pct_fail(error, PERCEPT_ERROR_INPUT, "%s: %d things are wrong, nothing was written%s%s", in->folder,
-                        (int)problems->count, in->log ? "" : "; the first: ", in->log ? "" : problems->first);
-    return PERCEPT_OK;
+    const char *line = in->problems.lines.data;
+    if (in->problems.lines.failed) return pct_fail_memory(error, "list of problems");
+    if (in->problems.count == 0) return PERCEPT_OK;
+    if (in->problems.count == 1) return pct_fail(error, PERCEPT_ERROR_INPUT, "%s", line);
+    for (int32_t i = 0; i < in->problems.count; i++, line += strlen(line) + 1)
+        pct_log_write(in->log, PCT_LOG_WARNING, "%s", line);
+    return pct_fail(error, PERCEPT_ERROR_INPUT, "%s: %d things are wrong, nothing was written; the first: %.700s",
+                    in->folder, (int)in->problems.count, in->problems.lines.data);
+}
+
+static percept_status read_all(struct reading *in, percept_error *error) {
+    pct_things *things = in->things;
+    PCT_TRY(pct_walk_files(in->folder, visit, in, error));
+    PCT_TRY(sort(things, error));
+    if (things->count > PCT_THINGS_MAX_NAMES || things->picture_count >= PCT_THINGS_MAX_PICTURES)
+        things_problem(&in->problems, "%s: more than %d names or %d pictures; teach fewer at a time", in->folder,
+                       PCT_THINGS_MAX_NAMES, PCT_THINGS_MAX_PICTURES - 1);
+    else
+        things_check(things, &in->problems);
+    if (things->picture_count == 0 && in->problems.count == 0)
+        things_problem(&in->problems,
+                       "%s: holds no cut-out; put PNG, WebP or SVG pictures with transparent parts there", in->folder);
+    return verdict(in, error);
 }
 
 percept_status pct_things_read(pct_things *things, const char *folder, const pct_log *log, percept_error *error) {
     *things = (pct_things){0};
-    struct reading in = {.things = things, .log = log && log->callback ? log : NULL, .folder = folder};
-    in.problems.log = NULL; /* a single problem is the error itself: collected first */
     if (!pct_is_directory(folder)) return pct_fail(error, PERCEPT_ERROR_INPUT, "%s: is not a folder", folder);
     char *grounds = pct_path_join(folder, PCT_THINGS_BACKGROUNDS);
     if (!grounds) return pct_fail_memory(error, "paths");
     things->backgrounds = pct_is_directory(grounds);
     free(grounds);
-    in.problems.log = in.log;
-    PCT_TRY(pct_walk_files(folder, visit, &in, error));
-    PCT_TRY(sort(things, error));
-    if (things->count > PCT_THINGS_MAX_NAMES || things->picture_count >= PCT_THINGS_MAX_PICTURES)
-        things_problem(&in.problems, "%s: more than %d names or %d pictures; teach fewer at a time", folder,
-                       PCT_THINGS_MAX_NAMES, PCT_THINGS_MAX_PICTURES - 1);
-    else
-        things_check(things, &in.problems);
-    if (things->picture_count == 0 && in.problems.count == 0)
-        things_problem(&in.problems, "%s: holds no cut-out; put PNG, WebP or SVG pictures with transparent parts there",
-                       folder);
-    return verdict(&in, error);
+    struct reading in = {.things = things, .log = log, .folder = folder};
+    percept_status status = read_all(&in, error);
+    pct_text_free(&in.problems.lines);
+    return status;
 }
 
 static percept_status write_one(const pct_things *things, int32_t index, int32_t number, const char *folder,

@@ -23,8 +23,8 @@
 
 typedef struct pct_thing {
     char text[PCT_NAME_MAX_BYTES];
-    char *folder; /* the sub-folder that gave the name, or NULL; owned */
-    int32_t pictures;
+    char *folder;              /* the sub-folder that gave the name, or NULL; owned */
+    int32_t pictures, refused; /* that can be used; that would be its, but for what is wrong with them */
 } pct_thing;
 
 typedef struct pct_thing_picture {

@@ -6,13 +6,13 @@
 #include <string.h>
 
 void things_problem(struct things_problems *problems, const char *format, ...) {
-    char text[sizeof problems->first];
+    char text[1000];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (problems->count++ == 0) memcpy(problems->first, text, sizeof text);
-    pct_log_write(problems->log, PCT_LOG_WARNING, "%s", text);
+    problems->count++;
+    pct_text_add(&problems->lines, text, strlen(text) + 1);
 }
 
 static void check_pictures(const pct_things *things, struct things_problems *problems) {
@@ -25,7 +25,8 @@ static void check_pictures(const pct_things *things, struct things_problems *pro
                 things_problem(problems, "%s: is the same picture as %s; take one of them away", one->path,
                                other->path);
             else
-                things_problem(problems, "%s: is the same picture as %s, which is called \"%s\"; one thing has one name",
+                things_problem(problems,
+                               "%s: is the same picture as %s, which is called \"%s\"; one thing has one name",
                                one->path, other->path, things->things[other->thing].text);
             break;
         }
@@ -41,7 +42,7 @@ static bool is_plural_of(const char *many, const char *one) {
 static void check_names(const pct_things *things, struct things_problems *problems) {
     for (int32_t i = 0; i < things->count; i++) {
         const pct_thing *one = &things->things[i];
-        if (one->pictures < PCT_THINGS_LEAST)
+        if (one->pictures + one->refused < PCT_THINGS_LEAST)
             things_problem(problems, "\"%s\": has %d picture; give %d at least, better %d or more", one->text,
                            (int)one->pictures, PCT_THINGS_LEAST, PCT_THINGS_LEAST_TO_TEST);
         for (int32_t k = 0; k < things->count; k++)

@@ -2,13 +2,13 @@
 #ifndef PCT_DATA_THINGS_PRIVATE_H
 #define PCT_DATA_THINGS_PRIVATE_H
 
+#include "base/text.h"
 #include "data/things.h"
 
-/* What is wrong with a folder, counted; the first is kept for when it is the only one. */
+/* What is wrong with a folder: lines, the first of them also apart. Free `lines`. */
 struct things_problems {
-    const pct_log *log;
+    pct_text lines; /* each with its NUL */
     int32_t count;
-    char first[600];
 };
 void things_problem(struct things_problems *problems, const char *format, ...) PCT_PRINTF(2, 3);
 

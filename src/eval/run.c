@@ -191,8 +191,8 @@ static percept_status judge_reply(struct runner *run, const pct_sample *sample, 
         run->report->region_tokens += reply->region_tokens;
         if (run->options->keep) status = keep_records(run, turn, &outcome, pct_answer_denies(text), error);
         if (status == PERCEPT_OK && run->options->judged)
-            status = run->options->judged(run->options->judged_context, sample, turn, text, regions, count, &outcome,
-                                          error);
+            status =
+                run->options->judged(run->options->judged_context, sample, turn, text, regions, count, &outcome, error);
     }
     for (int32_t i = 0; i < count; i++) pct_mask_free(&regions[i].mask);
     return status;

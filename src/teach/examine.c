@@ -21,8 +21,8 @@ static percept_status ask(const teach_examiner *examiner, const pct_feed *feed, 
     PCT_TRY(pct_model_open(&model, examiner->model, false, error));
     percept_status status = pct_model_check_sees(model, error);
     if (status == PERCEPT_OK)
-        status = pct_eval_run(model, examiner->compute, feed, options, examiner->progress, examiner->context, report,
-                              error);
+        status =
+            pct_eval_run(model, examiner->compute, feed, options, examiner->progress, examiner->context, report, error);
     pct_model_close(&model);
     return status;
 }
@@ -141,14 +141,16 @@ static percept_status pass(const teach_examiner *examiner, const pct_scene_sourc
     pct_feed feed = {.source = source,
                      .split = split,
                      .seed = SEED,
-                     .count = examiner->pictures ? examiner->pictures : count < LEAST ? LEAST : count,
+                     .count = examiner->pictures ? examiner->pictures
+                              : count < LEAST    ? LEAST
+                                                 : count,
                      .request = {.width = SIDE, .height = SIDE, .questions = QUESTIONS}};
     const pct_eval_options options = {.threshold = -1, .judged = listen, .judged_context = in};
     return ask(examiner, &feed, &options, report, error);
 }
 
-percept_status teach_examine_new(const teach_examiner *examiner, const pct_scene_options *options,
-                                 teach_result *result, teach_sheet *sheet, percept_error *error) {
+percept_status teach_examine_new(const teach_examiner *examiner, const pct_scene_options *options, teach_result *result,
+                                 teach_sheet *sheet, percept_error *error) {
     pct_scene_source *source = NULL;
     int32_t held = 0;
     PCT_TRY(pct_scene_source_open(&source, options, error));
@@ -160,8 +162,8 @@ percept_status teach_examine_new(const teach_examiner *examiner, const pct_scene
         pct_eval_report report = {0};
         struct listening in = {result, sheet, with_held};
         if (names == 0) continue;
-        status = pass(examiner, source, with_held ? PCT_SPLIT_CUTOUTS : PCT_SPLIT_ARRANGEMENTS, names, &in, &report,
-                      error);
+        status =
+            pass(examiner, source, with_held ? PCT_SPLIT_CUTOUTS : PCT_SPLIT_ARRANGEMENTS, names, &in, &report, error);
         if (status == PERCEPT_OK) {
             if (with_held)
                 result->held = report.held_out;

@@ -25,8 +25,9 @@ static bool cannot_tell(const teach_score *score, int32_t at) {
 static void json_score(const teach_score *score, bool first, pct_text *out) {
     pct_text_puts(out, first ? "{\"name\": " : ", {\"name\": ");
     pct_json_add_text(out, score->thing->text);
-    pct_text_printf(out, ", \"pictures\": %d, \"known\": %s, \"held_back\": %s, \"asked\": %d", (int)score->thing->pictures,
-                    score->known ? "true" : "false", score->held ? "true" : "false", (int)score->asked);
+    pct_text_printf(out, ", \"pictures\": %d, \"known\": %s, \"held_back\": %s, \"asked\": %d",
+                    (int)score->thing->pictures, score->known ? "true" : "false", score->held ? "true" : "false",
+                    (int)score->asked);
     add(out, "acc50", share(score->found, score->asked));
     add(out, "miou", score->asked ? score->iou / score->asked : NAN);
     add(out, "not_found", share(score->denied, score->asked));

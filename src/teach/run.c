@@ -1,10 +1,10 @@
 /* run.c: the way from a folder to a model file. See run.h. */
+#include "train/run.h"
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/size.h"
 #include "teach/teach.h"
 #include "train/checkpoint.h"
-#include "train/run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,16 +156,25 @@ static percept_status see_held(struct teaching *t, percept_error *error) {
     return PERCEPT_OK;
 }
 
+/* Before anything is written. */
+static percept_status check_model(const char *path, percept_error *error) {
+    pct_model *model = NULL;
+    PCT_TRY(pct_model_open(&model, path, false, error));
+    percept_status status = pct_model_check_sees(model, error);
+    pct_model_close(&model);
+    return status;
+}
+
 static percept_status prepare(struct teaching *t, percept_error *error) {
     const pct_teach_options *o = t->options;
     pct_scene_options scenes;
     pct_scene_source *source = NULL;
     PCT_TRY(pct_things_read(&t->things, o->folder, o->log, error));
     PCT_TRY(make_paths(t, error));
-    if (pct_is_directory(o->out))
-        return pct_fail(error, PERCEPT_ERROR_USAGE, "%s: is a folder; name a file", o->out);
+    if (pct_is_directory(o->out)) return pct_fail(error, PERCEPT_ERROR_USAGE, "%s: is a folder; name a file", o->out);
     t->steps = o->steps ? o->steps : (int64_t)(o->minutes * PCT_TEACH_STEPS_A_MINUTE + 0.5);
     if (t->steps < 1) t->steps = 1;
+    PCT_TRY(check_model(o->model, error));
     pct_scene_options_default(&scenes);
     scenes.pack = o->replay;
     PCT_TRY(pct_scene_source_open(&source, &scenes, error));
@@ -194,6 +203,7 @@ static percept_status train(struct teaching *t, percept_error *error) {
                                            .threads = o->threads,
                                            .cpu_mask = o->cpu_mask,
                                            .command = "percept teach",
+                                           .identity = pct_things_hash(&t->things),
                                            .log = o->log};
         pct_train_result trained;
         status = pct_train_run(&options, t->progress, t->context, &trained, error);

@@ -32,8 +32,8 @@ typedef struct teach_old {
 typedef struct teach_result {
     teach_score *scores; /* one a thing; owned */
     int32_t count;
-    pct_figures held, views;  /* questions about pictures held back; about views of known ones */
-    double absent;            /* things that are not there, said so */
+    pct_figures held, views; /* questions about pictures held back; about views of known ones */
+    double absent;           /* things that are not there, said so */
     teach_old before, after;
     int64_t steps, pictures_taught, pictures_held;
     float ece;
@@ -52,8 +52,8 @@ typedef struct teach_examiner {
 percept_status teach_examine_old(const teach_examiner *examiner, const char *replay, teach_old *old,
                                  percept_error *error);
 /* Taught names; `options` as training composed its scenes. Fills result->scores and figures. */
-percept_status teach_examine_new(const teach_examiner *examiner, const pct_scene_options *options,
-                                 teach_result *result, struct teach_sheet *sheet, percept_error *error);
+percept_status teach_examine_new(const teach_examiner *examiner, const pct_scene_options *options, teach_result *result,
+                                 struct teach_sheet *sheet, percept_error *error);
 
 /* ---- sheet.c: the contact sheet ---- */
 typedef struct teach_sheet {

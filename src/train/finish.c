@@ -92,7 +92,9 @@ static void add_provenance(const pct_trainer *trainer, pct_text *out) {
                     config->run.date[0] ? config->run.date : today, (long long)config->run.seed,
                     (long long)trainer->state.step, (long long)(config->schedule.batch * config->optimiser.accumulate),
                     (long long)trainer->optimiser.elements,
-                    (unsigned long long)pct_hash_bytes(trainer->effective.data, trainer->effective.length));
+                    (unsigned long long)(trainer->options->identity
+                                             ? trainer->options->identity
+                                             : pct_hash_bytes(trainer->effective.data, trainer->effective.length)));
     const char *begun = config->run.warm[0] ? config->run.warm : config->run.from;
     const char *from = strrchr(begun, '/'); /* of a path the file alone: cards are passed on */
     if (begun[0]) pct_text_printf(out, "; started from %s", from ? from + 1 : begun);

@@ -18,6 +18,7 @@ typedef struct pct_train_options {
     int32_t threads;     /* 0: run.threads */
     uint32_t cpu_mask;   /* narrows pct_cpu_flags() */
     const char *command; /* for the model card; NULL: "percept train" */
+    uint64_t identity;   /* stands in the card in place of the config's hash, which knows of paths; 0: the hash */
     const pct_log *log;  /* NULL: warnings are dropped */
     bool dry;            /* nothing is written and run.out is not looked at (pct_train_measure) */
     int64_t guard_after; /* tests: steps after this many must not allocate, but for composing; 0: no guard */
