@@ -16,7 +16,7 @@
 
 /* Steps a minute of the budget: what two cores of the machine of docs/teach.md do, measuring before and after left
  * aside. A budget is a number of steps, so that it gives the same model everywhere; slower machines take longer. */
-#define PCT_TEACH_STEPS_A_MINUTE 50
+#define PCT_TEACH_STEPS_A_MINUTE 40
 
 typedef struct pct_teach_options {
     const char *folder, *out, *model, *replay;

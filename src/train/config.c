@@ -138,6 +138,8 @@ static const pct_config_field fields[] = {
     PCT_CONFIG_INTEGER("run.spike_steps", C, run.spike_steps, 1, 1000000, "100", "for so many steps"),
     PCT_CONFIG_INTEGER("run.calibrate", C, run.calibrate, 0, 100000, "400", "pictures the scores are calibrated on"),
     PCT_CONFIG_INTEGER("run.test", C, run.test, 0, 100000, "200", "pictures of each test split for the model card"),
+    PCT_CONFIG_NUMBER("run.blend", C, run.blend, 0, 1, "1",
+                      "share of what was learned that the model file gets, weight by weight; the rest is run.from's"),
     PCT_CONFIG_INTEGER(
         "run.merge", C, run.merge, 0, 1, "1",
         "1: LoRA is added to the weights of the model file (not with model.base); 0: the file keeps it apart"),
@@ -216,6 +218,11 @@ static percept_status finish(pct_train_config *config, pct_config *reader, perce
     }
     if (config->run.fresh.count && !config->run.warm[0]) {
         return pct_fail(error, PERCEPT_ERROR_INPUT, "run.fresh: without run.warm; everything begins anew then");
+    }
+    if (config->run.blend < 1 && (!config->run.from[0] || config->model.lora.rank > 0)) {
+        return pct_fail(error, PERCEPT_ERROR_INPUT,
+                        "run.blend: %g without run.from, or beside model.lora; it lies between two whole models",
+                        (double)config->run.blend);
     }
     if (config->schedule.warmup > config->schedule.steps) {
         return pct_fail(error, PERCEPT_ERROR_INPUT, "schedule.warmup: %lld steps are more than schedule.steps %lld",

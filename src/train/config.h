@@ -124,9 +124,10 @@ typedef struct pct_train_config {
     struct {
         const char *out, *name, *from, *warm, *date, *licence, *data_licences, *description, *domain;
         pct_config_texts fresh;
-        int64_t seed, threads, log_every, validate_every, validate_pictures, validate_splits, checkpoint_every, keep, spike_steps;
+        int64_t seed, threads, log_every, validate_every, validate_pictures, validate_splits, checkpoint_every, keep,
+            spike_steps;
         int64_t calibrate, test;
-        float spike;
+        float spike, blend;
         int64_t merge, thaw;
         int precision, type;
     } run;

@@ -193,6 +193,31 @@ static percept_status test_split(struct ending *end, enum pct_split split, perce
     return status;
 }
 
+/* Back towards the model that the run began with: what was learned keeps its share, and what was forgotten by the way
+ * mostly returns (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). Changes the weights. */
+static percept_status blend(pct_trainer *trainer, percept_error *error) {
+    const pct_real share = (pct_real)trainer->config.run.blend;
+    pct_model *before = NULL;
+    if (trainer->config.run.blend >= 1) return PERCEPT_OK;
+    PCT_TRY(pct_model_open(&before, trainer->config.run.from, true, error));
+    const pct_parameters *set = pct_model_get_parameters(before);
+    percept_status status = PERCEPT_OK;
+    for (size_t i = 0; i < trainer->optimiser.count && status == PERCEPT_OK; i++) {
+        const pct_parameter *to = trainer->optimiser.list[i], *from = pct_parameters_find(set, to->name);
+        const int64_t count = pct_tensor_count(&to->tensor);
+        if (!from || pct_tensor_count(&from->tensor) != count) {
+            status = pct_fail(error, PERCEPT_ERROR_MODEL, "run.blend: %s has no tensor %s of this size",
+                              trainer->config.run.from, to->name);
+            break;
+        }
+        const pct_real *old = pct_tensor_data(&from->tensor);
+        pct_real *now = pct_tensor_data(&to->tensor);
+        for (int64_t k = 0; k < count; k++) now[k] = old[k] + share * (now[k] - old[k]);
+    }
+    pct_model_close(&before);
+    return status;
+}
+
 percept_status pct_trainer_finish(pct_trainer *trainer, percept_progress_fn *progress, void *context,
                                   percept_error *error) {
     struct ending end = {.trainer = trainer, .progress = progress, .context = context};
@@ -200,6 +225,7 @@ percept_status pct_trainer_finish(pct_trainer *trainer, percept_progress_fn *pro
     add_provenance(trainer, &end.provenance);
     percept_status status = end.path && !end.provenance.failed ? PERCEPT_OK : pct_fail_memory(error, "model file");
     pct_optimiser_swap(&trainer->optimiser);
+    if (status == PERCEPT_OK) status = blend(trainer, error);
     if (status == PERCEPT_OK) status = save(&end, error);
     if (status == PERCEPT_OK && trainer->config.run.calibrate > 0) {
         status = calibrate(&end, error);
