@@ -80,8 +80,8 @@ PERCEPT_API percept_status percept_eval_run(const percept_eval_options *options,
 
 typedef struct percept_experiment_options {
     size_t size;
-    const char *folder;      /* of the experiment: holds list.yaml and configs (docs/experiments.md) */
-    const char *out;         /* gets runs/, results/, calibration.json; NULL: the experiment's own folder */
+    const char *folder; /* of the experiment: holds list.yaml and configs (docs/experiments.md) */
+    const char *out;    /* gets runs/, results/, calibration.json, answers.json; NULL: the experiment's own folder */
     const char *const *only; /* names of runs, of series or of groups; with what they begin with */
     size_t only_count;       /* 0: the whole list */
     const char *pack;        /* prepared cut-outs, in place of data.pack of the configs; NULL: as they say */
@@ -96,6 +96,11 @@ PERCEPT_API void percept_experiment_options_init(percept_experiment_options *opt
  * stopped, the same call goes on. */
 PERCEPT_API percept_status percept_experiment_run(const percept_experiment_options *options,
                                                   percept_progress_fn *progress, void *context, percept_error *error);
+/* How long answers take with 1, 2, 4, ... 32 objects, for the series of `only` (none: those of the group "main"):
+ * answers.json. Trains nothing. INTERRUPTED: stopped, nothing is written. */
+PERCEPT_API percept_status percept_experiment_answers(const percept_experiment_options *options,
+                                                      percept_progress_fn *progress, void *context,
+                                                      percept_error *error);
 /* The list for people, with what is done; malloc'd, percept_free frees it. */
 PERCEPT_API percept_status percept_experiment_list(const percept_experiment_options *options, char **table,
                                                    percept_error *error);

@@ -12,6 +12,7 @@
 
 typedef struct talk {
     const pct_cli_settings *settings;
+    percept_engine *engine;
     percept_session *session;
     percept_answer *last; /* the dialogue so far; NULL: none */
     bool words;           /* about no picture */
@@ -55,14 +56,14 @@ static percept_status answer_line(talk *t, const char *text, percept_error *erro
     percept_answer_free(&t->last);
     t->last = answer;
     if (s->json) {
-        status = pct_cli_print_answer(answer, s, false, error);
+        status = pct_cli_print_answer(t->engine, answer, s, false, error);
     } else {
         pct_cli_print_objects(answer);
         if (t->words && percept_answer_finish(answer) == PERCEPT_FINISH_LENGTH)
             pct_cli_warn("the answer is cut after %d tokens (see --max-tokens)",
                          percept_answer_usage(answer).answer_tokens);
         else if (!t->words || percept_answer_finish(answer) != PERCEPT_FINISH_STOP)
-            pct_cli_warn_finish(answer);
+            pct_cli_warn_finish(t->engine, answer);
     }
     fflush(stdout);
     return status;
@@ -135,25 +136,24 @@ static percept_status check_words(const percept_engine *engine, percept_error *e
 
 static int run_chat(const pct_cli_line *line) {
     talk t = {.settings = &line->settings};
-    percept_engine *engine = NULL;
     percept_error error = {0};
     percept_image_options image;
     percept_image_options_init(&image);
     image.max_pixels = line->settings.max_pixels;
     percept_status status = check_line(line, &error);
-    if (status == PERCEPT_OK) status = pct_cli_open_engine(&line->settings, &engine, &error);
-    if (status == PERCEPT_OK) status = percept_session_new(&t.session, engine, &error);
+    if (status == PERCEPT_OK) status = pct_cli_open_engine(&line->settings, &t.engine, &error);
+    if (status == PERCEPT_OK) status = percept_session_new(&t.session, t.engine, &error);
     if (status == PERCEPT_OK) {
         pct_cli_cancel_on_signal(t.session);
         t.words = line->argument_count == 0;
-        status = t.words ? check_words(engine, &error)
+        status = t.words ? check_words(t.engine, &error)
                          : percept_session_load_image(t.session, line->arguments[0], &image, &error);
     }
     if (status == PERCEPT_OK) status = talk_on(&t, &error);
     pct_cli_cancel_on_signal(NULL);
     percept_answer_free(&t.last);
     percept_session_free(&t.session);
-    percept_engine_close(&engine);
+    percept_engine_close(&t.engine);
     return status == PERCEPT_OK ? PCT_EXIT_DONE : pct_cli_report("chat", &error);
 }
 

@@ -29,6 +29,7 @@ static percept_status run_or_list(const pct_cli_settings *s, const percept_exper
         snprintf(docs, sizeof docs, "%.4000s/../../docs", options->folder);
         return percept_experiment_report(options, s->out ? s->out : docs, name, error);
     }
+    if (s->answers) return percept_experiment_answers(options, pct_cli_progress, NULL, error);
     if (s->list) return percept_experiment_list(options, table, error);
     return percept_experiment_run(options, pct_cli_progress, NULL, error);
 }
@@ -88,6 +89,7 @@ const pct_cli_command pct_cli_experiment = {
                "result are passed over; Ctrl-C stops, the same command goes on. Started several times at once, the\n"
                "processes share the list. Results go to results/ in -o, or in the experiment's own folder.",
     .options = PCT_CLI_BIT(PCT_CLI_OUT) | PCT_CLI_BIT(PCT_CLI_PACK) | PCT_CLI_BIT(PCT_CLI_LIST) |
-               PCT_CLI_BIT(PCT_CLI_ONLY) | PCT_CLI_BIT(PCT_CLI_REPORT) | PCT_CLI_BIT(PCT_CLI_MINUTES),
+               PCT_CLI_BIT(PCT_CLI_ONLY) | PCT_CLI_BIT(PCT_CLI_REPORT) | PCT_CLI_BIT(PCT_CLI_ANSWERS) |
+               PCT_CLI_BIT(PCT_CLI_MINUTES),
     .run = run_experiment,
 };

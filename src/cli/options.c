@@ -129,6 +129,8 @@ static const option_row rows[PCT_CLI_OPTION_COUNT] = {
          "experiment: of every run, in place of the list's (a rehearsal; wants -o); teach: the budget (10)"},
     [PCT_CLI_REPORT] = {"report", 0, FLAG, AT(report), NULL, 0, 0, NULL, false,
                         "writes tables, verdicts and plots of the results that are there; trains nothing"},
+    [PCT_CLI_ANSWERS] = {"answers", 0, FLAG, AT(answers), NULL, 0, 0, NULL, false,
+                         "measures how long answers of 1 to 32 objects take; trains nothing"},
     [PCT_CLI_STEPS] = {"steps", 0, INTEGER, AT(steps), "N", 1, 1000000, NULL, false, "steps instead of minutes"},
     [PCT_CLI_SHEET] = {"sheet", 0, TEXT, AT(sheet), "OUT.png", 0, 0, NULL, false,
                        "the contact sheet; else beside the model"},

@@ -40,7 +40,7 @@ typedef struct pct_cli_settings {
     int64_t limit, count, width, height, picture_questions, objects_min, objects_max;
     double seconds;
     const char *pack, *cutouts, *backgrounds, *split, *prepare, *shape, *stages, *type, *family, *tower, *heads, *lora;
-    bool keep_lora, list, report;
+    bool keep_lora, list, report, answers;
     const char *only;
     double minutes;
     int64_t steps;
@@ -103,6 +103,7 @@ typedef enum pct_cli_option {
     PCT_CLI_ONLY,
     PCT_CLI_MINUTES,
     PCT_CLI_REPORT,
+    PCT_CLI_ANSWERS,
     PCT_CLI_STEPS,
     PCT_CLI_SHEET,
     PCT_CLI_THREADS,
@@ -115,6 +116,7 @@ typedef enum pct_cli_option {
 } pct_cli_option;
 
 /* Options that a command takes: a set. */
+_Static_assert(PCT_CLI_OPTION_COUNT <= 64, "a set of options has 64 bits");
 #define PCT_CLI_BIT(option) (UINT64_C(1) << (option))
 /* How the next word is drawn. */
 #define PCT_CLI_SAMPLING                                                                                               \

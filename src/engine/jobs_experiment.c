@@ -48,6 +48,15 @@ percept_status percept_experiment_run(const percept_experiment_options *given, p
     return pct_experiment_rerun(&inner, progress, context, error);
 }
 
+percept_status percept_experiment_answers(const percept_experiment_options *given, percept_progress_fn *progress,
+                                          void *context, percept_error *error) {
+    percept_experiment_options options;
+    pct_experiment_options inner;
+    pct_log log = {forward_log, &options};
+    PCT_TRY(take(given, &options, &inner, &log, error));
+    return pct_experiment_answers(&inner, progress, context, error);
+}
+
 percept_status percept_experiment_list(const percept_experiment_options *given, char **table, percept_error *error) {
     percept_experiment_options options;
     pct_experiment_options inner;

@@ -97,7 +97,9 @@ percept_status pct_experiment_open(pct_experiment *experiment, const pct_experim
     experiment->runs = pct_path_join(out, "runs");
     experiment->results = pct_path_join(out, "results");
     experiment->calibration = pct_path_join(out, "calibration.json");
-    if (status == PERCEPT_OK && (!experiment->runs || !experiment->results || !experiment->calibration)) {
+    experiment->answers = pct_path_join(out, "answers.json");
+    if (status == PERCEPT_OK &&
+        (!experiment->runs || !experiment->results || !experiment->calibration || !experiment->answers)) {
         status = pct_fail_memory(error, "experiment");
     }
     if (status == PERCEPT_OK) status = mark_wanted(experiment, error);
@@ -111,6 +113,7 @@ void pct_experiment_close(pct_experiment *experiment) {
     free(experiment->runs);
     free(experiment->results);
     free(experiment->calibration);
+    free(experiment->answers);
     *experiment = (pct_experiment){0};
 }
 

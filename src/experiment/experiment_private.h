@@ -20,7 +20,7 @@ typedef struct pct_step_cost {
 typedef struct pct_experiment {
     const pct_experiment_options *options;
     pct_experiment_list list;
-    char *runs, *results, *calibration; /* paths */
+    char *runs, *results, *calibration, *answers; /* paths */
     bool wanted[PCT_EXPERIMENT_MAX_RUNS], failed[PCT_EXPERIMENT_MAX_RUNS];
     pct_step_cost costs[PCT_EXPERIMENT_MAX_RUNS]; /* at the first run of each series */
     percept_progress_fn *progress;                /* the caller's */
@@ -61,6 +61,10 @@ typedef struct pct_experiment_plan {
  * Zero-initialises; free in any case. */
 percept_status pct_experiment_plan_make(pct_experiment_plan *plan, const pct_experiment *experiment, int run,
                                         int64_t steps, percept_error *error);
+/* The same structure and data begun with random weights, and a context of `context` tokens. INPUT for a run that takes
+ * its structure from another's model. */
+percept_status pct_experiment_plan_untrained(pct_experiment_plan *plan, const pct_experiment_run *run, int32_t context,
+                                             percept_error *error);
 void pct_experiment_plan_free(pct_experiment_plan *plan);
 /* INPUT when the folder's run (config.yaml) was made with other settings or another number of steps. */
 percept_status pct_experiment_plan_check(const pct_experiment_plan *plan, const char *folder, percept_error *error);
@@ -71,6 +75,16 @@ percept_status pct_experiment_calibrate(pct_experiment *experiment, percept_erro
 int64_t pct_experiment_steps(const pct_experiment *experiment, int run);
 /* Its minutes; 0: it has steps instead. */
 double pct_experiment_minutes(const pct_experiment *experiment, int run);
+
+/* answers_told.c: answers.json. NULL in *answers: nothing is measured yet. The caller gives it back. */
+percept_status pct_answers_load(const char *path, json_t **answers, percept_error *error);
+/* How many times faster `fast` gives `objects` objects with their masks than `slow`: the least over the numbers of
+ * threads, by the clock and in processor time. False: not measured. */
+bool pct_answers_lead(const json_t *answers, const char *fast, const char *slow, int64_t objects, double *wall,
+                      double *cpu);
+/* A section of the page, its plot at folder/file. */
+percept_status pct_answers_tell(const json_t *answers, const char *folder, const char *file, pct_text *text,
+                                percept_error *error);
 
 /* result.c: examines a finished run and writes its result. numbers->pictures 0: not known, found out. */
 percept_status pct_experiment_result(pct_experiment *experiment, int run, const pct_experiment_plan *plan,

@@ -172,6 +172,21 @@ percept_status pct_experiment_plan_make(pct_experiment_plan *plan, const pct_exp
     return PERCEPT_OK;
 }
 
+percept_status pct_experiment_plan_untrained(pct_experiment_plan *plan, const pct_experiment_run *run, int32_t context,
+                                             percept_error *error) {
+    if (run->from) {
+        return pct_fail(error, PERCEPT_ERROR_INPUT,
+                        "run '%s': has the structure of the model that it begins with; it cannot be made of random "
+                        "weights",
+                        run->name);
+    }
+    PCT_TRY(add(plan, error, "run.warm="));
+    PCT_TRY(add(plan, error, "run.fresh="));
+    PCT_TRY(add(plan, error, "model.language.context=%d", context));
+    plan->train.setting_count = plan->count;
+    return PERCEPT_OK;
+}
+
 void pct_experiment_plan_free(pct_experiment_plan *plan) {
     pct_arena_free(&plan->arena);
     pct_text_free(&plan->canonical);

@@ -114,5 +114,7 @@ typedef struct pct_sampler {
 } pct_sampler;
 /* Returns the id; *log_probability (may be NULL, which is faster) is the model's own, at temperature 1. */
 int32_t pct_sample(pct_sampler *sampler, const pct_real *logits, int32_t vocabulary, double *log_probability);
+/* The model's own of a token that somebody else has chosen. */
+double pct_log_probability(const pct_real *logits, int32_t vocabulary, int32_t id);
 
 #endif

@@ -94,6 +94,13 @@ static const pct_real *penalise(const pct_sampler *sampler, const pct_real *logi
     return sampler->probability;
 }
 
+double pct_log_probability(const pct_real *logits, int32_t vocabulary, int32_t id) {
+    const pct_real highest = logits[likeliest(logits, vocabulary)];
+    double sum = 0;
+    for (int32_t i = 0; i < vocabulary; i++) sum += exp((double)(logits[i] - highest));
+    return (double)(logits[id] - highest) - log(sum);
+}
+
 int32_t pct_sample(pct_sampler *sampler, const pct_real *logits, int32_t vocabulary, double *log_probability) {
     const pct_real *used = penalise(sampler, logits, vocabulary);
     int32_t id = likeliest(used, vocabulary);
@@ -104,10 +111,6 @@ int32_t pct_sample(pct_sampler *sampler, const pct_real *logits, int32_t vocabul
         for (int32_t i = 0; i < vocabulary; i++) sampler->order[i] = i;
         id = draw_from(sampler, used, limited ? limit(sampler, used, vocabulary) : 0, vocabulary, top);
     }
-    if (!log_probability) return id;
-    const pct_real highest = logits[likeliest(logits, vocabulary)];
-    double sum = 0;
-    for (int32_t i = 0; i < vocabulary; i++) sum += exp((double)(logits[i] - highest));
-    *log_probability = (double)(logits[id] - highest) - log(sum);
+    if (log_probability) *log_probability = pct_log_probability(logits, vocabulary, id);
     return id;
 }

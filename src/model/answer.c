@@ -33,6 +33,17 @@ static percept_status check_prompt(const pct_state *state, const pct_prompt *pro
     return PERCEPT_OK;
 }
 
+static percept_status check_forced(const pct_state *state, const pct_prompt *prompt, percept_error *error) {
+    const int32_t vocabulary = state->model->config.language.vocabulary;
+    if (prompt->forced_count > 0 && state->model->config.heads.kind == PCT_HEADS_RES)
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "the answer of a model that is made to speak cannot be forced");
+    for (int32_t i = 0; i < prompt->forced_count; i++)
+        if (prompt->forced[i] < 0 || prompt->forced[i] >= vocabulary)
+            return pct_fail(error, PERCEPT_ERROR_USAGE, "the forced answer's id %d is not one of the model's %d",
+                            prompt->forced[i], vocabulary);
+    return PERCEPT_OK;
+}
+
 /* What the model reads next is made from the region's mask. */
 static bool feeds_masks(const pct_answering *a) {
     return a->state->model->config.heads.feedback == PCT_FEEDBACK_MASK && !pct_answering_begun(a);
@@ -51,6 +62,7 @@ static percept_status prepare(pct_answering *a, const pct_prompt *prompts, pct_r
         pct_runner *r = &a->runners[i];
         const pct_prompt *prompt = &prompts[i];
         PCT_TRY(check_prompt(state, prompt, error));
+        PCT_TRY(check_forced(state, prompt, error));
         if (told) {
             PCT_TRY(pct_answering_write(state, prompt, arena, &written[i], error));
             prompt = &written[i];
@@ -369,11 +381,20 @@ static bool speakable(const pct_answering *a, int32_t id) {
     return model->template.style && pct_template_speaks(&model->template, id);
 }
 
+/* The token that comes next: the one that the caller wants, else the sampler's. */
+static int32_t next_token(pct_runner *r, const pct_real *logits, int32_t vocabulary, double *log_probability) {
+    if (r->reply->tokens >= r->prompt->forced_count)
+        return pct_sample(&r->sampler, logits, vocabulary, log_probability);
+    const int32_t id = r->prompt->forced[r->reply->tokens];
+    *log_probability = pct_log_probability(logits, vocabulary, id);
+    return id;
+}
+
 static percept_status choose(pct_answering *a, pct_runner *r, const pct_real *logits, percept_error *error) {
     double log_probability;
     bool taken;
     int32_t vocabulary = a->state->model->config.language.vocabulary;
-    int32_t id = pct_sample(&r->sampler, logits, vocabulary, &log_probability);
+    int32_t id = next_token(r, logits, vocabulary, &log_probability);
     r->region = r->shown = -1;
     r->reply->log_probability += log_probability;
     r->last = id;

@@ -167,6 +167,11 @@ typedef struct pct_prompt {
     int32_t end_count;
     const pct_region_in *regions; /* one for each <obj> in ids, in order */
     int32_t region_count;
+    /* Ids that are chosen one after the other in place of the sampler's choice, as the model itself would say them (a
+     * region in text by its tokens, the end token too): an answer of known length to measure or to test with. What
+     * comes after them is the model's own. NULL: none. Not for a model that is made to speak. */
+    const int32_t *forced;
+    int32_t forced_count;
 } pct_prompt;
 
 enum pct_finish { PCT_FINISH_STOP, PCT_FINISH_LENGTH, PCT_FINISH_TIME, PCT_FINISH_UNPARSABLE };
@@ -199,7 +204,8 @@ typedef struct pct_answer_options {
 
 /* Answers all prompts about the encoded picture as one batch; replies (count of them) point into the state. Each prompt
  * sees the picture and itself, so its reply does not depend on the others (but for rounding). PERCEPT_ERROR_USAGE when
- * a prompt is empty, leaves no room in the context, or has another number of <obj> than regions. finish is unparsable
+ * a prompt is empty, leaves no room in the context, has another number of <obj> than regions, or forces an id that is
+ * not of the vocabulary. finish is unparsable
  * when the model chose a token that no answer can hold (a control token, or <obj> without a picture); that token is
  * left out. Where regions are text: also when a region breaks the grammar (spelling.h); the reply then has no regions.
  * A region that the limit cuts is left out. */

@@ -1,4 +1,4 @@
-/* measure.c: what a step of several runs costs, measured side by side. See run.h. */
+/* measure.c: what a step of several runs costs, measured side by side; the model that a run begins with. See run.h. */
 #include "base/clock.h"
 #include "base/progress.h"
 #include "train/trainer.h"
@@ -25,6 +25,20 @@ static percept_status step_all(pct_trainer *trainers, int count, double *seconds
         }
     }
     return PERCEPT_OK;
+}
+
+percept_status pct_train_begin(const pct_train_options *options, const char *path, pct_dtype type,
+                               percept_error *error) {
+    pct_trainer *trainer = calloc(1, sizeof *trainer);
+    if (!trainer) return pct_fail_memory(error, "training");
+    pct_train_options dry = *options;
+    dry.dry = true;
+    dry.resume = false;
+    percept_status status = pct_trainer_setup(trainer, &dry, error);
+    if (status == PERCEPT_OK) status = pct_model_save(trainer->model, path, type, NULL, error);
+    pct_trainer_free(trainer);
+    free(trainer);
+    return status;
 }
 
 percept_status pct_train_measure(const pct_train_options *options, int count, int warm, int rounds,

@@ -49,4 +49,9 @@ percept_status pct_train_measure(const pct_train_options *options, int count, in
                                  percept_progress_fn *progress, void *context, pct_train_cost *costs, double *cpu,
                                  percept_error *error);
 
+/* The model that a run begins with, before its first step, as a model file at `path` whose matrices are of `type`.
+ * Nothing else is written, and run.out is not looked at. */
+percept_status pct_train_begin(const pct_train_options *options, const char *path, pct_dtype type,
+                               percept_error *error);
+
 #endif

@@ -137,6 +137,46 @@ for name in one-1 one-2; do
   same wanted found
 done
 
+# how long answers take: two ways of writing regions beside each other; not measured before it is
+listed 'start: { group: start, config: model.yaml, steps: 3, judge: false },
+  token: { group: main, config: model.yaml, steps: 3, warm: start },
+  text: { group: main, config: model.yaml, steps: 3, warm: start, set: { model.language.regions: text } },
+  boxes: { group: main, config: model.yaml, steps: 3, set: { model.language.regions: text, model.language.vertices: 0 } },
+  late: { group: tuned, config: model.yaml, steps: 3, from: text }'
+run 0 experiment ./list -o timed --report
+says timed/list.md '16 objects at least 8 times faster than polygons as text | **not measured yet** |'
+says_not timed/list.md '## Answer time'
+run 2 experiment ./list --answers --minutes 1
+refused 'name a folder'
+run 3 experiment ./list -o timed --answers --only late
+says err "run 'late': has the structure of the model that it begins with"
+run 2 experiment ./list -o timed --answers --only start
+refused 'name some that answer'
+absent timed/answers.json
+run 0 experiment ./list -o timed --answers --minutes 1 --quiet
+there timed/answers.json
+absent timed/runs/answers-token.gguf
+absent timed/results/token.json
+clean timed
+tr -d '\n ' <timed/answers.json >flat.json
+says flat.json '"objects":[1,2,4,8,16,32]'
+says flat.json '"tokens_per_object":1.0,"threads":{"1":{"boxes":{"seconds":['
+says flat.json '"tokens_per_object":4.0,'
+says flat.json '"masks":null'
+run 0 experiment ./list -o timed --report
+says timed/list.md '## Answer time'
+says timed/list.md '| token, masks | 1.0 | 2 | '
+says timed/list.md '| text, masks | '
+says timed/list.md '| boxes, boxes | 4.0 | 1 |'
+says_not timed/list.md '| boxes, masks |'
+says timed/tables.json '"answers": {'
+checks=$((checks + 1))
+grep -q '16 objects at least 8 times faster than polygons as text | \*\*\(confirmed\|refuted\)\*\* | [0-9.]* times, in processor time' \
+  timed/list.md || fail 'experiment --report: no verdict about answer time'
+printf '{"modes": 3}' >timed/answers.json
+run 3 experiment ./list -o timed --report
+refused 'answers.json: '
+
 # a rehearsal: steps come from what a step costs
 listed 'start: { group: start, config: model.yaml, steps: 3, judge: false }, one: { config: model.yaml, minutes: 60, warm: start },
   two: { config: model.yaml, minutes: 60, warm: start, set: { model.heads.box: plain } }'

@@ -31,6 +31,7 @@ for model in open odd bare; do
   run 0 ask photo.png 'where is it?' -m $model.gguf --json
   lines out 1
   says out '"finish": "unparsable", "objects": [], "dropped": 0'
+  says err "a region's coordinates in the answer could not be read"
 done
 run 0 info told.gguf
 says out 'regions       text'

@@ -298,6 +298,52 @@ static void write_stray(const char *file, const char *tensor, enum pct_gguf_type
     free(zeros);
 }
 
+/* run.from of a model with object tokens, where regions are wanted in text: the same model with more words, without
+ * heads; what is in both begins as it was. */
+static void a_token_model_learns_text(void **state) {
+    (void)state;
+    percept_error error;
+    struct run *token = run_tiny("ta", 3), *text = run_tiny("tb", 3), *again = run_tiny("tc", 3);
+    run_set(token, "run.type=f32");
+    assert_int_equal(run_go(token, false, 0, 0, &error), PERCEPT_OK);
+    run_set(text, "run.type=f32");
+    run_set(text, "run.from=%s/ta/model.gguf", run_folder);
+    run_set(text, "model.language.regions=text");
+    run_set(text, "model.language.bins=32");
+    run_set(text, "model.language.vertices=6");
+    run_set(text, "optimiser.freeze=vision");
+    assert_int_equal(run_go(text, false, 0, 0, &error), PERCEPT_OK);
+    pct_gguf *before = open_result("ta"), *after = open_result("tb");
+    const char *regions;
+    assert_int_equal(pct_gguf_get_string(after, "percept.language.regions", &regions, &error), PERCEPT_OK);
+    assert_string_equal(regions, "text");
+    int64_t same = 0;
+    for (int64_t i = 0; i < pct_gguf_tensor_count(after); i++) {
+        const pct_gguf_tensor *now = pct_gguf_tensor_at(after, i), *was = pct_gguf_find(before, now->name);
+        assert_null(strstr(now->name, "percept.mask_"));
+        if (strncmp(now->name, "v.", 2) != 0) continue;
+        assert_non_null(was);
+        assert_memory_equal(was->data, now->data, was->size);
+        same++;
+    }
+    assert_true(same > 4);
+    const pct_gguf_tensor *few = pct_gguf_find(before, "token_embd.weight");
+    const pct_gguf_tensor *many = pct_gguf_find(after, "token_embd.weight");
+    assert_int_equal(many->ne[1], few->ne[1] + 32 + 3); /* bins and marks */
+    pct_gguf_close(&before);
+    pct_gguf_close(&after);
+    /* and the result is one to go on from, as it is */
+    run_set(again, "run.from=%s/tb/model.gguf", run_folder);
+    assert_int_equal(run_go(again, false, 0, 0, &error), PERCEPT_OK);
+    after = open_result("tc");
+    assert_int_equal(pct_gguf_get_string(after, "percept.language.regions", &regions, &error), PERCEPT_OK);
+    assert_string_equal(regions, "text");
+    pct_gguf_close(&after);
+    free(token);
+    free(text);
+    free(again);
+}
+
 static void warm_starts_are_refused(void **state) {
     (void)state;
     write_stray("stray.gguf", "stray", PCT_GGUF_TYPE_F32, 4);
@@ -331,6 +377,7 @@ int main(void) {
         cmocka_unit_test(frozen_parts_stay),
         cmocka_unit_test(lora_fine_tunes_a_finished_model),
         cmocka_unit_test(lora_resumes_and_is_refused),
+        cmocka_unit_test(a_token_model_learns_text),
         cmocka_unit_test(a_grown_structure_starts_warm), /* makes run "wa" for the two after it */
         cmocka_unit_test(a_warm_start_is_resumed),
         cmocka_unit_test(warm_starts_are_refused),

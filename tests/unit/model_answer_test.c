@@ -233,6 +233,83 @@ static void greedy(void **unused) {
     close_fixture(&f);
 }
 
+/* The toy's first question with the answer it teaches, end token and all. */
+static pct_prompt forced_prompt(fixture *f) {
+    const pct_batch_segment *segment = &f->toy.batch.segments[0];
+    const int32_t *ids = f->toy.batch.ids + segment->row, *targets = f->toy.batch.targets + segment->row;
+    pct_prompt prompt = {.ids = ids};
+    while (targets[prompt.count] < 0) prompt.count++;
+    prompt.forced = targets + prompt.count++;
+    while (prompt.count - 1 + prompt.forced_count < segment->count && prompt.forced[prompt.forced_count] >= 0)
+        prompt.forced_count++;
+    return prompt;
+}
+
+/* What was said, each region with the ids that told of it, in place of its <obj> or behind it. */
+static int32_t said(const pct_model *model, const pct_reply *reply, int32_t *ids) {
+    const bool text = model->config.language.regions == PCT_REGIONS_TEXT;
+    int32_t count = 0, region = 0;
+    for (int32_t i = 0; i < reply->count; i++) {
+        const bool here = reply->ids[i] == model->object;
+        if (!here || !text) ids[count++] = reply->ids[i];
+        if (!here) continue;
+        const pct_region_out *out = &reply->regions[region++];
+        for (int32_t k = 0; k < out->told_count; k++) ids[count++] = out->told[k];
+    }
+    return count;
+}
+
+/* Answers that are prescribed: the reply holds just these ids and their regions, with their own likelihood. */
+static void check_forced(enum pct_regions_mode mode) {
+    fixture f;
+    percept_error error = {0};
+    pct_reply reply;
+    int32_t ids[96];
+    pct_model_config config = toy_config();
+    config.language.regions = mode;
+    config.language.bins = 32;
+    config.language.vertices = 8;
+    if (mode == PCT_REGIONS_TEXT) config.language.copying = config.heads.quality = 0;
+    open_fixture(&f, config);
+    const pct_answer_options options = {.masks = true, .temperature = 1.3f, .top_p = 1, .seed = 5};
+    pct_prompt prompt = forced_prompt(&f);
+    assert_true(prompt.forced_count > 4);
+    assert_int_equal(pct_state_answer(f.state, &prompt, 1, &options, &reply, &error), PERCEPT_OK);
+    assert_int_equal(reply.finish, PCT_FINISH_STOP);
+    assert_int_equal(reply.tokens, prompt.forced_count - 1); /* the end is no part of it */
+    assert_int_equal(said(f.model, &reply, ids), prompt.forced_count - 1);
+    assert_memory_equal(ids, prompt.forced, (size_t)(prompt.forced_count - 1) * sizeof *ids);
+    assert_int_equal(reply.region_count, 1);
+    assert_non_null(reply.regions[0].mask);
+    if (mode == PCT_REGIONS_TOKEN) {
+        const pct_losses losses = teach(&f, &prompt, &reply);
+        assert_float_equal(losses.language * losses.tokens, -reply.log_probability, 1e-3 * (1 - reply.log_probability));
+    }
+    prompt.forced_count = 2; /* the rest is the model's own */
+    const pct_answer_options few = {.max_tokens = 4, .temperature = 1.3f, .top_p = 1, .seed = 5};
+    assert_int_equal(pct_state_answer(f.state, &prompt, 1, &few, &reply, &error), PERCEPT_OK);
+    assert_true(reply.count >= 2 && reply.tokens <= 4);
+    assert_memory_equal(reply.ids, prompt.forced, 2 * sizeof *ids);
+    /* ids that no answer can hold, and that no model has */
+    int32_t wrong = f.model->template.user;
+    prompt.forced = &wrong;
+    prompt.forced_count = 1;
+    assert_int_equal(pct_state_answer(f.state, &prompt, 1, &few, &reply, &error), PERCEPT_OK);
+    assert_int_equal(reply.finish, PCT_FINISH_UNPARSABLE);
+    assert_int_equal(reply.count, 0);
+    static const int32_t outside[] = {-1, INT32_MAX};
+    for (size_t i = 0; i <= 2; i++) {
+        wrong = i < 2 ? outside[i] : f.model->config.language.vocabulary;
+        assert_int_equal(pct_state_answer(f.state, &prompt, 1, &few, &reply, &error), PERCEPT_ERROR_USAGE);
+        assert_non_null(strstr(error.message, "is not one of the model's"));
+    }
+    close_fixture(&f);
+}
+
+static void forced_tokens(void **unused) { check_forced(PCT_REGIONS_TOKEN); }
+static void forced_text(void **unused) { check_forced(PCT_REGIONS_TEXT); }
+static void forced_both(void **unused) { check_forced(PCT_REGIONS_BOTH); }
+
 static bool stop_after_four(void *context, int32_t prompt, int32_t id, const pct_region_out *region) {
     return ++*(int *)context >= 4;
 }
@@ -337,6 +414,9 @@ int main(void) {
         cmocka_unit_test(teacher_forced_masks_read_on),
         cmocka_unit_test(teacher_forced_nothing_read_on),
         cmocka_unit_test(greedy),
+        cmocka_unit_test(forced_tokens),
+        cmocka_unit_test(forced_text),
+        cmocka_unit_test(forced_both),
         cmocka_unit_test(limits),
         cmocka_unit_test(no_growth),
         cmocka_unit_test(warm_answers_allocate_nothing),

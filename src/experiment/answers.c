@@ -1,0 +1,393 @@
+/* answers.c: how long answers take with 1, 2, 4, ... objects, for ways of writing regions.
+ *
+ * Time depends on what is said, not on whether it is true: models of random weights are made to say the same answers
+ * about the same objects of composed scenes (pct_prompt.forced), each in its own way of writing regions, through the
+ * code that answers always go through. From the question to the last mask; the picture is encoded before. As in
+ * calibrate.c the ways take turns, so that what else the machine does falls on all alike; medians are kept. */
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "base/file.h"
+#include "base/progress.h"
+#include "base/size.h"
+#include "data/batch.h"
+#include "data/scene.h"
+#include "experiment/experiment_private.h"
+#include "experiment/machine.h"
+#include "model/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MOST_MODES   12
+#define MOST_OBJECTS 32
+#define MOST_SCENES  400 /* to find so many objects in */
+#define SCENE_SEED   1
+#define CONTEXT      2048 /* 32 polygons of 20 vertices are about 1,700 tokens */
+#define ROUNDS       5
+
+static const int32_t counts[] = {1, 2, 4, 8, 16, MOST_OBJECTS};
+static const int32_t thread_counts[] = {1, 2};
+enum { COUNTS = PCT_COUNT(counts), THREADS = PCT_COUNT(thread_counts), BOXES = 0, MASKS = 1, KINDS = 2 };
+
+/* A prescribed answer with its question. */
+struct forced {
+    pct_prompt prompt;
+    int32_t tokens, region_tokens; /* as the reply counts them */
+};
+
+struct mode {
+    const char *series;
+    uint64_t config; /* hash of its settings */
+    char *path;      /* of its model, while it is measured */
+    pct_model *model;
+    pct_state *state;
+    struct forced answers[COUNTS];
+    bool masks; /* it tells masks at all */
+    double wall[THREADS][COUNTS][KINDS][ROUNDS], cpu[THREADS][COUNTS][KINDS][ROUNDS];
+};
+
+struct measurement {
+    pct_experiment *experiment;
+    struct mode modes[MOST_MODES];
+    int mode_count, rounds;
+    pct_arena arena;  /* the crowd and the answers */
+    pct_sample crowd; /* MOST_OBJECTS objects; its turns: a question for each of `counts` */
+    pct_real *pixels; /* as the models want them; one side for all */
+    int32_t side;     /* theirs */
+    pct_pool *pool;
+    pct_compute *compute;
+    pct_meter meter;
+    int64_t done;
+};
+
+static percept_status advance(struct measurement *m, const char *message, percept_error *error) {
+    if (!pct_meter_update(&m->meter, ++m->done, message)) return PERCEPT_OK;
+    return pct_fail(error, PERCEPT_ERROR_INTERRUPTED, "interrupted while answers were measured; nothing is written");
+}
+
+/* ---- what is asked ---------------------------------------------------------------------------------------------- */
+
+/* Objects of one scene join the crowd: their masks apart, for they may overlap there; their names outlive the source.
+ */
+static percept_status join(struct measurement *m, const pct_sample *scene, percept_error *error) {
+    pct_sample *crowd = &m->crowd;
+    const size_t pixels = (size_t)scene->image.width * (size_t)scene->image.height;
+    for (int32_t i = 0; i < scene->object_count && crowd->object_count < MOST_OBJECTS; i++) {
+        if (!scene->objects[i].asked) continue;
+        uint8_t *mask = pct_arena_take(&m->arena, pixels);
+        if (!mask) return pct_fail_memory(error, "masks");
+        pct_sample_mask(scene, i, mask);
+        pct_object *object = &crowd->objects[crowd->object_count++];
+        *object = scene->objects[i];
+        object->mask = mask;
+        object->text = pct_arena_text(&m->arena, object->text, strlen(object->text));
+        if (!object->text) return pct_fail_memory(error, "names");
+    }
+    return PERCEPT_OK;
+}
+
+static percept_status gather(struct measurement *m, const pct_scene_options *scenes, percept_error *error) {
+    pct_scene_source *source = NULL;
+    const int32_t side = (int32_t)pct_max_i64(m->side, 64);
+    const pct_scene_request request = {.width = side, .height = side, .questions = 1, .objects_max = 8};
+    m->crowd.objects = pct_arena_take_zeroed(&m->arena, MOST_OBJECTS, sizeof *m->crowd.objects);
+    if (!m->crowd.objects) return pct_fail_memory(error, "objects");
+    PCT_TRY(pct_scene_source_open(&source, scenes, error));
+    percept_status status = PERCEPT_OK;
+    for (uint64_t i = 0; i < MOST_SCENES && m->crowd.object_count < MOST_OBJECTS && status == PERCEPT_OK; i++) {
+        pct_sample scene;
+        status = pct_scene_compose(source, PCT_SPLIT_ARRANGEMENTS, SCENE_SEED, i, &request, &m->arena, &scene, error);
+        if (status == PERCEPT_OK && i == 0) m->crowd.image = scene.image;
+        if (status == PERCEPT_OK && i == 0) m->crowd.owner = scene.owner;
+        if (status == PERCEPT_OK) status = join(m, &scene, error);
+    }
+    pct_scene_source_close(&source);
+    if (status == PERCEPT_OK && m->crowd.object_count < MOST_OBJECTS)
+        status = pct_fail(error, PERCEPT_ERROR_INPUT, "%d scenes have fewer than %d objects to ask about", MOST_SCENES,
+                          MOST_OBJECTS);
+    return status;
+}
+
+/* One turn for each of `counts`: the first so many objects. */
+static percept_status ask(struct measurement *m, percept_error *error) {
+    static uint8_t all[MOST_OBJECTS];
+    pct_sample *crowd = &m->crowd;
+    crowd->turns = pct_arena_take_zeroed(&m->arena, COUNTS, sizeof *crowd->turns);
+    if (!crowd->turns) return pct_fail_memory(error, "questions");
+    for (uint8_t i = 0; i < MOST_OBJECTS; i++) all[i] = i;
+    for (int c = 0; c < COUNTS; c++) {
+        pct_text answer = {0};
+        for (int32_t i = 0; i < counts[c]; i++)
+            pct_text_printf(&answer, "%s<p>the %s</p><obj>", i ? ", " : "It shows ", crowd->objects[i].text);
+        pct_text_puts(&answer, ".");
+        const char *kept = answer.failed ? NULL : pct_arena_text(&m->arena, answer.data, answer.length);
+        pct_text_free(&answer);
+        if (!kept) return pct_fail_memory(error, "questions");
+        crowd->turns[crowd->turn_count++] = (pct_turn){.task = PCT_TASK_DESCRIBE,
+                                                       .question = "What is in the picture?",
+                                                       .answer = kept,
+                                                       .target = "",
+                                                       .regions_out = all,
+                                                       .out_count = (uint8_t)counts[c],
+                                                       .follows = -1};
+    }
+    return PERCEPT_OK;
+}
+
+/* A packed segment as a question and the ids that its answer wants. */
+static percept_status split(struct measurement *m, const pct_batch *batch, const pct_batch_segment *segment,
+                            struct forced *out, percept_error *error) {
+    const int32_t *targets = batch->targets + segment->row;
+    int32_t asked = 0, count;
+    while (asked < segment->count && targets[asked] < 0) asked++;
+    for (count = 0; asked + count < segment->count && targets[asked + count] >= 0;) count++;
+    int32_t *ids = pct_arena_take(&m->arena, ((size_t)asked + 1 + (size_t)count) * sizeof *ids);
+    if (!ids) return pct_fail_memory(error, "answers");
+    memcpy(ids, batch->ids + segment->row, ((size_t)asked + 1) * sizeof *ids);
+    memcpy(ids + asked + 1, targets + asked, (size_t)count * sizeof *ids);
+    out->prompt = (pct_prompt){.ids = ids, .count = asked + 1, .forced = ids + asked + 1, .forced_count = count};
+    return PERCEPT_OK;
+}
+
+/* The crowd's answers as this mode is taught to give them. */
+static percept_status write_answers(struct measurement *m, struct mode *mode, percept_error *error) {
+    const pct_model_config *config = pct_model_get_config(mode->model);
+    const pct_batcher_options options = {.object_weight = 1};
+    pct_batcher *batcher = NULL;
+    pct_batch batch;
+    pct_arena work;
+    pct_arena_init(&work, 0);
+    percept_status status =
+        pct_batcher_create(&batcher, config, pct_model_get_tokenizer(mode->model), &options, NULL, 0, m->pool, error);
+    if (status == PERCEPT_OK) status = pct_batcher_make(batcher, &m->crowd, 1, 0, 0, &work, &batch, error);
+    if (status == PERCEPT_OK && batch.segment_count != COUNTS)
+        status = pct_fail(error, PERCEPT_ERROR_INPUT, "%s: an answer of %d objects does not fit %d tokens",
+                          mode->series, MOST_OBJECTS, CONTEXT);
+    for (int c = 0; c < COUNTS && status == PERCEPT_OK; c++)
+        status = split(m, &batch, &batch.segments[c], &mode->answers[c], error);
+    if (status == PERCEPT_OK && !m->pixels) {
+        const size_t size = 3 * (size_t)m->side * (size_t)m->side * sizeof *m->pixels;
+        m->pixels = pct_arena_take(&m->arena, size);
+        if (m->pixels) memcpy(m->pixels, batch.pixels, size);
+        if (!m->pixels) status = pct_fail_memory(error, "picture");
+    }
+    pct_batcher_destroy(&batcher);
+    pct_arena_free(&work);
+    return status;
+}
+
+/* ---- the models ------------------------------------------------------------------------------------------------- */
+
+/* Writes the mode's untrained model; the first one's scenes are everybody's. */
+static percept_status make_model(struct measurement *m, struct mode *mode, int run, percept_error *error) {
+    const pct_experiment *experiment = m->experiment;
+    pct_experiment_plan plan;
+    pct_config reader = {0};
+    pct_scene_options scenes;
+    char name[96];
+    snprintf(name, sizeof name, "answers-%.60s.gguf", mode->series);
+    pct_train_config *config = malloc(sizeof *config);
+    percept_status status = pct_experiment_plan_make(&plan, experiment, run, 0, error);
+    mode->config = plan.config;
+    mode->path = pct_path_join(experiment->runs, name);
+    if (status == PERCEPT_OK && (!config || !mode->path)) status = pct_fail_memory(error, "model");
+    if (status == PERCEPT_OK)
+        status = pct_experiment_plan_untrained(&plan, &experiment->list.runs[run], CONTEXT, error);
+    if (status == PERCEPT_OK)
+        status = pct_train_config_load(config, &reader, plan.train.config, plan.settings, plan.count, error);
+    if (status == PERCEPT_OK && config->data.folder[0])
+        status = pct_fail(error, PERCEPT_ERROR_INPUT, "run '%s': learns from a folder; composed scenes are wanted",
+                          experiment->list.runs[run].name);
+    if (status == PERCEPT_OK && !m->side) {
+        m->side = config->model.image.side;
+        status = pct_train_scene_options(config, &scenes, error);
+        if (status == PERCEPT_OK) status = gather(m, &scenes, error);
+        if (status == PERCEPT_OK) status = ask(m, error);
+    }
+    if (status == PERCEPT_OK && config->model.image.side != m->side)
+        status = pct_fail(error, PERCEPT_ERROR_INPUT, "run '%s': has pictures of %d pixels, the others of %d",
+                          experiment->list.runs[run].name, config->model.image.side, m->side);
+    if (status == PERCEPT_OK) status = pct_train_begin(&plan.train, mode->path, PCT_Q8_0, error);
+    pct_config_free(&reader);
+    pct_experiment_plan_free(&plan);
+    free(config);
+    return status == PERCEPT_OK ? advance(m, mode->series, error) : status;
+}
+
+static void close_models(struct measurement *m) {
+    for (int i = 0; i < m->mode_count; i++) {
+        pct_state_destroy(&m->modes[i].state);
+        pct_model_close(&m->modes[i].model);
+    }
+    pct_compute_destroy(&m->compute);
+    pct_pool_destroy(&m->pool);
+}
+
+/* All of them on so many threads, the picture encoded, as `ask` would have it. */
+static percept_status open_models(struct measurement *m, int threads, percept_error *error) {
+    PCT_TRY(pct_pool_create(&m->pool, threads, error));
+    PCT_TRY(pct_compute_create(&m->compute, m->pool, pct_cpu_flags() & m->experiment->options->cpu_mask, error));
+    pct_compute_use_int8(m->compute);
+    for (int i = 0; i < m->mode_count; i++) {
+        struct mode *mode = &m->modes[i];
+        PCT_TRY(pct_model_open(&mode->model, mode->path, false, error));
+        const pct_model_config *config = pct_model_get_config(mode->model);
+        mode->masks = config->language.regions != PCT_REGIONS_TEXT || config->language.vertices > 0;
+        if (!mode->answers[0].prompt.ids) PCT_TRY(write_answers(m, mode, error));
+        PCT_TRY(pct_state_create(&mode->state, mode->model, m->compute, error));
+        PCT_TRY(pct_state_encode(mode->state, m->pixels, error));
+    }
+    return PERCEPT_OK;
+}
+
+/* ---- measuring -------------------------------------------------------------------------------------------------- */
+
+/* One answer; round -1 does not count. */
+static percept_status answer(struct mode *mode, int t, int c, int kind, int round, percept_error *error) {
+    struct forced *forced = &mode->answers[c];
+    const pct_answer_options options = {.max_tokens = forced->prompt.forced_count, .masks = kind == MASKS};
+    pct_reply reply;
+    const double wall = pct_clock_seconds(), cpu = pct_clock_cpu_seconds();
+    PCT_TRY(pct_state_answer(mode->state, &forced->prompt, 1, &options, &reply, error));
+    if (round >= 0) {
+        mode->wall[t][c][kind][round] = pct_clock_seconds() - wall;
+        mode->cpu[t][c][kind][round] = pct_clock_cpu_seconds() - cpu;
+    }
+    if (reply.finish != PCT_FINISH_STOP || reply.region_count != counts[c])
+        return pct_fail(error, PERCEPT_ERROR_WORK, "%s: of the %d objects it was made to tell, %d came back",
+                        mode->series, counts[c], reply.region_count);
+    forced->tokens = reply.tokens;
+    forced->region_tokens = reply.region_tokens;
+    return PERCEPT_OK;
+}
+
+static percept_status measure_threads(struct measurement *m, int t, percept_error *error) {
+    PCT_TRY(open_models(m, thread_counts[t], error));
+    for (int c = 0; c < COUNTS; c++) {
+        for (int round = -1; round < m->rounds; round++) {
+            for (int i = 0; i < m->mode_count; i++) {
+                for (int kind = BOXES; kind < KINDS; kind++) {
+                    if (kind == MASKS && !m->modes[i].masks) continue;
+                    PCT_TRY(answer(&m->modes[i], t, c, kind, round, error));
+                }
+                PCT_TRY(advance(m, NULL, error));
+            }
+        }
+    }
+    return PERCEPT_OK;
+}
+
+/* ---- the file --------------------------------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts them. */
+static double median(double *values, int count) {
+    qsort(values, (size_t)count, sizeof *values, compare);
+    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+static json_t *kind_json(struct mode *mode, int t, int kind, int rounds) {
+    if (kind == MASKS && !mode->masks) return json_null();
+    json_t *wall = json_array(), *cpu = json_array();
+    for (int c = 0; c < COUNTS; c++) {
+        json_array_append_new(wall, json_real(median(mode->wall[t][c][kind], rounds)));
+        json_array_append_new(cpu, json_real(median(mode->cpu[t][c][kind], rounds)));
+    }
+    return json_pack("{s:o, s:o}", "seconds", wall, "cpu_seconds", cpu);
+}
+
+static json_t *mode_json(struct mode *mode, int rounds) {
+    json_t *tokens = json_array(), *threads = json_object();
+    char key[20];
+    for (int c = 0; c < COUNTS; c++) json_array_append_new(tokens, json_integer(mode->answers[c].tokens));
+    for (int t = 0; t < THREADS; t++) {
+        snprintf(key, sizeof key, "%d", thread_counts[t]);
+        json_object_set_new(threads, key,
+                            json_pack("{s:o, s:o}", "boxes", kind_json(mode, t, BOXES, rounds), "masks",
+                                      kind_json(mode, t, MASKS, rounds)));
+    }
+    snprintf(key, sizeof key, "%016llx", (unsigned long long)mode->config);
+    return json_pack("{s:s, s:o, s:f, s:o}", "config", key, "tokens", tokens, "tokens_per_object",
+                     (double)mode->answers[COUNTS - 1].region_tokens / counts[COUNTS - 1], "threads", threads);
+}
+
+static percept_status write_file(struct measurement *m, percept_error *error) {
+    json_t *modes = json_object(), *objects = json_array();
+    for (int c = 0; c < COUNTS; c++) json_array_append_new(objects, json_integer(counts[c]));
+    for (int i = 0; i < m->mode_count; i++)
+        json_object_set_new(modes, m->modes[i].series, mode_json(&m->modes[i], m->rounds));
+    json_t *root = json_pack("{s:i, s:o, s:i, s:o, s:o}", "schema", PCT_EXPERIMENT_SCHEMA, "machine",
+                             pct_machine_describe(thread_counts[THREADS - 1], m->experiment->options->cpu_mask),
+                             "rounds", m->rounds, "objects", objects, "modes", modes);
+    char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) : NULL;
+    percept_status status =
+        text ? pct_file_write(m->experiment->answers, text, strlen(text), error) : pct_fail_memory(error, "answers");
+    free(text);
+    json_decref(root);
+    return status;
+}
+
+/* ---- all of it -------------------------------------------------------------------------------------------------- */
+
+/* The first run of every series that is meant. */
+static percept_status choose(struct measurement *m, int *runs, percept_error *error) {
+    const pct_experiment *experiment = m->experiment;
+    for (int i = 0; i < experiment->list.count; i++) {
+        const pct_experiment_run *run = &experiment->list.runs[i];
+        const bool meant = experiment->options->only_count ? experiment->wanted[i] : strcmp(run->group, "main") == 0;
+        if (!meant || !run->judge || pct_experiment_series(experiment, i) != i) continue;
+        if (m->mode_count == MOST_MODES)
+            return pct_fail(error, PERCEPT_ERROR_USAGE, "answers of more than %d series at once", MOST_MODES);
+        runs[m->mode_count] = i;
+        m->modes[m->mode_count++].series = run->series;
+    }
+    if (m->mode_count) return PERCEPT_OK;
+    return pct_fail(error, PERCEPT_ERROR_USAGE, "%s/list.yaml: no series of the group 'main'; name some that answer",
+                    experiment->list.folder);
+}
+
+static percept_status measure(struct measurement *m, percept_error *error) {
+    int runs[MOST_MODES];
+    PCT_TRY(choose(m, runs, error));
+    PCT_TRY(pct_make_directory(m->experiment->runs, error));
+    pct_meter_start(&m->meter, pct_experiment_progress, m->experiment, "measure", "answer", 0,
+                    (int64_t)m->mode_count * (1 + THREADS * COUNTS * (m->rounds + 1)));
+    for (int i = 0; i < m->mode_count; i++) PCT_TRY(make_model(m, &m->modes[i], runs[i], error));
+    for (int t = 0; t < THREADS; t++) {
+        PCT_TRY(measure_threads(m, t, error));
+        close_models(m);
+    }
+    return write_file(m, error);
+}
+
+percept_status pct_experiment_answers(const pct_experiment_options *options, percept_progress_fn *progress,
+                                      void *context, percept_error *error) {
+    pct_experiment *experiment = calloc(1, sizeof *experiment);
+    struct measurement *m = calloc(1, sizeof *m);
+    percept_status status =
+        experiment && m ? pct_experiment_open(experiment, options, error) : pct_fail_memory(error, "experiment");
+    if (status == PERCEPT_OK) {
+        experiment->progress = progress;
+        experiment->context = context;
+        experiment->doing = "answers";
+        m->experiment = experiment;
+        m->rounds = options->minutes > 0 ? 1 : ROUNDS;
+        pct_arena_init(&m->arena, 0);
+        status = measure(m, error);
+        close_models(m);
+        for (int i = 0; i < m->mode_count; i++) {
+            if (m->modes[i].path) unlink(m->modes[i].path);
+            free(m->modes[i].path);
+        }
+        pct_arena_free(&m->arena);
+    }
+    if (experiment) pct_experiment_close(experiment);
+    free(m);
+    free(experiment);
+    return status;
+}
