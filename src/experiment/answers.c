@@ -29,6 +29,9 @@
 static const int32_t counts[] = {1, 2, 4, 8, 16, MOST_OBJECTS};
 static const int32_t thread_counts[] = {1, 2};
 enum { COUNTS = PCT_COUNT(counts), THREADS = PCT_COUNT(thread_counts), BOXES = 0, MASKS = 1, KINDS = 2 };
+/* How the objects are told: each by a name of its own, as in descriptions; all behind one name. */
+enum { NAMED, LISTED, FORMS };
+static const char *const form_names[FORMS] = {"named", "listed"};
 
 /* A prescribed answer with its question. */
 struct forced {
@@ -42,9 +45,9 @@ struct mode {
     char *path;      /* of its model, while it is measured */
     pct_model *model;
     pct_state *state;
-    struct forced answers[COUNTS];
+    struct forced answers[FORMS][COUNTS];
     bool masks; /* it tells masks at all */
-    double wall[THREADS][COUNTS][KINDS][ROUNDS], cpu[THREADS][COUNTS][KINDS][ROUNDS];
+    double wall[FORMS][THREADS][COUNTS][KINDS][ROUNDS], cpu[FORMS][THREADS][COUNTS][KINDS][ROUNDS];
 };
 
 struct measurement {
@@ -52,7 +55,7 @@ struct measurement {
     struct mode modes[MOST_MODES];
     int mode_count, rounds;
     pct_arena arena;  /* the crowd and the answers */
-    pct_sample crowd; /* MOST_OBJECTS objects; its turns: a question for each of `counts` */
+    pct_sample crowd; /* MOST_OBJECTS objects; its turns: a question for each form and each of `counts` */
     pct_real *pixels; /* as the models want them; one side for all */
     int32_t side;     /* theirs */
     pct_pool *pool;
@@ -109,27 +112,37 @@ static percept_status gather(struct measurement *m, const pct_scene_options *sce
     return status;
 }
 
-/* One turn for each of `counts`: the first so many objects. */
+/* An answer about the crowd's first `count` objects, in the words that scenes are described and told with. */
+static void say(const pct_sample *crowd, int form, int32_t count, pct_text *answer) {
+    if (form == LISTED) {
+        pct_text_printf(answer, "They are here: <p>the %s</p>", crowd->objects[0].text);
+        for (int32_t i = 0; i < count; i++) pct_text_puts(answer, "<obj>");
+    } else {
+        for (int32_t i = 0; i < count; i++)
+            pct_text_printf(answer, "%s<p>a %s</p><obj>", i ? ", " : "There is ", crowd->objects[i].text);
+    }
+    pct_text_puts(answer, ".");
+}
+
+/* A turn for each form and each of `counts`. */
 static percept_status ask(struct measurement *m, percept_error *error) {
-    static uint8_t all[MOST_OBJECTS];
     pct_sample *crowd = &m->crowd;
-    crowd->turns = pct_arena_take_zeroed(&m->arena, COUNTS, sizeof *crowd->turns);
-    if (!crowd->turns) return pct_fail_memory(error, "questions");
+    uint8_t *all = pct_arena_take(&m->arena, MOST_OBJECTS);
+    crowd->turns = pct_arena_take_zeroed(&m->arena, (size_t)FORMS * COUNTS, sizeof *crowd->turns);
+    if (!crowd->turns || !all) return pct_fail_memory(error, "questions");
     for (uint8_t i = 0; i < MOST_OBJECTS; i++) all[i] = i;
-    for (int c = 0; c < COUNTS; c++) {
+    for (int i = 0; i < FORMS * COUNTS; i++) {
         pct_text answer = {0};
-        for (int32_t i = 0; i < counts[c]; i++)
-            pct_text_printf(&answer, "%s<p>the %s</p><obj>", i ? ", " : "It shows ", crowd->objects[i].text);
-        pct_text_puts(&answer, ".");
+        say(crowd, i / COUNTS, counts[i % COUNTS], &answer);
         const char *kept = answer.failed ? NULL : pct_arena_text(&m->arena, answer.data, answer.length);
         pct_text_free(&answer);
         if (!kept) return pct_fail_memory(error, "questions");
         crowd->turns[crowd->turn_count++] = (pct_turn){.task = PCT_TASK_DESCRIBE,
-                                                       .question = "What is in the picture?",
+                                                       .question = "what is in the picture?",
                                                        .answer = kept,
                                                        .target = "",
                                                        .regions_out = all,
-                                                       .out_count = (uint8_t)counts[c],
+                                                       .out_count = (uint8_t)counts[i % COUNTS],
                                                        .follows = -1};
     }
     return PERCEPT_OK;
@@ -161,11 +174,11 @@ static percept_status write_answers(struct measurement *m, struct mode *mode, pe
     percept_status status =
         pct_batcher_create(&batcher, config, pct_model_get_tokenizer(mode->model), &options, NULL, 0, m->pool, error);
     if (status == PERCEPT_OK) status = pct_batcher_make(batcher, &m->crowd, 1, 0, 0, &work, &batch, error);
-    if (status == PERCEPT_OK && batch.segment_count != COUNTS)
+    if (status == PERCEPT_OK && batch.segment_count != FORMS * COUNTS)
         status = pct_fail(error, PERCEPT_ERROR_INPUT, "%s: an answer of %d objects does not fit %d tokens",
                           mode->series, MOST_OBJECTS, CONTEXT);
-    for (int c = 0; c < COUNTS && status == PERCEPT_OK; c++)
-        status = split(m, &batch, &batch.segments[c], &mode->answers[c], error);
+    for (int i = 0; i < FORMS * COUNTS && status == PERCEPT_OK; i++)
+        status = split(m, &batch, &batch.segments[i], &mode->answers[i / COUNTS][i % COUNTS], error);
     if (status == PERCEPT_OK && !m->pixels) {
         const size_t size = 3 * (size_t)m->side * (size_t)m->side * sizeof *m->pixels;
         m->pixels = pct_arena_take(&m->arena, size);
@@ -234,7 +247,7 @@ static percept_status open_models(struct measurement *m, int threads, percept_er
         PCT_TRY(pct_model_open(&mode->model, mode->path, false, error));
         const pct_model_config *config = pct_model_get_config(mode->model);
         mode->masks = config->language.regions != PCT_REGIONS_TEXT || config->language.vertices > 0;
-        if (!mode->answers[0].prompt.ids) PCT_TRY(write_answers(m, mode, error));
+        if (!mode->answers[0][0].prompt.ids) PCT_TRY(write_answers(m, mode, error));
         PCT_TRY(pct_state_create(&mode->state, mode->model, m->compute, error));
         PCT_TRY(pct_state_encode(mode->state, m->pixels, error));
     }
@@ -243,38 +256,45 @@ static percept_status open_models(struct measurement *m, int threads, percept_er
 
 /* ---- measuring -------------------------------------------------------------------------------------------------- */
 
-/* One answer; round -1 does not count. */
-static percept_status answer(struct mode *mode, int t, int c, int kind, int round, percept_error *error) {
-    struct forced *forced = &mode->answers[c];
-    const pct_answer_options options = {.max_tokens = forced->prompt.forced_count, .masks = kind == MASKS};
+/* Where a time belongs. */
+struct place {
+    int form, threads, count, kind, round; /* round -1 does not count */
+};
+
+static percept_status answer(struct mode *mode, struct place at, percept_error *error) {
+    struct forced *forced = &mode->answers[at.form][at.count];
+    const pct_answer_options options = {.max_tokens = forced->prompt.forced_count, .masks = at.kind == MASKS};
     pct_reply reply;
     const double wall = pct_clock_seconds(), cpu = pct_clock_cpu_seconds();
     PCT_TRY(pct_state_answer(mode->state, &forced->prompt, 1, &options, &reply, error));
-    if (round >= 0) {
-        mode->wall[t][c][kind][round] = pct_clock_seconds() - wall;
-        mode->cpu[t][c][kind][round] = pct_clock_cpu_seconds() - cpu;
+    if (at.round >= 0) {
+        mode->wall[at.form][at.threads][at.count][at.kind][at.round] = pct_clock_seconds() - wall;
+        mode->cpu[at.form][at.threads][at.count][at.kind][at.round] = pct_clock_cpu_seconds() - cpu;
     }
-    if (reply.finish != PCT_FINISH_STOP || reply.region_count != counts[c])
+    if (reply.finish != PCT_FINISH_STOP || reply.region_count != counts[at.count])
         return pct_fail(error, PERCEPT_ERROR_WORK, "%s: of the %d objects it was made to tell, %d came back",
-                        mode->series, counts[c], reply.region_count);
+                        mode->series, counts[at.count], reply.region_count);
     forced->tokens = reply.tokens;
     forced->region_tokens = reply.region_tokens;
     return PERCEPT_OK;
 }
 
-static percept_status measure_threads(struct measurement *m, int t, percept_error *error) {
-    PCT_TRY(open_models(m, thread_counts[t], error));
-    for (int c = 0; c < COUNTS; c++) {
-        for (int round = -1; round < m->rounds; round++) {
-            for (int i = 0; i < m->mode_count; i++) {
-                for (int kind = BOXES; kind < KINDS; kind++) {
-                    if (kind == MASKS && !m->modes[i].masks) continue;
-                    PCT_TRY(answer(&m->modes[i], t, c, kind, round, error));
-                }
-                PCT_TRY(advance(m, NULL, error));
-            }
-        }
+/* Every way once, with boxes and with masks. */
+static percept_status measure_round(struct measurement *m, struct place at, percept_error *error) {
+    for (int i = 0; i < m->mode_count; i++) {
+        for (at.kind = BOXES; at.kind < (m->modes[i].masks ? KINDS : MASKS); at.kind++)
+            PCT_TRY(answer(&m->modes[i], at, error));
+        PCT_TRY(advance(m, NULL, error));
     }
+    return PERCEPT_OK;
+}
+
+static percept_status measure_threads(struct measurement *m, int threads, percept_error *error) {
+    struct place at = {.threads = threads};
+    PCT_TRY(open_models(m, thread_counts[threads], error));
+    for (at.form = 0; at.form < FORMS; at.form++)
+        for (at.count = 0; at.count < COUNTS; at.count++)
+            for (at.round = -1; at.round < m->rounds; at.round++) PCT_TRY(measure_round(m, at, error));
     return PERCEPT_OK;
 }
 
@@ -291,29 +311,37 @@ static double median(double *values, int count) {
     return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
-static json_t *kind_json(struct mode *mode, int t, int kind, int rounds) {
+static json_t *kind_json(struct mode *mode, int form, int t, int kind, int rounds) {
     if (kind == MASKS && !mode->masks) return json_null();
     json_t *wall = json_array(), *cpu = json_array();
     for (int c = 0; c < COUNTS; c++) {
-        json_array_append_new(wall, json_real(median(mode->wall[t][c][kind], rounds)));
-        json_array_append_new(cpu, json_real(median(mode->cpu[t][c][kind], rounds)));
+        json_array_append_new(wall, json_real(median(mode->wall[form][t][c][kind], rounds)));
+        json_array_append_new(cpu, json_real(median(mode->cpu[form][t][c][kind], rounds)));
     }
     return json_pack("{s:o, s:o}", "seconds", wall, "cpu_seconds", cpu);
 }
 
-static json_t *mode_json(struct mode *mode, int rounds) {
+static json_t *form_json(struct mode *mode, int form, int rounds) {
+    const struct forced *answers = mode->answers[form];
     json_t *tokens = json_array(), *threads = json_object();
     char key[20];
-    for (int c = 0; c < COUNTS; c++) json_array_append_new(tokens, json_integer(mode->answers[c].tokens));
+    for (int c = 0; c < COUNTS; c++) json_array_append_new(tokens, json_integer(answers[c].tokens));
     for (int t = 0; t < THREADS; t++) {
         snprintf(key, sizeof key, "%d", thread_counts[t]);
         json_object_set_new(threads, key,
-                            json_pack("{s:o, s:o}", "boxes", kind_json(mode, t, BOXES, rounds), "masks",
-                                      kind_json(mode, t, MASKS, rounds)));
+                            json_pack("{s:o, s:o}", "boxes", kind_json(mode, form, t, BOXES, rounds), "masks",
+                                      kind_json(mode, form, t, MASKS, rounds)));
     }
-    snprintf(key, sizeof key, "%016llx", (unsigned long long)mode->config);
-    return json_pack("{s:s, s:o, s:f, s:o}", "config", key, "tokens", tokens, "tokens_per_object",
-                     (double)mode->answers[COUNTS - 1].region_tokens / counts[COUNTS - 1], "threads", threads);
+    return json_pack("{s:o, s:f, s:o}", "tokens", tokens, "tokens_per_object",
+                     (double)answers[COUNTS - 1].region_tokens / counts[COUNTS - 1], "threads", threads);
+}
+
+static json_t *mode_json(struct mode *mode, int rounds) {
+    char hash[20];
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)mode->config);
+    json_t *object = json_pack("{s:s}", "config", hash);
+    for (int f = 0; f < FORMS; f++) json_object_set_new(object, form_names[f], form_json(mode, f, rounds));
+    return object;
 }
 
 static percept_status write_file(struct measurement *m, percept_error *error) {
@@ -356,7 +384,7 @@ static percept_status measure(struct measurement *m, percept_error *error) {
     PCT_TRY(choose(m, runs, error));
     PCT_TRY(pct_make_directory(m->experiment->runs, error));
     pct_meter_start(&m->meter, pct_experiment_progress, m->experiment, "measure", "answer", 0,
-                    (int64_t)m->mode_count * (1 + THREADS * COUNTS * (m->rounds + 1)));
+                    (int64_t)m->mode_count * (1 + FORMS * THREADS * COUNTS * (m->rounds + 1)));
     for (int i = 0; i < m->mode_count; i++) PCT_TRY(make_model(m, &m->modes[i], runs[i], error));
     for (int t = 0; t < THREADS; t++) {
         PCT_TRY(measure_threads(m, t, error));

@@ -13,7 +13,7 @@
 #define MOST_COUNTS 16
 #define MOST_LINES  12
 
-static const char *const kinds[] = {"boxes", "masks"};
+static const char *const kinds[] = {"boxes", "masks"}, *const forms[] = {"named", "listed"};
 
 percept_status pct_answers_load(const char *path, json_t **answers, percept_error *error) {
     json_t *part;
@@ -32,17 +32,18 @@ percept_status pct_answers_load(const char *path, json_t **answers, percept_erro
     return status;
 }
 
-/* Of a mode at so many threads; clock: "seconds" or "cpu_seconds". NAN: not there. */
-static double time_of(const json_t *mode, const char *threads, const char *kind, const char *clock, size_t at) {
-    const json_t *part = json_object_get(json_object_get(mode, "threads"), threads);
+/* Of a mode's form at so many threads; clock: "seconds" or "cpu_seconds". NAN: not there. */
+static double time_of(const json_t *form, const char *threads, const char *kind, const char *clock, size_t at) {
+    const json_t *part = json_object_get(json_object_get(form, "threads"), threads);
     const json_t *value = json_array_get(json_object_get(json_object_get(part, kind), clock), at);
     return json_is_number(value) && json_number_value(value) > 0 ? json_number_value(value) : NAN;
 }
 
-bool pct_answers_lead(const json_t *answers, const char *fast, const char *slow, int64_t objects, double *wall,
-                      double *cpu) {
+bool pct_answers_lead(const json_t *answers, const char *form, const char *fast, const char *slow, int64_t objects,
+                      double *wall, double *cpu) {
     const json_t *counts = json_object_get(answers, "objects"), *modes = json_object_get(answers, "modes");
-    const json_t *ahead = json_object_get(modes, fast), *behind = json_object_get(modes, slow);
+    const json_t *ahead = json_object_get(json_object_get(modes, fast), form);
+    const json_t *behind = json_object_get(json_object_get(modes, slow), form);
     size_t at = 0;
     const char *threads;
     json_t *unused;
@@ -60,23 +61,26 @@ bool pct_answers_lead(const json_t *answers, const char *fast, const char *slow,
     return isfinite(*wall) && isfinite(*cpu);
 }
 
-static void add_row(const json_t *mode, const char *series, const char *threads, const char *kind, size_t counts,
+static void add_row(const json_t *form, const char *series, const char *threads, const char *kind, size_t counts,
                     pct_text *text) {
-    if (isnan(time_of(mode, threads, kind, "seconds", 0))) return; /* a way that tells no masks */
+    if (isnan(time_of(form, threads, kind, "seconds", 0))) return; /* a way that tells no masks */
     pct_text_printf(text, "| %s, %s | %.1f | %s |", series, kind,
-                    json_number_value(json_object_get(mode, "tokens_per_object")), threads);
+                    json_number_value(json_object_get(form, "tokens_per_object")), threads);
     for (size_t c = 0; c < counts; c++) {
-        pct_text_printf(text, " %.1f (%.1f) |", 1e3 * time_of(mode, threads, kind, "seconds", c),
-                        1e3 * time_of(mode, threads, kind, "cpu_seconds", c));
+        pct_text_printf(text, " %.1f (%.1f) |", 1e3 * time_of(form, threads, kind, "seconds", c),
+                        1e3 * time_of(form, threads, kind, "cpu_seconds", c));
     }
     pct_text_puts(text, "\n");
 }
 
-static void add_table(const json_t *answers, pct_text *text) {
+static void add_table(const json_t *answers, const char *form, pct_text *text) {
     const json_t *objects = json_object_get(answers, "objects");
     const size_t counts = json_array_size(objects);
     const char *series, *threads;
     json_t *mode, *unused;
+    pct_text_printf(text, "\n%s:\n",
+                    strcmp(form, "named") == 0 ? "Each object has its own name, as in a description"
+                                               : "One name has all the objects, as where all of a kind are found");
     pct_text_puts(text, "\n| ms (of processors) | tokens an object | threads |");
     for (size_t c = 0; c < counts; c++) {
         const json_int_t n = json_integer_value(json_array_get(objects, c));
@@ -86,15 +90,16 @@ static void add_table(const json_t *answers, pct_text *text) {
     for (size_t c = 0; c < counts; c++) pct_text_puts(text, "---|");
     pct_text_puts(text, "\n");
     json_object_foreach(json_object_get(answers, "modes"), series, mode) {
+        const json_t *told = json_object_get(mode, form);
         for (size_t k = 0; k < PCT_COUNT(kinds); k++) {
-            json_object_foreach(json_object_get(mode, "threads"), threads, unused) {
-                add_row(mode, series, threads, kinds[k], counts, text);
+            json_object_foreach(json_object_get(told, "threads"), threads, unused) {
+                add_row(told, series, threads, kinds[k], counts, text);
             }
         }
     }
 }
 
-/* On one thread: each way with the most that it can tell. */
+/* Named objects on one thread: each way with the most that it can tell. */
 static percept_status draw(const json_t *answers, const char *path, percept_error *error) {
     const json_t *objects = json_object_get(answers, "objects");
     double x[MOST_COUNTS], y[MOST_LINES][MOST_COUNTS];
@@ -105,14 +110,15 @@ static percept_status draw(const json_t *answers, const char *path, percept_erro
     json_t *mode;
     for (size_t c = 0; c < json_array_size(objects); c++) x[c] = json_number_value(json_array_get(objects, c));
     json_object_foreach(json_object_get(answers, "modes"), series, mode) {
-        const char *kind = isnan(time_of(mode, "1", "masks", "seconds", 0)) ? "boxes" : "masks";
+        const json_t *form = json_object_get(mode, forms[0]);
+        const char *kind = isnan(time_of(form, "1", "masks", "seconds", 0)) ? "boxes" : "masks";
         if (count == MOST_LINES) break;
-        for (size_t c = 0; c < json_array_size(objects); c++) y[count][c] = time_of(mode, "1", kind, "seconds", c);
+        for (size_t c = 0; c < json_array_size(objects); c++) y[count][c] = time_of(form, "1", kind, "seconds", c);
         snprintf(labels[count], sizeof labels[count], "%.60s, %s", series, kind);
         lines[count] = (pct_series){.label = labels[count], .x = x, .y = y[count], .points = true};
         lines[count++].count = json_array_size(objects);
     }
-    const pct_plot plot = {.title = "from the question to the whole answer, one thread",
+    const pct_plot plot = {.title = "from the question to the whole answer: named objects, one thread",
                            .x_label = "objects in the answer",
                            .y_label = "seconds"};
     return pct_plot_write(path, &plot, lines, count, error);
@@ -132,7 +138,7 @@ percept_status pct_answers_tell(const json_t *answers, const char *folder, const
                     "polygons are written all the same, where a model has learned to. Machine: %.120s (%.80s).\n",
                     (long long)json_integer_value(json_object_get(answers, "rounds")), processor ? processor : "?",
                     instructions ? instructions : "?");
-    add_table(answers, text);
+    for (size_t f = 0; f < PCT_COUNT(forms); f++) add_table(answers, forms[f], text);
     char *path = pct_path_join(folder, file);
     percept_status status = path ? draw(answers, path, error) : pct_fail_memory(error, "plot");
     free(path);

@@ -79,9 +79,10 @@ double pct_experiment_minutes(const pct_experiment *experiment, int run);
 /* answers_told.c: answers.json. NULL in *answers: nothing is measured yet. The caller gives it back. */
 percept_status pct_answers_load(const char *path, json_t **answers, percept_error *error);
 /* How many times faster `fast` gives `objects` objects with their masks than `slow`: the least over the numbers of
- * threads, by the clock and in processor time. False: not measured. */
-bool pct_answers_lead(const json_t *answers, const char *fast, const char *slow, int64_t objects, double *wall,
-                      double *cpu);
+ * threads, by the clock and in processor time. form: "named" (each object has its name) or "listed" (one name has all).
+ * False: not measured. */
+bool pct_answers_lead(const json_t *answers, const char *form, const char *fast, const char *slow, int64_t objects,
+                      double *wall, double *cpu);
 /* A section of the page, its plot at folder/file. */
 percept_status pct_answers_tell(const json_t *answers, const char *folder, const char *file, pct_text *text,
                                 percept_error *error);

@@ -144,7 +144,7 @@ listed 'start: { group: start, config: model.yaml, steps: 3, judge: false },
   boxes: { group: main, config: model.yaml, steps: 3, set: { model.language.regions: text, model.language.vertices: 0 } },
   late: { group: tuned, config: model.yaml, steps: 3, from: text }'
 run 0 experiment ./list -o timed --report
-says timed/list.md '16 objects at least 8 times faster than polygons as text | **not measured yet** |'
+says timed/list.md 'or one name has all | **not measured yet** |'
 says_not timed/list.md '## Answer time'
 run 2 experiment ./list --answers --minutes 1
 refused 'name a folder'
@@ -160,6 +160,7 @@ absent timed/results/token.json
 clean timed
 tr -d '\n ' <timed/answers.json >flat.json
 says flat.json '"objects":[1,2,4,8,16,32]'
+says flat.json '"listed":{"tokens":['
 says flat.json '"tokens_per_object":1.0,"threads":{"1":{"boxes":{"seconds":['
 says flat.json '"tokens_per_object":4.0,'
 says flat.json '"masks":null'
@@ -171,7 +172,7 @@ says timed/list.md '| boxes, boxes | 4.0 | 1 |'
 says_not timed/list.md '| boxes, masks |'
 says timed/tables.json '"answers": {'
 checks=$((checks + 1))
-grep -q '16 objects at least 8 times faster than polygons as text | \*\*\(confirmed\|refuted\)\*\* | [0-9.]* times, in processor time' \
+grep -q 'or one name has all | \*\*\(confirmed\|refuted\)\*\* | [0-9.]* times with names (processor time: ' \
   timed/list.md || fail 'experiment --report: no verdict about answer time'
 printf '{"modes": 3}' >timed/answers.json
 run 3 experiment ./list -o timed --report
