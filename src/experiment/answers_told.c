@@ -127,16 +127,17 @@ static percept_status draw(const json_t *answers, const char *path, percept_erro
 percept_status pct_answers_tell(const json_t *answers, const char *folder, const char *file, pct_text *text,
                                 percept_error *error) {
     const json_t *machine = json_object_get(answers, "machine");
+    const json_int_t rounds = json_integer_value(json_object_get(answers, "rounds"));
     const char *processor = json_string_value(json_object_get(machine, "processor"));
     const char *instructions = json_string_value(json_object_get(machine, "instructions"));
     pct_text_printf(text,
                     "\n## Answer time\n\nMilliseconds from the question to the whole answer, by the clock and, in "
-                    "brackets, of all processors together; medians of %lld rounds in which the ways take turns. The "
+                    "brackets, of all processors together; medians of %lld round%s in which the ways take turns. The "
                     "picture is encoded before. Every way is made to tell the same objects of composed scenes, by its "
                     "own tokens and through the code that answers always go through, with random weights in Q8_0: "
                     "time depends on what is said, not on whether it is true. With \"boxes\" no masks are asked for; "
                     "polygons are written all the same, where a model has learned to. Machine: %.120s (%.80s).\n",
-                    (long long)json_integer_value(json_object_get(answers, "rounds")), processor ? processor : "?",
+                    (long long)rounds, rounds == 1 ? "" : "s", processor ? processor : "?",
                     instructions ? instructions : "?");
     for (size_t f = 0; f < PCT_COUNT(forms); f++) add_table(answers, forms[f], text);
     char *path = pct_path_join(folder, file);

@@ -120,7 +120,7 @@ static percept_status look(pct_experiment_plan *plan, pct_train_config *config, 
     percept_status status =
         pct_train_config_load(config, &reader, plan->train.config, plan->settings, plan->count, error);
     if (status == PERCEPT_OK && canonical) status = make_canonical(&reader, canonical, error);
-    if (status == PERCEPT_OK && config->data.pack[0]) config->data.pack = "named"; /* outlives the reader */
+    if (status == PERCEPT_OK) config->data.pack = config->data.pack[0] ? "named" : ""; /* outlives the reader */
     pct_config_free(&reader);
     return status;
 }
