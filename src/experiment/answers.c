@@ -300,23 +300,12 @@ static percept_status measure_threads(struct measurement *m, int threads, percep
 
 /* ---- the file --------------------------------------------------------------------------------------------------- */
 
-static int compare(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Sorts them. */
-static double median(double *values, int count) {
-    qsort(values, (size_t)count, sizeof *values, compare);
-    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
 static json_t *kind_json(struct mode *mode, int form, int t, int kind, int rounds) {
     if (kind == MASKS && !mode->masks) return json_null();
     json_t *wall = json_array(), *cpu = json_array();
     for (int c = 0; c < COUNTS; c++) {
-        json_array_append_new(wall, json_real(median(mode->wall[form][t][c][kind], rounds)));
-        json_array_append_new(cpu, json_real(median(mode->cpu[form][t][c][kind], rounds)));
+        json_array_append_new(wall, json_real(pct_experiment_median(mode->wall[form][t][c][kind], rounds)));
+        json_array_append_new(cpu, json_real(pct_experiment_median(mode->cpu[form][t][c][kind], rounds)));
     }
     return json_pack("{s:o, s:o}", "seconds", wall, "cpu_seconds", cpu);
 }
@@ -352,10 +341,7 @@ static percept_status write_file(struct measurement *m, percept_error *error) {
     json_t *root = json_pack("{s:i, s:o, s:i, s:o, s:o}", "schema", PCT_EXPERIMENT_SCHEMA, "machine",
                              pct_machine_describe(thread_counts[THREADS - 1], m->experiment->options->cpu_mask),
                              "rounds", m->rounds, "objects", objects, "modes", modes);
-    char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) : NULL;
-    percept_status status =
-        text ? pct_file_write(m->experiment->answers, text, strlen(text), error) : pct_fail_memory(error, "answers");
-    free(text);
+    const percept_status status = pct_experiment_write_json(m->experiment->answers, root, error);
     json_decref(root);
     return status;
 }

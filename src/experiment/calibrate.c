@@ -77,25 +77,7 @@ static percept_status load(pct_experiment *experiment, json_t **root, percept_er
     return status;
 }
 
-static percept_status save(const pct_experiment *experiment, const json_t *root, percept_error *error) {
-    char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
-    percept_status status = text ? pct_file_write(experiment->calibration, text, strlen(text), error)
-                                 : pct_fail_memory(error, "calibration");
-    free(text);
-    return status;
-}
-
 /* ---- measuring ------------------------------------------------------------------------------------------------- */
-
-static int compare(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, int count) {
-    qsort(values, (size_t)count, sizeof *values, compare);
-    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
 
 static json_t *number_list(const double *values, int count, int stride) {
     json_t *list = json_array();
@@ -113,10 +95,11 @@ static percept_status keep(pct_experiment *experiment, json_t *root, int run, in
     }
     if (!json_object_get(root, "reference_cpu_seconds")) {
         json_object_set_new(root, "reference", json_string(experiment->list.runs[run].series));
-        json_object_set_new(root, "reference_cpu_seconds", json_real(median(reference, rounds)));
+        json_object_set_new(root, "reference_cpu_seconds", json_real(pct_experiment_median(reference, rounds)));
     }
     pct_step_cost *cost = &experiment->costs[pct_experiment_series(experiment, run)];
-    *cost = (pct_step_cost){.known = true, .config = config, .ratio = median(ratios, rounds), .numbers = *numbers};
+    *cost = (pct_step_cost){
+        .known = true, .config = config, .ratio = pct_experiment_median(ratios, rounds), .numbers = *numbers};
     cost->cpu_seconds = cost->ratio * json_number_value(json_object_get(root, "reference_cpu_seconds"));
     char hash[20];
     snprintf(hash, sizeof hash, "%016llx", (unsigned long long)config);
@@ -154,7 +137,7 @@ static percept_status measure(pct_experiment *experiment, json_t *root, const in
     }
     for (int i = 0; plans && i < count; i++) pct_experiment_plan_free(&plans[i]);
     free(plans);
-    return status == PERCEPT_OK ? save(experiment, root, error) : status;
+    return status == PERCEPT_OK ? pct_experiment_write_json(experiment->calibration, root, error) : status;
 }
 
 /* ---- what is wanted -------------------------------------------------------------------------------------------- */

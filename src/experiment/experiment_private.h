@@ -76,6 +76,11 @@ int64_t pct_experiment_steps(const pct_experiment *experiment, int run);
 /* Its minutes; 0: it has steps instead. */
 double pct_experiment_minutes(const pct_experiment *experiment, int run);
 
+/* measured.c. Sorts the values. */
+double pct_experiment_median(double *values, int count);
+/* Indented, reals to six digits; NULL: what made it ran out of memory (RESOURCE). */
+percept_status pct_experiment_write_json(const char *path, const json_t *root, percept_error *error);
+
 /* answers_told.c: answers.json. NULL in *answers: nothing is measured yet. The caller gives it back. */
 percept_status pct_answers_load(const char *path, json_t **answers, percept_error *error);
 /* How many times faster `fast` gives `objects` objects with their masks than `slow`: the least over the numbers of

@@ -355,13 +355,11 @@ static percept_status write_page(struct page *page, const char *folder, const ch
     char file[100];
     snprintf(file, sizeof file, "%.80s.md", name);
     char *path = pct_path_join(folder, file), *tables = pct_path_join(page->experiment->results, "../tables.json");
-    char *json = json_dumps(page->json, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
-    percept_status status = path && tables && json ? pct_file_write(path, page->text.data, page->text.length, error)
-                                                   : pct_fail_memory(error, "report");
-    if (status == PERCEPT_OK) status = pct_file_write(tables, json, strlen(json), error);
+    percept_status status = path && tables ? pct_file_write(path, page->text.data, page->text.length, error)
+                                           : pct_fail_memory(error, "report");
+    if (status == PERCEPT_OK) status = pct_experiment_write_json(tables, page->json, error);
     free(path);
     free(tables);
-    free(json);
     return status;
 }
 
