@@ -46,7 +46,8 @@ void pct_model_begin_names(pct_model *model, const int32_t *ids, int64_t count);
 /* The same beside those it knows already. */
 void pct_model_add_names(pct_model *model, const int32_t *ids, int64_t count);
 /* A warm start: what the file (a model's or a checkpoint's) has under the name and with the shape of one
- * of the model's tensors, and is wanted, replaces that tensor's numbers; *taken counts them. For a trainable model.
+ * of the model's tensors, and is wanted, replaces that tensor's numbers; *taken counts them. A table of tokens may be
+ * shorter there; places of the cells of another square are resampled (bicubic). For a trainable model.
  * MODEL where a tensor's type holds no weights. */
 percept_status pct_model_take(pct_model *model, const pct_gguf *file, bool (*wanted)(void *context, const char *name),
                               void *context, int64_t *taken, percept_error *error);

@@ -69,6 +69,9 @@ percept_status pct_model_take_template(pct_model *model, const pct_tokenizer *to
 /* One weight of a file for a builder: as it is stored where it does not learn and is a matrix, else in F32. */
 percept_status pct_model_take_weight(const pct_gguf *file, const pct_weight_spec *spec, pct_parameters *set,
                                      pct_parameter **parameter, percept_error *error);
+/* A tensor of a file as plain numbers, tensor->elements of them. MODEL where its type holds no weights. */
+percept_status pct_model_read_tensor(const pct_gguf *file, const pct_gguf_tensor *tensor, pct_real *out,
+                                     percept_error *error);
 /* Refuses a language model alone with tensors that this program does not compute with. */
 percept_status pct_model_check_all_used(const pct_model *model, const pct_gguf *file, percept_error *error);
 /* Whether a parameter is one of a base's, with which all else has learned: it is written as it is stored. */

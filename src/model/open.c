@@ -63,6 +63,16 @@ static void read_plain(const reader *r, const pct_gguf_tensor *tensor, pct_dtype
                                     width);
 }
 
+percept_status pct_model_read_tensor(const pct_gguf *file, const pct_gguf_tensor *tensor, pct_real *out,
+                                     percept_error *error) {
+    reader r = {.file = file};
+    pct_dtype type;
+    PCT_TRY(check_type(file, tensor, &type, error));
+    pct_kernels_init(&r.kernels, pct_cpu_flags());
+    read_plain(&r, tensor, type, out);
+    return PERCEPT_OK;
+}
+
 /* One of the file's LoRA matrices of a weight, plain; *out NULL where the file has none. The caller frees it. */
 static percept_status read_lora(const reader *r, const char *weight, const char *end, const int64_t ne[2],
                                 pct_real **out, percept_error *error) {
@@ -337,46 +347,6 @@ percept_status pct_model_open_thawed(pct_model **model, const char *path, percep
     const pct_model_lora none = {.rank = 0}; /* the file's is added to its weights */
     return open_path(model, path, &(struct opening){.trainable = true, .thaw = true, .lora = &none, .mapped = true},
                      error);
-}
-
-/* Tables with a row a token. Of a tokenizer that was extended since the first rows are the same tokens'. */
-static bool is_token_table(const char *name) {
-    static const char *const tables[] = {"token_embd.weight", "output.weight", "percept.grounding.names",
-                                         "percept.added.token_embd.weight", "percept.added.output.weight"};
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        if (!strcmp(name, tables[i])) return true;
-    return false;
-}
-
-/* As a checkpoint has it, with all dimensions, or as a model file, with one row an output. A table of tokens may be
- * shorter than the one wanted. */
-static bool fits(const pct_gguf_tensor *tensor, const pct_tensor *wanted, bool table) {
-    const int64_t count = pct_tensor_count(wanted), rows = wanted->rank > 1 ? wanted->dim[0] : 1;
-    if (table && tensor->ne[0] == wanted->dim[1] && tensor->elements % wanted->dim[1] == 0)
-        return tensor->elements <= count;
-    if (tensor->elements != count) return false;
-    return tensor->ne[0] == wanted->dim[wanted->rank - 1] || tensor->ne[0] == count / rows;
-}
-
-percept_status pct_model_take(pct_model *model, const pct_gguf *file, bool (*wanted)(void *context, const char *name),
-                              void *context, int64_t *taken, percept_error *error) {
-    reader r = {.file = file};
-    pct_kernels_init(&r.kernels, pct_cpu_flags());
-    *taken = 0;
-    for (size_t i = 0; i < model->parameters.count; i++) {
-        pct_parameter *parameter = model->parameters.list[i];
-        const pct_gguf_tensor *tensor = pct_gguf_find(file, parameter->name);
-        pct_dtype type;
-        if (!tensor || !fits(tensor, &parameter->tensor, is_token_table(parameter->name)) ||
-            !wanted(context, parameter->name))
-            continue;
-        if (pct_model_keeps_stored(model, parameter)) continue; /* the base's stays */
-        PCT_TRY(check_type(file, tensor, &type, error));
-        read_plain(&r, tensor, type, pct_tensor_data(&parameter->tensor));
-        parameter->version++;
-        ++*taken;
-    }
-    return PERCEPT_OK;
 }
 
 percept_status pct_model_open_memory(pct_model **model, const char *name, const void *data, size_t size,

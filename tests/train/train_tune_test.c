@@ -276,6 +276,45 @@ static void a_warm_start_is_resumed(void **state) {
     free(runs[1]);
 }
 
+/* In a table of 12 x 12 cells of 32 numbers: the middle of the nine cells that were one of 4 x 4. Bicubic gives it just
+ * that one's numbers. */
+static void assert_spread(const pct_gguf *model, const pct_gguf *from, const char *name, int before) {
+    const pct_gguf_tensor *now = pct_gguf_find(model, name), *old = pct_gguf_find(from, name);
+    assert_true(now && old && old->elements == (before + 16) * 32 && now->elements == (before + 144) * 32);
+    const float *to = now->data, *was = old->data;
+    assert_memory_equal(to, was, sizeof *to * 32 * (size_t)before);
+    for (int cell = 0; cell < 16; cell++) {
+        const float *middle = to + (before + (cell / 4 * 3 + 1) * 12 + cell % 4 * 3 + 1) * 32, *one = middle - 32;
+        assert_memory_equal(middle, was + (before + cell) * 32, sizeof *to * 32);
+        assert_memory_not_equal(one, middle, sizeof *to * 32);
+    }
+}
+
+/* A warm start with larger pictures takes everything; places of cells are resampled. */
+static void larger_pictures_start_warm(void **state) {
+    (void)state;
+    percept_error error;
+    struct run *small = run_tiny("wh", 1), *large = run_tiny("wi", 1);
+    for (int i = 0; i < 2; i++) {
+        run_set((struct run *[]){small, large}[i], "run.type=f32");
+        run_set((struct run *[]){small, large}[i], "schedule.warmup=0");
+    }
+    run_set(large, "model.image.side=192");
+    run_set(large, "optimiser.rate=0");
+    run_set(large, "run.warm=%s/wh/model.gguf", run_folder);
+    assert_int_equal(run_go(small, false, 0, 0, &error), PERCEPT_OK);
+    if (run_go(large, false, 0, 0, &error) != PERCEPT_OK) fail_msg("%s", error.message);
+    pct_gguf *before = open_result("wh"), *after = open_result("wi");
+    const struct origins all = compare(after, before, "", true);
+    assert_true(all.resized == 2 && all.other == 0 && all.fresh == 0);
+    assert_spread(after, before, "v.position_embd.weight", 1);
+    assert_spread(after, before, "percept.cell_position", 0);
+    pct_gguf_close(&before);
+    pct_gguf_close(&after);
+    free(small);
+    free(large);
+}
+
 /* The tokenizer of run "wa", and one tensor: of no weights where its name is one of the model's. */
 static void write_stray(const char *file, const char *tensor, enum pct_gguf_type type, int64_t elements) {
     char path[300];
@@ -380,6 +419,7 @@ int main(void) {
         cmocka_unit_test(a_token_model_learns_text),
         cmocka_unit_test(a_grown_structure_starts_warm), /* makes run "wa" for the two after it */
         cmocka_unit_test(a_warm_start_is_resumed),
+        cmocka_unit_test(larger_pictures_start_warm),
         cmocka_unit_test(warm_starts_are_refused),
     };
     return cmocka_run_group_tests(tests, run_group_open, run_group_close);
