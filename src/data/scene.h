@@ -59,6 +59,7 @@ typedef struct pct_scene_request {
     int32_t questions;     /* turns wanted, 1..32; a picture that does not offer as many gives fewer, never none */
     int32_t objects_min;   /* 0: 1 */
     int32_t objects_max;   /* 0: 8 */
+    float augment;         /* share of a training scene's objects that are distorted, and redrawn in lines; 0..1 */
     bool plain;            /* no shadow, blur, noise, colour or JPEG variation (tests, card pictures) */
 } pct_scene_request;
 

@@ -58,47 +58,6 @@ static percept_status take_layers(struct composing *in) {
     return in->layer.rgba && in->shadow.rgba ? PERCEPT_OK : pct_fail_memory(in->error, "scene");
 }
 
-/* Lighter, darker, or of another tint: premultiplied colours stay at or below their alpha. */
-static void tint_layer(pct_layer *layer, pct_random *random) {
-    unsigned gain[3];
-    float light = pct_random_between(random, 0.78f, 1.18f);
-    for (int c = 0; c < 3; c++) gain[c] = (unsigned)(256 * light * pct_random_between(random, 0.95f, 1.05f));
-    size_t pixels = (size_t)layer->width * (size_t)layer->height;
-    for (size_t i = 0; i < pixels; i++) {
-        unsigned char *p = layer->rgba + i * 4;
-        for (int c = 0; c < 3; c++) {
-            unsigned value = p[c] * gain[c] >> 8;
-            p[c] = (unsigned char)(value < p[3] ? value : p[3]);
-        }
-    }
-}
-
-/* As another artist might have drawn or another camera seen it: other colourfulness, tones by channel, few levels. For
- * training alone, so that things are known by their shapes in styles that were never seen, too. */
-static void restyle_layer(pct_layer *layer, pct_random *random) {
-    unsigned char tone[3][256];
-    const float saturation = pct_random_between(random, 0, 1.6f), light = pct_random_between(random, -0.6f, 0.6f);
-    const int levels = pct_random_float(random) < 0.3f ? 3 + (int)pct_random_below(random, 4) : 256;
-    for (int c = 0; c < 3; c++) {
-        const float gamma = expf(light + pct_random_between(random, -0.3f, 0.3f));
-        for (int v = 0; v < 256; v++) {
-            const float share = powf((float)v / 255, gamma), steps = (float)(levels - 1);
-            tone[c][v] = (unsigned char)lrintf(255 * (levels < 256 ? rintf(share * steps) / steps : share));
-        }
-    }
-    size_t pixels = (size_t)layer->width * (size_t)layer->height;
-    for (size_t i = 0; i < pixels; i++) {
-        unsigned char *p = layer->rgba + i * 4; /* premultiplied */
-        if (p[3] == 0) continue;
-        const float whole = 255 / (float)p[3];
-        const float grey = (0.299f * (float)p[0] + 0.587f * (float)p[1] + 0.114f * (float)p[2]) * whole;
-        for (int c = 0; c < 3; c++) {
-            const float v = grey + saturation * ((float)p[c] * whole - grey);
-            p[c] = (unsigned char)(tone[c][v <= 0 ? 0 : v >= 255 ? 255 : (int)v] * p[3] / 255);
-        }
-    }
-}
-
 static int difference(const unsigned char *a, const unsigned char *b) {
     int most = 0;
     for (int c = 0; c < 3; c++) most = abs(a[c] - b[c]) > most ? abs(a[c] - b[c]) : most;
@@ -127,9 +86,14 @@ static percept_status draw(struct composing *in, const struct placed *placed, in
     pct_image *canvas = &in->sample->image;
     pct_affine map = pct_affine_make(cutout->sprite->width, cutout->sprite->height, placed->centre_x, placed->centre_y,
                                      placed->scale, placed->rotation, placed->shear, placed->flip);
+    const float augment = in->restyle ? in->request->augment : 0;
+    if (augment > 0 && pct_random_float(&in->random) < augment)
+        scene_distort(&map, cutout->sprite->width, cutout->sprite->height, &in->random);
     PCT_TRY(pct_sprite_render(cutout->sprite, &map, canvas->width, canvas->height, &in->layer, in->error));
-    if (in->restyle && pct_random_float(&in->random) < RESTYLED) restyle_layer(&in->layer, &in->random);
-    if (!in->request->plain && pct_random_float(&in->random) < 0.6f) tint_layer(&in->layer, &in->random);
+    if (in->restyle && pct_random_float(&in->random) < RESTYLED) scene_restyle(&in->layer, &in->random);
+    if (augment > 0 && pct_random_float(&in->random) < augment)
+        PCT_TRY(scene_redraw(&in->layer, canvas, &in->random, in->arena, in->error));
+    if (!in->request->plain && pct_random_float(&in->random) < 0.6f) scene_tint(&in->layer, &in->random);
     if (shadows) {
         float size = (placed->box.x1 - placed->box.x0 + placed->box.y1 - placed->box.y0) / 2;
         float sigma = fminf(size * pct_random_between(&in->random, 0.02f, 0.07f), (float)canvas->width / 12);
@@ -247,6 +211,8 @@ static percept_status check_request(const pct_scene_request *request, percept_er
     if (request->width < 64 || request->width > 2048 || request->height < 64 || request->height > 2048)
         return pct_fail(error, PERCEPT_ERROR_USAGE, "scene size %d x %d: sides must lie in 64 ... 2048", request->width,
                         request->height);
+    if (!(request->augment >= 0 && request->augment <= 1))
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "augment: %g must lie in 0 ... 1", (double)request->augment);
     if (request->questions < 1 || request->questions > 32)
         return pct_fail(error, PERCEPT_ERROR_USAGE, "questions a picture: %d must lie in 1 ... 32", request->questions);
     int low = request->objects_min ? request->objects_min : 1;

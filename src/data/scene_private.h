@@ -1,7 +1,8 @@
 /* scene_private.h: what the files of the scene generator share. Not for other folders.
  *
  * The way of a sample: scene_layout.c picks cut-outs and places, scene_ground.c paints the background, scene_compose.c
- * draws, measures what is visible and varies the picture, question*.c ask about what was measured. */
+ * draws, measures what is visible and varies the picture, scene_style.c varies how a thing is drawn, question*.c ask
+ * about what was measured. */
 #ifndef PCT_DATA_SCENE_PRIVATE_H
 #define PCT_DATA_SCENE_PRIVATE_H
 
@@ -84,6 +85,15 @@ const struct scene_background *scene_ground_pick(const pct_scene_source *source,
 void scene_ground_paint(const struct scene_background *background, pct_image *canvas, pct_random *random);
 
 /* ---- picture variation ---- */
+/* A layer lighter, darker, or of another tint. */
+void scene_tint(pct_layer *layer, pct_random *random);
+/* Other colourfulness, tones by channel, few levels. */
+void scene_restyle(pct_layer *layer, pct_random *random);
+/* Stretched by up to 1.28 and leaning by up to 0.3 in the sprite's own axes, about its middle; its area stays. */
+void scene_distort(pct_affine *map, int width, int height, pct_random *random);
+/* Lines along the edge, lines where tones change, or both; alpha stays. */
+percept_status scene_redraw(pct_layer *layer, const pct_image *canvas, pct_random *random, pct_arena *scratch,
+                            percept_error *error);
 /* What JPEG at this quality does to a picture: blocks, ringing, halved colour resolution; without the coding. */
 percept_status scene_jpeg(pct_image *image, int quality, pct_arena *scratch, percept_error *error);
 

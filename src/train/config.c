@@ -58,6 +58,8 @@ static const pct_config_field fields[] = {
                       "share of names drawn among those of data.cutouts; 0: drawn like the pack's"),
     PCT_CONFIG_INTEGER("data.hold_taught", C, data.hold_taught, 0, 1, "0",
                        "1: of each name of data.cutouts with three pictures or more one is held out, of the pack none"),
+    PCT_CONFIG_NUMBER("data.augment", C, data.augment, 0, 1, "0",
+                      "share of the things that are distorted, and of those that are redrawn in lines"),
     PCT_CONFIG_INTEGER("data.side", C, data.side, 0, 1024, "0", "side of composed pictures; 0: the model's square"),
     PCT_CONFIG_INTEGER("data.questions", C, data.questions, 1, 32, "6", "questions a picture"),
     PCT_CONFIG_INTEGER("data.objects_min", C, data.objects_min, 0, 8, "0", "fewest things in a picture; 0: 1"),

@@ -106,7 +106,7 @@ typedef struct pct_train_config {
     struct {
         const char *folder, *pack, *cutouts, *backgrounds;
         pct_config_texts styles;
-        float generated, taught, object_weight, mask_share;
+        float generated, taught, augment, object_weight, mask_share;
         int64_t hold_taught, side, questions, objects_min, objects_max, names, scene_names;
         pct_config_numbers weights;
     } data;

@@ -54,7 +54,8 @@ static void fill_request(pct_trainer *trainer) {
                                            .height = side,
                                            .questions = (int32_t)config->data.questions,
                                            .objects_min = (int32_t)config->data.objects_min,
-                                           .objects_max = (int32_t)config->data.objects_max};
+                                           .objects_max = (int32_t)config->data.objects_max,
+                                           .augment = config->data.augment};
 }
 
 /* Its tokenizer: the file's, or one of its own where there is none; with what regions in text want. */
