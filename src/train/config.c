@@ -142,6 +142,7 @@ static const pct_config_field fields[] = {
     PCT_CONFIG_INTEGER("run.test", C, run.test, 0, 100000, "200", "pictures of each test split for the model card"),
     PCT_CONFIG_NUMBER("run.blend", C, run.blend, 0, 1, "1",
                       "share of what was learned that the model file gets, weight by weight; the rest is run.from's"),
+    PCT_CONFIG_NUMBER("run.blend_vision", C, run.blend_vision, -1, 1, "-1", "the tower's share; -1: run.blend"),
     PCT_CONFIG_INTEGER(
         "run.merge", C, run.merge, 0, 1, "1",
         "1: LoRA is added to the weights of the model file (not with model.base); 0: the file keeps it apart"),
@@ -221,10 +222,11 @@ static percept_status finish(pct_train_config *config, pct_config *reader, perce
     if (config->run.fresh.count && !config->run.warm[0]) {
         return pct_fail(error, PERCEPT_ERROR_INPUT, "run.fresh: without run.warm; everything begins anew then");
     }
-    if (config->run.blend < 1 && (!config->run.from[0] || config->model.lora.rank > 0)) {
+    if ((config->run.blend < 1 || (config->run.blend_vision >= 0 && config->run.blend_vision < 1)) &&
+        (!config->run.from[0] || config->model.lora.rank > 0)) {
         return pct_fail(error, PERCEPT_ERROR_INPUT,
-                        "run.blend: %g without run.from, or beside model.lora; it lies between two whole models",
-                        (double)config->run.blend);
+                        "run.blend%s: below 1 without run.from, or beside model.lora; it lies between two whole models",
+                        config->run.blend < 1 ? "" : "_vision");
     }
     if (config->schedule.warmup > config->schedule.steps) {
         return pct_fail(error, PERCEPT_ERROR_INPUT, "schedule.warmup: %lld steps are more than schedule.steps %lld",

@@ -127,7 +127,7 @@ typedef struct pct_train_config {
         int64_t seed, threads, log_every, validate_every, validate_pictures, validate_splits, checkpoint_every, keep,
             spike_steps;
         int64_t calibrate, test;
-        float spike, blend;
+        float spike, blend, blend_vision;
         int64_t merge, thaw;
         int precision, type;
     } run;

@@ -196,9 +196,9 @@ static percept_status test_split(struct ending *end, enum pct_split split, perce
 /* Back towards the model that the run began with: what was learned keeps its share, and what was forgotten by the way
  * mostly returns (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). Changes the weights. */
 static percept_status blend(pct_trainer *trainer, percept_error *error) {
-    const pct_real share = (pct_real)trainer->config.run.blend;
+    const float shared = trainer->config.run.blend, tower = trainer->config.run.blend_vision;
     pct_model *before = NULL;
-    if (trainer->config.run.blend >= 1) return PERCEPT_OK;
+    if (shared >= 1 && (tower < 0 || tower >= 1)) return PERCEPT_OK;
     PCT_TRY(pct_model_open(&before, trainer->config.run.from, true, error));
     const pct_parameters *set = pct_model_get_parameters(before);
     percept_status status = PERCEPT_OK;
@@ -210,6 +210,7 @@ static percept_status blend(pct_trainer *trainer, percept_error *error) {
                               trainer->config.run.from, to->name);
             break;
         }
+        const pct_real share = (pct_real)(tower >= 0 && pct_train_belongs(to->name, "vision") ? tower : shared);
         const pct_real *old = pct_tensor_data(&from->tensor);
         pct_real *now = pct_tensor_data(&to->tensor);
         for (int64_t k = 0; k < count; k++) now[k] = old[k] + share * (now[k] - old[k]);

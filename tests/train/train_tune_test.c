@@ -315,6 +315,41 @@ static void larger_pictures_start_warm(void **state) {
     free(large);
 }
 
+/* A share of what was learned, another of the tower's. */
+static void a_blend_lies_between(void **state) {
+    (void)state;
+    percept_error error;
+    struct run *runs[] = {run_tiny("ba", 3), run_tiny("bb", 3), run_tiny("bc", 3)};
+    for (int i = 0; i < 3; i++) {
+        run_set(runs[i], "run.type=f32");
+        if (i > 0) run_set(runs[i], "run.from=%s/ba/model.gguf", run_folder);
+    }
+    run_set(runs[2], "run.blend=0.75");
+    run_set(runs[2], "run.blend_vision=0.25");
+    for (int i = 0; i < 3; i++)
+        if (run_go(runs[i], false, 0, 0, &error) != PERCEPT_OK) fail_msg("%s", error.message);
+    pct_gguf *before = open_result("ba"), *learned = open_result("bb"), *between = open_result("bc");
+    int moved[2] = {0};
+    for (int64_t i = 0; i < pct_gguf_tensor_count(before); i++) {
+        const pct_gguf_tensor *old = pct_gguf_tensor_at(before, i), *all = pct_gguf_find(learned, old->name);
+        const pct_gguf_tensor *now = pct_gguf_find(between, old->name);
+        const bool tower =
+            begins(old->name, "v.") || begins(old->name, "percept.stem") || begins(old->name, "percept.merge");
+        const float share = tower ? 0.25f : 0.75f;
+        for (int64_t k = 0; k < old->elements; k++) {
+            const float from = ((const float *)old->data)[k], to = ((const float *)all->data)[k];
+            const float wanted = from + share * (to - from);
+            assert_true(fabsf(((const float *)now->data)[k] - wanted) <= 1e-6f * fabsf(wanted) + 1e-9f);
+            moved[tower] += fabsf(to - from) > 1e-4f;
+        }
+    }
+    assert_true(moved[0] > 1000 && moved[1] > 1000);
+    pct_gguf_close(&before);
+    pct_gguf_close(&learned);
+    pct_gguf_close(&between);
+    for (int i = 0; i < 3; i++) free(runs[i]);
+}
+
 /* The tokenizer of run "wa", and one tensor: of no weights where its name is one of the model's. */
 static void write_stray(const char *file, const char *tensor, enum pct_gguf_type type, int64_t elements) {
     char path[300];
@@ -394,6 +429,7 @@ static void warm_starts_are_refused(void **state) {
     } cases[] = {
         {FINISHED, "run.from=model.gguf", PERCEPT_ERROR_INPUT, "run.warm: beside run.from"},
         {NULL, "run.fresh=vision", PERCEPT_ERROR_INPUT, "run.fresh: without run.warm"},
+        {FINISHED, "run.blend_vision=0.5", PERCEPT_ERROR_INPUT, "run.blend_vision: below 1 without run.from"},
         {FINISHED, "run.fresh=language,vizion", PERCEPT_ERROR_INPUT, "run.fresh: 'vizion'"},
         {"stray.gguf", NULL, PERCEPT_ERROR_INPUT, "run.warm: "},
         {"whole.gguf", NULL, PERCEPT_ERROR_MODEL, "whole.gguf: tensor output_norm.weight has type"},
@@ -420,6 +456,7 @@ int main(void) {
         cmocka_unit_test(a_grown_structure_starts_warm), /* makes run "wa" for the two after it */
         cmocka_unit_test(a_warm_start_is_resumed),
         cmocka_unit_test(larger_pictures_start_warm),
+        cmocka_unit_test(a_blend_lies_between),
         cmocka_unit_test(warm_starts_are_refused),
     };
     return cmocka_run_group_tests(tests, run_group_open, run_group_close);
