@@ -240,21 +240,33 @@ static void draw_series(struct picture *p, size_t s) {
     }
 }
 
-/* How many points lie under a legend placed there. */
-static size_t points_under(const struct picture *p, double x0, double y0, double x1, double y1) {
+/* How much of the lines lies under a legend placed there: points on the way between neighbours, evenly. */
+static size_t hidden_by(const struct picture *p, double x0, double y0, double x1, double y1) {
+    enum { STEPS = 16 };
     size_t n = 0;
-    for (size_t s = 0; s < p->count; s++)
-        for (size_t i = 0; i < p->series[s].count; i++) {
-            double u, v;
-            if (!to_axis(&p->x, p->series[s].x[i], &u) || !to_axis(&p->y, p->series[s].y[i], &v)) continue;
-            u = to_pixel(&p->x, u);
-            v = to_pixel(&p->y, v);
-            n += u > x0 && u < x1 && v > y0 && v < y1;
+    for (size_t s = 0; s < p->count; s++) {
+        const pct_series *series = &p->series[s];
+        bool joined = false;
+        double from_x = 0, from_y = 0, x, y;
+        for (size_t i = 0; i < series->count; i++) {
+            bool there = to_axis(&p->x, series->x[i], &x) && to_axis(&p->y, series->y[i], &y);
+            if (there) {
+                x = to_pixel(&p->x, x);
+                y = to_pixel(&p->y, y);
+                for (int k = joined ? 1 : STEPS; k <= STEPS; k++) {
+                    double u = from_x + (x - from_x) * k / STEPS, v = from_y + (y - from_y) * k / STEPS;
+                    n += u > x0 && u < x1 && v > y0 && v < y1;
+                }
+                from_x = x;
+                from_y = y;
+            }
+            joined = there;
         }
+    }
     return n;
 }
 
-/* In the corner that hides the fewest points. */
+/* In the corner that hides the least. */
 static void draw_legend(struct picture *p) {
     const pct_cairo_table *c = &p->canvas.c;
     pct_cairo *cr = p->canvas.cr;
@@ -274,7 +286,7 @@ static void draw_legend(struct picture *p) {
     for (int corner = 0; corner < 4; corner++) {
         double cx = corner & 1 ? p->left + gap : p->right - gap - width;
         double cy = corner & 2 ? p->bottom - gap - height : p->top + gap;
-        size_t hidden = points_under(p, cx, cy, cx + width, cy + height);
+        size_t hidden = hidden_by(p, cx, cy, cx + width, cy + height);
         if (hidden >= least) continue;
         least = hidden;
         x = cx;
