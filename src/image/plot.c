@@ -206,8 +206,9 @@ static void draw_words(struct picture *p) {
     }
 }
 
-/* The colour of series s: a faint one shares the colour of the next that is not faint. */
-static void series_colour(const struct picture *p, size_t s, double alpha) {
+/* The colour of series s: a faint one shares the colour of the next that is not faint. When all colours have been used
+ * they come again in dashes. */
+static void series_style(const struct picture *p, size_t s, double alpha) {
     /* Darker than the overlay's, for thin lines on white: Okabe and Ito's blue first. */
     static const unsigned char colours[][3] = {{0, 114, 178}, {213, 94, 0},   {0, 158, 115}, {204, 121, 167},
                                                {230, 159, 0}, {86, 180, 233}, {90, 90, 90}};
@@ -215,6 +216,9 @@ static void series_colour(const struct picture *p, size_t s, double alpha) {
     for (size_t i = 0; i < s; i++) index += !p->series[i].faint;
     const unsigned char *rgb = colours[index % PCT_COUNT(colours)];
     p->canvas.c.set_source_rgba(p->canvas.cr, rgb[0] / 255.0, rgb[1] / 255.0, rgb[2] / 255.0, alpha);
+    const double dashes[][2] = {{p->unit * 8, p->unit * 3}, {p->unit * 2, p->unit * 2}};
+    const size_t round = index / PCT_COUNT(colours);
+    p->canvas.c.set_dash(p->canvas.cr, round ? dashes[(round - 1) % PCT_COUNT(dashes)] : NULL, round ? 2 : 0, 0);
 }
 
 static void draw_series(struct picture *p, size_t s) {
@@ -223,7 +227,7 @@ static void draw_series(struct picture *p, size_t s) {
     const pct_series *series = &p->series[s];
     bool drawing = false;
     double x, y;
-    series_colour(p, s, series->faint ? 0.3 : 1);
+    series_style(p, s, series->faint ? 0.3 : 1);
     c->set_line_width(cr, p->unit * (series->faint ? 1 : 2));
     c->new_path(cr);
     for (size_t i = 0; i < series->count; i++) {
@@ -232,6 +236,7 @@ static void draw_series(struct picture *p, size_t s) {
         drawing = there;
     }
     c->stroke(cr);
+    c->set_dash(cr, NULL, 0, 0);
     for (size_t i = 0; i < series->count && (series->points || series->count == 1); i++) {
         if (!to_axis(&p->x, series->x[i], &x) || !to_axis(&p->y, series->y[i], &y)) continue;
         c->new_sub_path(cr);
@@ -301,9 +306,10 @@ static void draw_legend(struct picture *p) {
     double at = y + unit * 4 + row / 2;
     for (size_t s = 0; s < p->count; s++) {
         if (!p->series[s].label) continue;
-        series_colour(p, s, p->series[s].faint ? 0.4 : 1);
+        series_style(p, s, p->series[s].faint ? 0.4 : 1);
         c->set_line_width(cr, unit * (p->series[s].faint ? 1.2 : 2.4));
         line_between(p, x + unit * 8, at, x + unit * 30, at);
+        c->set_dash(cr, NULL, 0, 0);
         pct_canvas_clean_text(p->series[s].label, text, sizeof(text));
         ink(p, 0.1, 1);
         put_text(p, x + unit * 37, at + unit * 4, 0, text);

@@ -359,6 +359,44 @@ static void plots_are_drawn(void **state) {
     assert_int_equal(pct_plot_draw(&image, &small, &one, 1, NULL), PERCEPT_ERROR_USAGE);
 }
 
+/* White pixels among those of the picture's row that lies at y of 0 ... 9, within the axes. */
+static int gaps(const pct_image *image, double y) {
+    const int row = (int)lround(20 + (image->height - 32 - 20) * (1 - y / 9)), x0 = image->width / 3;
+    int white = 0;
+    for (int x = x0; x < image->width - x0; x++) {
+        bool inked = false;
+        for (int at = row - 1; at <= row + 1; at++) {
+            const unsigned char *p = pct_image_row(image, at) + (size_t)x * 3;
+            inked = inked || p[0] + p[1] + p[2] < 3 * 225; /* darker than the grid */
+        }
+        white += !inked;
+    }
+    return white;
+}
+
+/* Of more series than colours the later ones are dashed. */
+static void colours_come_again_in_dashes(void **state) {
+    (void)state;
+    enum { SERIES = 9 };
+    double x[] = {0, 1}, y[SERIES][2];
+    pct_series series[SERIES] = {0};
+    pct_image image = {0};
+    percept_error error = {0};
+    for (int s = 0; s < SERIES; s++) {
+        y[s][0] = y[s][1] = s + 0.5;
+        series[s] = (pct_series){.x = x, .y = y[s], .count = 2};
+    }
+    pct_plot plot = {.width = 960, .height = 600, .y_min = 0, .y_max = 9};
+    percept_status status = pct_plot_draw(&image, &plot, series, SERIES, &error);
+    if (missing(status, &error, "libcairo2")) return;
+    keep("plot_dashes", &image);
+    for (int s = 0; s < SERIES; s++) {
+        const int white = gaps(&image, s + 0.5);
+        if (s < 7 ? white != 0 : white < 50) fail_msg("series %d: %d gaps", s, white);
+    }
+    pct_image_free(&image);
+}
+
 static void svg_is_rasterised(void **state) {
     static const char svg[] = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 40 20'>"
                               "<rect width='20' height='20' fill='#f00'/>"
@@ -448,6 +486,7 @@ int main(int count, char **arguments) {
         cmocka_unit_test(overlays_mark_their_regions),
         cmocka_unit_test(ticks_are_round),
         cmocka_unit_test(plots_are_drawn),
+        cmocka_unit_test(colours_come_again_in_dashes),
         cmocka_unit_test(svg_is_rasterised),
     };
     if (count == 2 && strcmp(arguments[1], "--bench") == 0) {
