@@ -3,12 +3,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int print_all(void) {
     puts("percept asks a vision-language model about pictures; answers have words, boxes and masks.\n\n"
          "usage: percept COMMAND [options] [arguments]\n");
     for (const pct_cli_command *const *at = pct_cli_commands; *at; at++) {
-        printf("  %-10s%s\n", (*at)->name, (*at)->summary);
+        printf("  %-12s%s\n", (*at)->name, (*at)->summary);
     }
     puts("\npercept help COMMAND says more. Example: percept ask photo.jpg \"where is the red cup?\"");
     return PCT_EXIT_DONE;
@@ -16,6 +17,8 @@ static int print_all(void) {
 
 static int print_one(const char *name) {
     const pct_cli_command *command = pct_cli_find_command(name);
+    if (strcmp(name, "man") == 0) return pct_cli_print_manual(), PCT_EXIT_DONE;
+    if (strcmp(name, "bash") == 0) return pct_cli_print_completion(), PCT_EXIT_DONE;
     if (!command) return pct_cli_refuse_command(name);
     printf("usage: percept %s%s%s [options]\n\n%s\n", command->name, *command->arguments ? " " : "", command->arguments,
            command->summary);
@@ -41,8 +44,9 @@ static int run_version(const pct_cli_line *line) {
 
 const pct_cli_command pct_cli_help = {
     .name = "help",
-    .arguments = "[COMMAND]",
+    .arguments = "[COMMAND|man|bash]",
     .summary = "what a command does and which options it takes",
+    .details = "man prints all of it as a manual page, bash a completion script; both are installed with the program.",
     .run = run_help,
 };
 

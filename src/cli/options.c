@@ -440,6 +440,12 @@ void pct_cli_line_free(pct_cli_line *line) {
     *line = (pct_cli_line){0};
 }
 
+pct_cli_option_text pct_cli_get_option(pct_cli_option option) {
+    const option_row *row = &rows[option];
+    return (pct_cli_option_text){
+        .name = row->name, .value = row->value, .help = row->help, .letter = row->letter, .choices = row->choices};
+}
+
 void pct_cli_print_options(uint64_t options) {
     options |= PCT_CLI_GENERAL;
     for (int i = 0; i < PCT_CLI_OPTION_COUNT; i++) {

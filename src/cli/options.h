@@ -147,6 +147,14 @@ void pct_cli_line_free(pct_cli_line *line);
 /* The options of the set as help text, one a line, on stdout. */
 void pct_cli_print_options(uint64_t options);
 
+/* What an option is, for pages about the program; static texts. */
+typedef struct pct_cli_option_text {
+    const char *name, *value, *help; /* value NULL: it takes none */
+    char letter;                     /* 0: none */
+    const char *const *choices;      /* NULL-terminated; NULL: not one of a few words */
+} pct_cli_option_text;
+pct_cli_option_text pct_cli_get_option(pct_cli_option option);
+
 /* The nearest of `count` names that a person could have meant, or NULL. */
 const char *pct_cli_nearest(const char *word, const char *const *names, size_t count);
 
