@@ -152,6 +152,12 @@ static void add_row(struct page *page, const struct summary *summary, json_t *ta
     json_array_append_new(table, row);
 }
 
+/* Whether a series is one of the group's that are judged: starts have nothing to show. */
+static bool is_shown(const struct page *page, const struct summary *summary, const char *group) {
+    const pct_experiment_run *run = &page->experiment->list.runs[summary->first];
+    return run->judge && strcmp(run->group, group) == 0;
+}
+
 static void add_table(struct page *page, const char *group) {
     json_t *table = json_array();
     pct_text_puts(&page->text, "\n| run | runs | numbers, share that learns |");
@@ -161,7 +167,7 @@ static void add_table(struct page *page, const char *group) {
     pct_text_puts(&page->text, "\n");
     for (int i = 0; i < page->series_count; i++) {
         const struct summary *summary = &page->series[i];
-        if (strcmp(page->experiment->list.runs[summary->first].group, group) == 0) add_row(page, summary, table);
+        if (is_shown(page, summary, group)) add_row(page, summary, table);
     }
     json_object_set_new(page->json, group, table);
 }
@@ -256,7 +262,7 @@ static percept_status draw_curves(struct page *page, const char *group, bool ove
     for (int i = 0; i < page->series_count && count < PCT_COUNT(lines); i++) {
         const struct summary *summary = &page->series[i];
         const pct_experiment_run *run = &page->experiment->list.runs[summary->first];
-        if (strcmp(run->group, group) != 0 || !summary->done) continue;
+        if (!is_shown(page, summary, group) || !summary->done) continue;
         double *x = &memory[2 * count * MOST_CURVE], *y = x + MOST_CURVE;
         size_t points = mean_curve(summary, over_pictures, x, y);
         lines[count++] = (pct_series){.label = run->series, .x = x, .y = y, .count = points, .points = true};
@@ -275,7 +281,7 @@ static percept_status add_plots(struct page *page, const char *group, const char
     bool any = false;
     for (int i = 0; i < page->series_count; i++) {
         const struct summary *summary = &page->series[i];
-        any = any || (summary->done && !strcmp(page->experiment->list.runs[summary->first].group, group));
+        any = any || (summary->done && is_shown(page, summary, group));
     }
     for (int k = 0; k < 2 && any; k++) {
         char file[200];
@@ -329,6 +335,24 @@ static void add_head(struct page *page, const char *name) {
         (long long)list->pictures, (long long)list->pictures);
 }
 
+/* Whether a run is the first of its group that has something to show. */
+static bool is_first_shown(const pct_experiment_list *list, int run) {
+    for (int k = 0; k < run; k++)
+        if (list->runs[k].judge && strcmp(list->runs[k].group, list->runs[run].group) == 0) return false;
+    return list->runs[run].judge;
+}
+
+/* Short runs of one seed each say where things go and prove nothing. */
+static bool is_directional(const struct page *page, const char *group) {
+    const pct_experiment_list *list = &page->experiment->list;
+    for (int s = 0; s < page->series_count; s++) {
+        const struct summary *summary = &page->series[s];
+        if (is_shown(page, summary, group) && (list->runs[summary->first].minutes >= 60 || summary->planned > 1))
+            return false;
+    }
+    return true;
+}
+
 static percept_status make_page(struct page *page, const char *folder, const char *name, percept_error *error) {
     const pct_experiment_list *list = &page->experiment->list;
     add_head(page, name);
@@ -339,12 +363,11 @@ static percept_status make_page(struct page *page, const char *folder, const cha
         json_object_set(page->json, "answers", page->answers);
         PCT_TRY(pct_answers_tell(page->answers, folder, file, &page->text, error));
     }
-    for (int i = 0; i < list->count; i++) { /* groups in the list's order; starts have nothing to show */
-        bool first = list->runs[i].judge;
-        for (int k = 0; k < i; k++) first = first && strcmp(list->runs[k].group, list->runs[i].group) != 0;
-        if (!first) continue;
+    for (int i = 0; i < list->count; i++) { /* groups in the list's order */
+        if (!is_first_shown(list, i)) continue;
         pct_text_printf(&page->text, "\n## %s%s\n", list->runs[i].group,
-                        strcmp(list->runs[i].group, "ablation") == 0 ? " (one seed: directions, no proofs)" : "");
+                        is_directional(page, list->runs[i].group) ? " (one short run each: directions, no proofs)"
+                                                                  : "");
         add_table(page, list->runs[i].group);
         PCT_TRY(add_plots(page, list->runs[i].group, folder, name, error));
     }

@@ -88,6 +88,17 @@ run 0 experiment ./list/ -o empty --report
 says empty/list.md '**one**:  | not run yet |'
 says empty/list.md '0 of 3 runs are done'
 absent empty/runs
+# groups are shown from their first run that is judged; short ones of one seed are called so
+cp list/list.yaml list/kept.yaml
+listed 'start: { group: base, config: model.yaml, steps: 3, judge: false },
+  one: { group: base, config: model.yaml, minutes: 60, warm: start },
+  two: { group: short, config: model.yaml, minutes: 20 }'
+run 0 experiment ./list -o groups --report
+grep -qx "## base" groups/list.md || fail "$last: no group base"
+says groups/list.md '## short (one short run each: directions, no proofs)'
+says_not groups/list.md '## base ('
+says_not groups/list.md '**start**'
+mv list/kept.yaml list/list.yaml
 
 # stopped in the middle and gone on with: the same result, but for times and the means of lines that were cut in two
 figures() {
