@@ -156,6 +156,21 @@ static percept_status see_held(struct teaching *t, percept_error *error) {
     return PERCEPT_OK;
 }
 
+/* A contact sheet that cannot be written is said before the training, not after it. */
+static percept_status check_sheet(const char *path, percept_error *error) {
+    const char *slash = strrchr(path, '/');
+    if (slash && slash != path) {
+        char *folder = strndup(path, (size_t)(slash - path));
+        if (!folder) return pct_fail_memory(error, "paths");
+        percept_status status = pct_make_directory(folder, error);
+        free(folder);
+        PCT_TRY(status);
+    }
+    if (pct_is_directory(path))
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "%s: is a folder; name a PNG file for the contact sheet", path);
+    return PERCEPT_OK;
+}
+
 /* Before anything is written. */
 static percept_status check_model(const char *path, percept_error *error) {
     pct_model *model = NULL;
@@ -177,6 +192,7 @@ static percept_status prepare(struct teaching *t, percept_error *error) {
     PCT_TRY(check_model(o->model, error));
     pct_scene_options_default(&scenes);
     scenes.pack = o->replay;
+    scenes.backgrounds = t->backgrounds; /* what is wrong with those is said now, too */
     PCT_TRY(pct_scene_source_open(&source, &scenes, error));
     percept_status status = say_known(t, source, error);
     pct_scene_source_close(&source);
@@ -184,7 +200,8 @@ static percept_status prepare(struct teaching *t, percept_error *error) {
     PCT_TRY(pct_pool_create(&t->pool, o->threads, error));
     PCT_TRY(pct_compute_create(&t->compute, t->pool, pct_cpu_flags() & o->cpu_mask, error));
     pct_compute_use_int8(t->compute); /* as the engine does: the figures are of what `ask` answers */
-    return teach_sheet_open(&t->tiles, t->things.count, error);
+    PCT_TRY(teach_sheet_open(&t->tiles, t->things.count, error));
+    return check_sheet(t->sheet, error);
 }
 
 static percept_status train(struct teaching *t, percept_error *error) {

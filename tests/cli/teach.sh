@@ -85,6 +85,16 @@ says err 'holds no run to resume'
 run 2 teach good -m small.gguf -o good
 says err 'is a folder'
 
+# what would be found out after the training is said before it, and no run is begun
+run 2 teach good -m small.gguf -o one.gguf --steps 2 --limit 4 --sheet good
+says err 'good: is a folder; name a PNG file for the contact sheet'
+absent one.gguf.run
+mkdir good/backgrounds
+run 3 teach good -m small.gguf -o one.gguf --steps 2 --limit 4
+refused 'good/backgrounds: holds no usable background'
+absent one.gguf.run
+rmdir good/backgrounds
+
 # from start to end: the name from a .txt beats the file's
 printf 'green pea\n' >good/pea-a.txt
 printf 'green pea\n' >good/pea-b.txt
