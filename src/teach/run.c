@@ -22,6 +22,7 @@ struct teaching {
     pct_pool *pool;
     pct_compute *compute;
     char *run, *cutouts, *backgrounds, *mark, *trained, *sheet;
+    char model[65]; /* hash of the file that learning begins with */
     int64_t steps;
     teach_result result;
     teach_sheet tiles;
@@ -74,10 +75,10 @@ static percept_status make_paths(struct teaching *t, percept_error *error) {
     return PERCEPT_OK;
 }
 
-/* What makes this run the one that was begun: another folder or budget would give another model. */
+/* What makes this run the one that was begun: another folder, model or budget would give another model. */
 static void describe(const struct teaching *t, pct_text *out) {
-    pct_text_printf(out, "{\"things\": \"%016llx\", \"steps\": %lld, \"seed\": %llu}\n",
-                    (unsigned long long)pct_things_hash(&t->things), (long long)t->steps,
+    pct_text_printf(out, "{\"things\": \"%016llx\", \"model\": \"%s\", \"steps\": %lld, \"seed\": %llu}\n",
+                    (unsigned long long)pct_things_hash(&t->things), t->model, (long long)t->steps,
                     (unsigned long long)t->options->seed);
 }
 
@@ -89,15 +90,33 @@ static percept_status same_run(const struct teaching *t, percept_error *error) {
     percept_status status = pct_file_read(t->mark, 4096, &before, &size, error);
     if (status == PERCEPT_OK && now.failed) status = pct_fail_memory(error, "run");
     if (status == PERCEPT_OK && strcmp(before, now.data) != 0)
-        status = pct_fail(error, PERCEPT_ERROR_USAGE,
-                          "%s: was begun with other pictures, minutes or seed; give those, or remove it and begin anew",
-                          t->run);
+        status = pct_fail(
+            error, PERCEPT_ERROR_USAGE,
+            "%s: was begun with other pictures, minutes or seed, or another model; give those, or remove it and "
+            "begin anew",
+            t->run);
     free(before);
     pct_text_free(&now);
     return status;
 }
 
-/* The run folder with the staged pictures; the mark is written last, so that a folder without it can be begun again. */
+/* A folder without a mark may be begun in, unless it holds what would be taken for the run's own: checkpoints of
+ * another run, or pictures that were staged by a run that was killed before it had its mark. */
+static percept_status check_unmarked(const struct teaching *t, percept_error *error) {
+    char *checkpoint = NULL;
+    PCT_TRY(pct_checkpoint_newest(t->run, &checkpoint, error));
+    const bool there = checkpoint != NULL;
+    free(checkpoint);
+    if (there)
+        return pct_fail(error, PERCEPT_ERROR_USAGE,
+                        "%s: holds checkpoints of a run that is none of teaching; move it away, or give another -o",
+                        t->run);
+    if (pct_is_directory(t->cutouts))
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "%s: is left of a run that never began; remove it", t->cutouts);
+    return PERCEPT_OK;
+}
+
+/* The run folder with the staged pictures; the mark is written last: a run has all of its pictures. */
 static percept_status begin_run(struct teaching *t, percept_error *error) {
     if (t->options->resume) {
         if (!pct_file_exists(t->mark))
@@ -106,11 +125,13 @@ static percept_status begin_run(struct teaching *t, percept_error *error) {
     }
     if (pct_file_exists(t->mark))
         return pct_fail(error, PERCEPT_ERROR_USAGE, "%s: holds an unfinished run; give --resume, or remove it", t->run);
+    PCT_TRY(check_unmarked(t, error));
     pct_text mark = {0};
     describe(t, &mark);
     percept_status status = pct_things_write(&t->things, t->cutouts, error);
     if (status == PERCEPT_OK && mark.failed) status = pct_fail_memory(error, "run");
     if (status == PERCEPT_OK) status = pct_file_write(t->mark, mark.data, mark.length, error);
+    if (status != PERCEPT_OK) pct_things_remove(&t->things, t->cutouts); /* a full disk: nothing began */
     pct_text_free(&mark);
     return status;
 }
@@ -172,10 +193,11 @@ static percept_status check_sheet(const char *path, percept_error *error) {
 }
 
 /* Before anything is written. */
-static percept_status check_model(const char *path, percept_error *error) {
+static percept_status check_model(const char *path, char hash[65], percept_error *error) {
     pct_model *model = NULL;
     PCT_TRY(pct_model_open(&model, path, false, error));
     percept_status status = pct_model_check_sees(model, error);
+    snprintf(hash, 65, "%s", pct_model_get_hash(model));
     pct_model_close(&model);
     return status;
 }
@@ -189,7 +211,7 @@ static percept_status prepare(struct teaching *t, percept_error *error) {
     if (pct_is_directory(o->out)) return pct_fail(error, PERCEPT_ERROR_USAGE, "%s: is a folder; name a file", o->out);
     t->steps = o->steps ? o->steps : (int64_t)(o->minutes * PCT_TEACH_STEPS_A_MINUTE + 0.5);
     if (t->steps < 1) t->steps = 1;
-    PCT_TRY(check_model(o->model, error));
+    PCT_TRY(check_model(o->model, t->model, error));
     pct_scene_options_default(&scenes);
     scenes.pack = o->replay;
     scenes.backgrounds = t->backgrounds; /* what is wrong with those is said now, too */

@@ -143,6 +143,17 @@ run 2 teach good -m small.gguf -o long.gguf --steps 120 --limit 4 --seed 3
 refused 'holds an unfinished run; give --resume'
 run 2 teach good -m small.gguf -o long.gguf --steps 110 --limit 4 --seed 3 --resume
 refused 'was begun with other pictures, minutes or seed'
+"$make_model" other.gguf many
+run 2 teach good -m other.gguf -o long.gguf --steps 120 --limit 4 --seed 3 --resume
+refused 'or another model'
+mkdir foreign.gguf.run
+cp long.gguf.run/checkpoint-* foreign.gguf.run
+run 2 teach good -m small.gguf -o foreign.gguf --steps 120 --limit 4 --seed 3
+refused 'holds checkpoints of a run that is none of teaching'
+mkdir -p left.gguf.run/cutouts/grey
+"$make_picture" left.gguf.run/cutouts/grey/000.png 30 40 808080
+run 2 teach good -m small.gguf -o left.gguf --steps 4 --limit 4
+refused 'left.gguf.run/cutouts: is left of a run that never began; remove it'
 run 0 teach good -m small.gguf -o long.gguf --steps 120 --limit 4 --seed 3 --resume
 run 0 teach good -m small.gguf -o unbroken.gguf --steps 120 --limit 4 --seed 3
 same long.gguf unbroken.gguf
