@@ -89,6 +89,8 @@ void pct_map_release(const void *data, size_t size) {
 percept_status pct_writer_open(pct_writer *writer, const char *path, percept_error *error) {
     *writer = (pct_writer){0};
     size_t length = strlen(path);
+    if (pct_is_device(path))
+        return pct_fail(error, PERCEPT_ERROR_RESOURCE, "%s: is a device or pipe; name a file", path);
     writer->path = strdup(path);
     writer->temporary = malloc(length + 16);
     if (!writer->path || !writer->temporary) {
@@ -161,6 +163,11 @@ bool pct_file_exists(const char *path) { return access(path, F_OK) == 0; }
 bool pct_is_directory(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+bool pct_is_device(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISDIR(info.st_mode) && !S_ISREG(info.st_mode);
 }
 
 percept_status pct_make_directory(const char *path, percept_error *error) {

@@ -39,6 +39,8 @@ percept_status pct_file_write(const char *path, const void *data, size_t size, p
 
 bool pct_file_exists(const char *path);
 bool pct_is_directory(const char *path);
+/* A device, pipe or socket: an output that is put in place by rename would replace it. */
+bool pct_is_device(const char *path);
 /* Creates the folder and its parents; fine if it is there. */
 percept_status pct_make_directory(const char *path, percept_error *error);
 /* Names (not paths) in a folder, sorted by byte, without "." and ".."; *names is one malloc'd block to free(). */

@@ -209,6 +209,9 @@ static percept_status prepare(struct teaching *t, percept_error *error) {
     PCT_TRY(pct_things_read(&t->things, o->folder, o->log, error));
     PCT_TRY(make_paths(t, error));
     if (pct_is_directory(o->out)) return pct_fail(error, PERCEPT_ERROR_USAGE, "%s: is a folder; name a file", o->out);
+    if (pct_is_device(o->out) || pct_is_device(t->sheet))
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "%s: is a device or pipe; name a file",
+                        pct_is_device(o->out) ? o->out : t->sheet);
     t->steps = o->steps ? o->steps : (int64_t)(o->minutes * PCT_TEACH_STEPS_A_MINUTE + 0.5);
     if (t->steps < 1) t->steps = 1;
     PCT_TRY(check_model(o->model, t->model, error));

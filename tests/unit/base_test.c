@@ -218,6 +218,11 @@ static void written_files_appear_whole(void **state) {
     assert_int_equal(pct_file_read(deep, 4, &data, &size, &error), PERCEPT_ERROR_INPUT);
     assert_non_null(strstr(error.message, deep));
     unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0); /* stays: not replaced by a file */
+    assert_int_equal(pct_file_write(path, "x", 1, &error), PERCEPT_ERROR_RESOURCE);
+    assert_non_null(strstr(error.message, "is a device or pipe"));
+    assert_true(pct_is_device(path));
+    unlink(path);
     rmdir(deep);
     assert_int_equal(pct_file_write(path, "x", 1, &error), PERCEPT_ERROR_RESOURCE);
     assert_non_null(strstr(error.message, path));
