@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_NAME_FILE 4096 /* bytes of a .txt */
+#define MAX_NAME_FILE   4096           /* bytes of a .txt */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf" /* which some editors begin a .txt with */
 
 struct reading {
     pct_things *things;
@@ -51,8 +52,9 @@ static bool name_beside(const char *path, char name[PCT_NAME_MAX_BYTES], bool *t
         percept_error ignored = {0};
         *there = true;
         if (pct_file_read(beside, MAX_NAME_FILE, &text, &size, &ignored) == PERCEPT_OK) {
+            const char *line = text + (strncmp(text, BYTE_ORDER_MARK, 3) == 0 ? 3 : 0);
             text[strcspn(text, "\r\n")] = 0;
-            good = pct_name_from_caption(NULL, NULL, text, name);
+            good = pct_name_from_caption(NULL, NULL, line, name);
         }
     }
     free(text);

@@ -43,8 +43,8 @@ static void check_names(const pct_things *things, struct things_problems *proble
     for (int32_t i = 0; i < things->count; i++) {
         const pct_thing *one = &things->things[i];
         if (one->pictures + one->refused < PCT_THINGS_LEAST)
-            things_problem(problems, "\"%s\": has %d picture; give %d at least, better %d or more", one->text,
-                           (int)one->pictures, PCT_THINGS_LEAST, PCT_THINGS_LEAST_TO_TEST);
+            things_problem(problems, "\"%s\": has 1 picture; give %d at least, better %d or more", one->text,
+                           PCT_THINGS_LEAST, PCT_THINGS_LEAST_TO_TEST);
         for (int32_t k = 0; k < things->count; k++)
             if (is_plural_of(things->things[k].text, one->text))
                 things_problem(problems,

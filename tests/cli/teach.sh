@@ -84,6 +84,10 @@ run 2 teach good -m small.gguf -o one.gguf --resume
 says err 'holds no run to resume'
 run 2 teach good -m small.gguf -o good
 says err 'is a folder'
+mkfifo pipe
+run 2 teach good -m small.gguf -o pipe --steps 2 --limit 4
+refused 'pipe: is a device or pipe; name a file'
+absent pipe.run
 
 # what would be found out after the training is said before it, and no run is begun
 run 2 teach good -m small.gguf -o one.gguf --steps 2 --limit 4 --sheet good
@@ -95,8 +99,8 @@ refused 'good/backgrounds: holds no usable background'
 absent one.gguf.run
 rmdir good/backgrounds
 
-# from start to end: the name from a .txt beats the file's
-printf 'green pea\n' >good/pea-a.txt
+# from start to end: the name from a .txt beats the file's, with a byte order mark and without
+printf '\357\273\277green pea\r\n' >good/pea-a.txt
 printf 'green pea\n' >good/pea-b.txt
 "$make_picture" good/pea-a.png 50 40 20dd20
 "$make_picture" good/pea-b.png 30 40 20cc20
