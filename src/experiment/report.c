@@ -213,7 +213,7 @@ static void add_verdicts(struct page *page) {
                 is_whole(token) && is_whole(boxes) && is_whole(text) && isfinite(one) && isfinite(four) &&
                     isfinite(many),
                 one == 1 && four >= 4 && many >= 30, "%.1f, %.1f and %.1f", one, four, many);
-    double named[2], listed[2]; /* by the clock, in processor time */
+    double named[2] = {0}, listed[2] = {0}; /* by the clock, in processor time */
     const bool timed = pct_answers_lead(page->answers, "named", "token", "text", 16, &named[0], &named[1]) &&
                        pct_answers_lead(page->answers, "listed", "token", "text", 16, &listed[0], &listed[1]);
     add_verdict(page,

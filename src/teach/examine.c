@@ -153,6 +153,7 @@ percept_status teach_examine_new(const teach_examiner *examiner, const pct_scene
                                  teach_sheet *sheet, percept_error *error) {
     pct_scene_source *source = NULL;
     int32_t held = 0;
+    pct_figures absent = {0}; /* of both rounds */
     PCT_TRY(pct_scene_source_open(&source, options, error));
     for (int32_t i = 0; i < result->count; i++) held += result->scores[i].held;
     percept_status status = PERCEPT_OK;
@@ -169,10 +170,11 @@ percept_status teach_examine_new(const teach_examiner *examiner, const pct_scene
                 result->held = report.held_out;
             else
                 result->views = report.all;
-            result->absent = pct_figures_get(&report.task[PCT_TASK_ABSENT], "absent_acc");
+            pct_figures_merge(&absent, &report.task[PCT_TASK_ABSENT]);
         }
         pct_eval_report_free(&report);
     }
+    result->absent = pct_figures_get(&absent, "absent_acc");
     pct_scene_source_close(&source);
     return status;
 }

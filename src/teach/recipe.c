@@ -57,7 +57,7 @@ percept_status teach_recipe(const pct_teach_options *options, const char *run, c
                             const char *backgrounds, int64_t steps, pct_text *text, const char ***settings,
                             size_t *count, percept_error *error) {
     pct_text_clear(text);
-    /* Quoted as YAML: a path may hold anything. */
+    /* As they are: a path may hold anything, and the config quotes it where it is written. */
     const struct {
         const char *key, *value;
     } paths[] = {{"data.pack", options->replay},
