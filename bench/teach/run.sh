@@ -38,11 +38,11 @@ times
 if [ -f "$root/assets/scenes.pack" ]; then
   echo "== names it knew, large pack: before, after"
   for file in "$model" mine.gguf; do
-    "$percept" eval $old -m "$file" --pack "$root/assets/scenes.pack" -t "${THREADS:-2}" --quiet | sed -n '1,3p'
+    "$percept" eval $old -m "$file" --pack "$root/assets/scenes.pack" -t "${THREADS:-2}" --quiet | sed -n '1,4p'
   done
 fi
 echo "== whole pictures of a table: before, after"
 for file in "$model" mine.gguf; do
-  "$percept" eval tabletop -m "$file" -t "${THREADS:-2}" --quiet | sed -n '1,3p'
+  "$percept" eval tabletop -m "$file" -t "${THREADS:-2}" --quiet | sed -n '1,4p'
 done
 "$percept" describe tabletop/images/0[0-7].jpg -m mine.gguf --overlay tabletop-seen --quiet

@@ -25,7 +25,8 @@ const pct_cli_command *pct_cli_find_command(const char *name);
 /* Says that there is no such command and what was meant; returns the exit code. */
 int pct_cli_refuse_command(const char *name);
 
-/* `percept help man` and `percept help bash`: all of the above as a manual page and as a completion script, on stdout. */
+/* `percept help man` and `percept help bash`: all of the above as a manual page and as a completion script, on stdout.
+ */
 void pct_cli_print_manual(void);
 void pct_cli_print_completion(void);
 
