@@ -25,6 +25,9 @@ const pct_cli_command *pct_cli_find_command(const char *name);
 /* Says that there is no such command and what was meant; returns the exit code. */
 int pct_cli_refuse_command(const char *name);
 
+/* What help and the manual say of the environment. */
+#define PCT_CLI_ENVIRONMENT "Most options can also be set by the environment: PERCEPT_THREADS=2 is --threads 2."
+
 /* `percept help man` and `percept help bash`: all of the above as a manual page and as a completion script, on stdout.
  */
 void pct_cli_print_manual(void);

@@ -21,14 +21,24 @@ static int split_names(char *copy, const char **names) {
     return count;
 }
 
-static percept_status run_or_list(const pct_cli_settings *s, const percept_experiment_options *options, char **table,
-                                  percept_error *error) {
-    if (s->report) { /* beside the results of -o; without it the published page, in docs/ of the source tree */
-        const char *slash = strrchr(options->folder, '/'), *name = slash ? slash + 1 : options->folder;
-        char docs[4200];
+/* Beside the results of -o or of the user's own experiment; the page of one that came with percept is published, in
+ * docs/ of the source tree. */
+static percept_status report(const pct_cli_line *line, const percept_experiment_options *options,
+                             percept_error *error) {
+    const char *slash = strrchr(options->folder, '/'), *name = slash ? slash + 1 : options->folder;
+    const char *folder = line->settings.out ? line->settings.out : options->folder;
+    char docs[4200];
+    if (!line->settings.out && !strchr(line->arguments[0], '/')) {
         snprintf(docs, sizeof docs, "%.4000s/../../docs", options->folder);
-        return percept_experiment_report(options, s->out ? s->out : docs, name, error);
+        folder = docs;
     }
+    return percept_experiment_report(options, folder, name, error);
+}
+
+static percept_status run_or_list(const pct_cli_line *line, const percept_experiment_options *options, char **table,
+                                  percept_error *error) {
+    const pct_cli_settings *s = &line->settings;
+    if (s->report) return report(line, options, error);
     if (s->answers) return percept_experiment_answers(options, pct_cli_progress, NULL, error);
     if (s->list) return percept_experiment_list(options, table, error);
     return percept_experiment_run(options, pct_cli_progress, NULL, error);
@@ -40,6 +50,8 @@ static percept_status experiment(const pct_cli_line *line, char **table, percept
         return pct_cli_fail(error, PERCEPT_ERROR_USAGE, "%zu arguments; give the experiment's name, such as claims",
                             line->argument_count);
     }
+    if (s->report + s->answers + s->list > 1)
+        return pct_cli_fail(error, PERCEPT_ERROR_USAGE, "--list, --answers, --report: give one of them");
     const char *names[most_only];
     char *only = s->only ? strdup(s->only) : NULL, *folder = NULL, *pack = NULL;
     percept_error no_pack = {0};
@@ -64,7 +76,7 @@ static percept_status experiment(const pct_cli_line *line, char **table, percept
         options.minutes = s->minutes;
         options.cpu_mask = (uint32_t)s->cpu_mask;
         options.log = pct_cli_log;
-        status = run_or_list(s, &options, table, error);
+        status = run_or_list(line, &options, table, error);
     }
     free(only);
     free(folder);

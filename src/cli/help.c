@@ -25,7 +25,7 @@ static int print_one(const char *name) {
     if (command->details) printf("\n%s\n", command->details);
     puts("\noptions:");
     pct_cli_print_options(command->options);
-    puts("\nMost options can also be set by the environment: PERCEPT_THREADS=2 is --threads 2.");
+    puts("\n" PCT_CLI_ENVIRONMENT);
     char *more = command->more ? command->more() : NULL;
     if (more) printf("\n%s", more);
     free(more);

@@ -89,7 +89,7 @@ void pct_cli_print_manual(void) {
     fputs(".SH \"OPTIONS OF ALL COMMANDS\"\n", stdout);
     put_options(PCT_CLI_GENERAL);
     fputs(".SH ENVIRONMENT\n", stdout);
-    put_line("Most options can also be set by the environment: PERCEPT_THREADS=2 is --threads 2.");
+    put_line(PCT_CLI_ENVIRONMENT);
     fputs(".SH \"EXIT STATUS\"\n", stdout);
     for (size_t i = 0; i < sizeof exits / sizeof *exits; i++) {
         printf(".TP\n%d\n", exits[i].code);

@@ -258,7 +258,7 @@ percept_status pct_assets_prepare(const pct_assets_options *options, pct_pool *p
     pct_name_rules *rules = NULL;
     *in.summary = (pct_assets_summary){0};
     char *names = pct_path_join(options->lists, "names.list");
-    char *shown = pct_path_join(options->lists, "backgrounds.list");
+    char *shown = pct_path_join(options->lists, PCT_BACKGROUNDS_LIST);
     percept_status status = names && shown ? PERCEPT_OK : pct_fail_memory(error, "paths");
     if (status == PERCEPT_OK) status = pct_name_rules_read(&rules, names, error);
     if (status == PERCEPT_OK) status = pct_assets_collect(&assets, options->folder, rules, log, error);

@@ -46,6 +46,7 @@ static percept_status walk(const char *folder, const char *inside, int depth, pc
     PCT_TRY(pct_directory_list(folder, &names, &count, error));
     percept_status status = PERCEPT_OK;
     for (size_t i = 0; i < count && status == PERCEPT_OK; i++) {
+        if (names[i][0] == '.') continue;
         char *path = pct_path_join(folder, names[i]);
         char *below = *inside ? pct_path_join(inside, names[i]) : strdup(names[i]);
         if (!path || !below)

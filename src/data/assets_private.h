@@ -23,7 +23,8 @@ void pct_asset_list_free(struct asset_list *list);
 percept_status pct_assets_collect(struct asset_list *list, const char *folder, const pct_name_rules *rules,
                                   const pct_log *log, percept_error *error);
 
-/* Calls `visit` for every file under `folder`, depth first, in byte order; `inside` is the path below `folder`. */
+/* Calls `visit` for every file under `folder`, depth first, in byte order; `inside` is the path below `folder`. Hidden
+ * files and folders are passed over: they are what systems leave behind ("._mug.png"), no pictures of a user's. */
 typedef percept_status pct_file_visit(void *context, const char *path, const char *inside, percept_error *error);
 percept_status pct_walk_files(const char *folder, pct_file_visit *visit, void *context, percept_error *error);
 

@@ -60,7 +60,7 @@ percept_status pct_background_lines_read(struct background_lines *lines, const c
     size_t size = 0;
     *lines = (struct background_lines){.items = calloc(MAX_LINES, sizeof *lines->items)};
     percept_status status = lines->items ? PERCEPT_OK : pct_fail_memory(error, "list of backgrounds");
-    if (status == PERCEPT_OK) status = pct_file_read(path, (size_t)1 << 20, &lines->text, &size, error);
+    if (status == PERCEPT_OK) status = pct_file_read(path, PCT_BACKGROUNDS_LIST_LIMIT, &lines->text, &size, error);
     if (status == PERCEPT_OK) status = parse(lines, path, error);
     if (status != PERCEPT_OK) pct_background_lines_free(lines);
     return status;

@@ -12,6 +12,9 @@
 #include "data/names.h"
 #include "image/image.h"
 
+#define PCT_BACKGROUNDS_LIST       "backgrounds.list"
+#define PCT_BACKGROUNDS_LIST_LIMIT ((size_t)1 << 20) /* bytes */
+
 /* A list's lines; all text is borrowed from the list. */
 struct background_line {
     char *parts; /* "gnome/adwaita- gnome/blobs-"; names the group */

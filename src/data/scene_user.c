@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GROUND_SIDE 640
-#define SAME_BITS   3 /* of the hash, as in assets.c */
+#define SAME_BITS 3 /* of the hash, as in assets.c */
 
 void scene_user_free(struct scene_user_list *list) {
     for (int32_t i = 0; i < list->count; i++) {
@@ -47,7 +46,7 @@ bool scene_user_name(const char *inside, char name[PCT_NAME_MAX_BYTES]) {
 static percept_status read_user_file(struct scene_user_list *list, struct scene_user_file *file, const char *path,
                                      percept_error *error) {
     if (list->grounds) {
-        PCT_TRY(pct_background_read(&file->picture, path, GROUND_SIDE, error));
+        PCT_TRY(pct_background_read(&file->picture, path, SCENE_USER_GROUND_SIDE, error));
         pct_image_hashes(&file->picture, &file->hash, &file->mirrored);
         return PERCEPT_OK;
     }
@@ -111,7 +110,7 @@ percept_status scene_user_read(struct scene_user_list *list, const char *folder,
     *list = (struct scene_user_list){.grounds = grounds};
     if (!folder) return PERCEPT_OK;
     if (!pct_is_directory(folder)) return pct_fail(error, PERCEPT_ERROR_INPUT, "%s: is not a folder", folder);
-    char *shown = grounds ? pct_path_join(folder, "backgrounds.list") : NULL;
+    char *shown = grounds ? pct_path_join(folder, PCT_BACKGROUNDS_LIST) : NULL;
     percept_status status = grounds && !shown ? pct_fail_memory(error, "paths") : PERCEPT_OK;
     if (shown && pct_file_exists(shown)) status = pct_background_lines_read(&list->lines, shown, error);
     free(shown);

@@ -10,7 +10,8 @@
 #include "data/backgrounds.h"
 #include "image/compose.h"
 
-#define SCENE_USER_CUTOUT_SIDE 224 /* pixels; larger cut-outs are made smaller */
+#define SCENE_USER_CUTOUT_SIDE 224 /* pixels; larger pictures are made smaller */
+#define SCENE_USER_GROUND_SIDE 640
 
 struct scene_user_file {
     char *path, *label;            /* owned */

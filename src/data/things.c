@@ -127,11 +127,37 @@ static percept_status refuse(struct reading *in, const char *name, const char *i
     return PERCEPT_OK;
 }
 
+/* A background that cannot be read, or whose list has changed since a run began, is seen here. */
+static percept_status visit_ground(struct reading *in, const char *path, const char *inside, percept_error *error) {
+    uint64_t *hash = &in->things->ground_hash;
+    percept_error why = {0};
+    percept_status status = PERCEPT_OK;
+    if (strcmp(inside, PCT_THINGS_BACKGROUNDS "/" PCT_BACKGROUNDS_LIST) == 0) {
+        char *text = NULL;
+        size_t size;
+        PCT_TRY(pct_file_read(path, PCT_BACKGROUNDS_LIST_LIMIT, &text, &size, error));
+        *hash = pct_hash_u64(*hash ^ pct_hash_bytes(text, size));
+        free(text);
+    } else if (pct_is_picture(path)) {
+        pct_image image = {0};
+        status = pct_background_read(&image, path, SCENE_USER_GROUND_SIDE, &why);
+        if (status == PERCEPT_ERROR_RESOURCE) return pct_fail(error, status, "%s", why.message);
+        if (status != PERCEPT_OK)
+            things_problem(&in->problems, "%s", why.message);
+        else
+            *hash = pct_hash_u64(*hash ^ pct_hash_bytes(inside, strlen(inside)) ^
+                                 pct_hash_bytes(image.data, pct_image_bytes(&image)));
+        pct_image_free(&image);
+    }
+    return PERCEPT_OK;
+}
+
 static percept_status visit(void *context, const char *path, const char *inside, percept_error *error) {
     struct reading *in = context;
     char name[PCT_NAME_MAX_BYTES];
     bool beside = false, jpeg = pct_has_ending(path, ".jpg") || pct_has_ending(path, ".jpeg");
-    if (strncmp(inside, PCT_THINGS_BACKGROUNDS "/", strlen(PCT_THINGS_BACKGROUNDS "/")) == 0) return PERCEPT_OK;
+    if (strncmp(inside, PCT_THINGS_BACKGROUNDS "/", strlen(PCT_THINGS_BACKGROUNDS "/")) == 0)
+        return visit_ground(in, path, inside, error);
     if (!pct_is_picture(path) && !jpeg) return PERCEPT_OK;
     percept_status status = PERCEPT_OK;
     bool named = name_beside(path, name, &beside, &status, error);
@@ -271,7 +297,7 @@ void pct_things_remove(const pct_things *things, const char *folder) {
 }
 
 uint64_t pct_things_hash(const pct_things *things) {
-    uint64_t hash = 0x7468696e6773u;
+    uint64_t hash = 0x7468696e6773u ^ things->ground_hash;
     for (int32_t i = 0; i < things->picture_count; i++) {
         const char *name = things->things[things->pictures[i].thing].text;
         hash = pct_hash_u64(hash ^ pct_hash_bytes(name, strlen(name)) ^ things->pictures[i].pixels);

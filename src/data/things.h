@@ -1,11 +1,11 @@
 /* things.h: a folder of named cut-outs that a model is to be taught, read as a whole and checked strictly.
  *
  * A picture (PNG, WebP or SVG with transparent parts) is called what the first line of a .txt beside it says ("mug.txt"
- * for "mug.png"), else what its sub-folder or its file is called ("red mug/1.png", "red_mug-2.png"). The folder
- * `backgrounds` is left alone; so are other files. Unlike data/scene_user.h, which takes what it can, everything that
- * is wrong is refused and nothing is left out in silence: pictures that cannot be read or are no cut-outs, names that
- * are empty or no English words, the same picture twice, one thing under two names (a plural, two sub-folders), a name
- * with a single picture. */
+ * for "mug.png"), else what its sub-folder or its file is called ("red mug/1.png", "red_mug-2.png"). Pictures in the
+ * folder `backgrounds` are looked at whether they can be read, and not kept. Other files are left alone. Unlike
+ * data/scene_user.h, which takes what it can, everything that is wrong is refused and nothing is left out in silence:
+ * pictures that cannot be read or are no cut-outs, names that are empty or no English words, the same picture twice,
+ * one thing under two names (a plural, two sub-folders), a name with a single picture. */
 #ifndef PCT_DATA_THINGS_H
 #define PCT_DATA_THINGS_H
 
@@ -39,7 +39,8 @@ typedef struct pct_things {
     int32_t count;
     pct_thing_picture *pictures; /* sorted by thing, then by path */
     int32_t picture_count;
-    bool backgrounds; /* the folder has one of that name */
+    bool backgrounds;     /* the folder has one of that name */
+    uint64_t ground_hash; /* over the backgrounds' places and pixels, and their list */
 } pct_things;
 
 /* Every problem is a warning in the log with file and mend; then PERCEPT_ERROR_INPUT says how many there were, or what
@@ -50,7 +51,7 @@ void pct_things_free(pct_things *things);
 percept_status pct_things_write(const pct_things *things, const char *folder, percept_error *error);
 /* Takes those away again, and the folders if nothing else is in them. */
 void pct_things_remove(const pct_things *things, const char *folder);
-/* Over names, pictures and their order: two folders with the same hash teach the same. */
+/* Over names, pictures, their order and the backgrounds: two folders with the same hash teach the same. */
 uint64_t pct_things_hash(const pct_things *things);
 
 #endif

@@ -78,6 +78,13 @@ lines out 0
 says_not err 'train'
 
 # the page of the results
+run 2 experiment ./list -o whole --report --list
+refused 'give one of them'
+absent whole/list.md
+run 0 experiment ./list --report
+there list/list.md
+absent docs
+rm -r list/list.md list/results list/tables.json
 run 0 experiment ./list -o whole --report
 there whole/list.md
 says whole/list.md '3 of 3 runs are done'

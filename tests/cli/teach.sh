@@ -97,7 +97,17 @@ mkdir good/backgrounds
 run 3 teach good -m small.gguf -o one.gguf --steps 2 --limit 4
 refused 'good/backgrounds: holds no usable background'
 absent one.gguf.run
-rmdir good/backgrounds
+"$make_picture" good/backgrounds/plain.png 90 60 808080
+head -c 40 good/backgrounds/plain.png >good/backgrounds/torn.png
+run 3 teach good -m small.gguf -o one.gguf --steps 2 --limit 4
+refused 'good/backgrounds/torn.png'
+absent one.gguf.run
+rm -r good/backgrounds
+
+# what systems leave behind is no picture of the user's
+mkdir 'good/.trash'
+echo left >'good/red disc/._1.png'
+echo left >good/.trash/blue.png
 
 # from start to end: the name from a .txt beats the file's, with a byte order mark and without
 printf '\357\273\277green pea\r\n' >good/pea-a.txt
@@ -150,6 +160,11 @@ refused 'was begun with other pictures, minutes or seed'
 "$make_model" other.gguf many
 run 2 teach good -m other.gguf -o long.gguf --steps 120 --limit 4 --seed 3 --resume
 refused 'or another model'
+mkdir good/backgrounds
+"$make_picture" good/backgrounds/plain.png 90 60 808080
+run 2 teach good -m small.gguf -o long.gguf --steps 120 --limit 4 --seed 3 --resume
+refused 'was begun with other pictures'
+rm -r good/backgrounds
 mkdir foreign.gguf.run
 cp long.gguf.run/checkpoint-* foreign.gguf.run
 run 2 teach good -m small.gguf -o foreign.gguf --steps 120 --limit 4 --seed 3
