@@ -213,7 +213,8 @@ typedef struct percept_question {
 } percept_question;
 PERCEPT_API void percept_question_init(percept_question *question);
 
-/* A piece of an answer as it is made. */
+/* A piece of an answer as it is made. Where regions are text (percept_model_info.regions), an answer that turns out to
+ * be unparsable takes the regions back that were streamed before: the finished answer has none. */
 typedef struct percept_stream_event {
     size_t question;        /* index in the questions of the call */
     const char *text;       /* whole characters, as in the finished answer; borrowed until the callback returns */

@@ -70,6 +70,13 @@ static bool on_token(void *context, int32_t prompt, int32_t id, const pct_region
     return call->stopped;
 }
 
+/* Half a character that hangs in the air at the end of an answer. */
+static void send_rest(ask_call *call, int32_t prompt) {
+    const size_t from = call->streams[prompt].text.length;
+    pct_reply_text_end(&call->streams[prompt]);
+    call->stopped = send(call, prompt, from, NULL, false);
+}
+
 percept_answer *pct_answer_new(pct_picture *picture) {
     percept_answer *answer = calloc(1, sizeof *answer);
     if (!answer) return NULL;
@@ -136,6 +143,7 @@ static percept_status answer_batch(ask_call *call, const pct_asked *asked, int32
         .temperature = call->options.temperature,
         .top_p = call->options.top_p,
         .seed = call->options.seed,
+        .scores_now = call->options.stream != NULL,
         .token = on_token,
         .context = call,
     };
@@ -145,6 +153,7 @@ static percept_status answer_batch(ask_call *call, const pct_asked *asked, int32
     PCT_TRY(pct_state_answer(call->session->state, prompts, count, &options, replies, error));
     if (atomic_load(&call->session->cancelled)) return pct_fail_cancelled(error);
     double generated = pct_clock_seconds();
+    for (int32_t i = 0; i < count && call->options.stream && !call->stopped; i++) send_rest(call, i);
     for (int32_t i = 0; i < count; i++) PCT_TRY(make_answer(&answers[i], call, &asked[i], &replies[i], error));
     double ended = pct_clock_seconds();
     double first = call->first_token > 0 ? call->first_token : generated;

@@ -1,6 +1,7 @@
 /* prompt.c: see prompt.h. */
 #include "engine/prompt.h"
 
+#include "base/size.h"
 #include "image/boxes.h"
 #include "image/mask.h"
 
@@ -204,27 +205,45 @@ percept_status pct_asked_prepare(pct_asked *asked, percept_session *session, con
     return render(asked, session, error);
 }
 
+/* Letters that spell a mark are none: a blank in them keeps whoever reads the text again from taking them for one. */
+static void put_letters(pct_text *text, const pct_text *letters) {
+    static const char *const marks[] = {"<obj>", "<p>", "</p>"};
+    if (letters->failed) text->failed = true;
+    for (size_t i = 0; i < letters->length; i++) {
+        for (size_t m = 0; letters->data[i] == '>' && m < PCT_COUNT(marks); m++) {
+            const size_t before = strlen(marks[m]) - 1;
+            if (i >= before && memcmp(letters->data + i - before, marks[m], before) == 0) pct_text_puts(text, " ");
+        }
+        pct_text_add(text, letters->data + i, 1);
+    }
+}
+
 /* The reply as text with marks; object tokens without a region are left out, so that marks and regions agree. */
 static percept_status raw_text(const pct_template *template, const pct_reply *reply, pct_arena *arena, const char **out,
                                percept_error *error) {
-    pct_text text = {0};
-    int32_t regions = 0, run = 0; /* the words since the last special token are one piece */
+    pct_text text = {0}, letters = {0}; /* since the last mark */
+    int32_t regions = 0, run = 0;       /* the words since the last special token are one piece */
     for (int32_t i = 0; i < reply->count; i++) {
         int32_t id = reply->ids[i];
         if (!pct_tokenizer_is_special(template->tokenizer, id)) continue;
-        pct_tokenizer_decode(template->tokenizer, reply->ids + run, (size_t)(i - run), false, &text);
+        pct_tokenizer_decode(template->tokenizer, reply->ids + run, (size_t)(i - run), false, &letters);
         run = i + 1;
         if (id == template->object && regions++ >= reply->region_count) continue;
         const char *mark = id == template->object         ? "<obj>"
                            : id == template->phrase_begin ? "<p>"
                            : id == template->phrase_end   ? "</p>"
                                                           : NULL;
-        if (mark) pct_text_puts(&text, mark); /* the template spells it in its own way when it is read again */
+        if (!mark) continue;
+        put_letters(&text, &letters);
+        pct_text_clear(&letters);
+        pct_text_puts(&text, mark); /* the template spells it in its own way when it is read again */
     }
-    pct_tokenizer_decode(template->tokenizer, reply->ids + run, (size_t)(reply->count - run), false, &text);
+    pct_tokenizer_decode(template->tokenizer, reply->ids + run, (size_t)(reply->count - run), false, &letters);
+    put_letters(&text, &letters);
     if (!text.failed) *out = pct_arena_text(arena, text.data ? text.data : "", text.length);
     bool failed = text.failed || !*out;
     pct_text_free(&text);
+    pct_text_free(&letters);
     return failed ? pct_fail_memory(error, "answer") : PERCEPT_OK;
 }
 

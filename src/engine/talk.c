@@ -64,14 +64,19 @@ static percept_status render(percept_session *session, const percept_question *q
                     after ? " or begin a new dialogue" : "");
 }
 
+/* The text from there on to the caller; whether that one wants to stop. */
+static bool send(const talking *t, size_t from) {
+    if (!t->options->stream || t->text.failed || t->text.length == from) return false;
+    const percept_stream_event event = {.question = t->question, .text = t->text.data + from};
+    return t->options->stream(t->options->stream_context, &event);
+}
+
 static bool on_token(void *context, int32_t id) {
     talking *t = context;
     const size_t from = t->text.length;
     if (t->first_token == 0) t->first_token = pct_clock_seconds();
     pct_token_stream_add(&t->stream, pct_model_get_tokenizer(t->session->engine->model), id, false, &t->text);
-    if (!t->options->stream || t->text.failed || t->text.length == from) return false;
-    const percept_stream_event event = {.question = t->question, .text = t->text.data + from};
-    return t->options->stream(t->options->stream_context, &event);
+    return send(t, from);
 }
 
 static bool on_stop(void *context) {
@@ -84,7 +89,9 @@ static percept_status fill(percept_answer *answer, talking *t, const percept_que
     const percept_engine *engine = t->session->engine;
     const char *name = pct_model_get_card(engine->model)->name;
     pct_arena *arena = &answer->arena;
+    const size_t from = t->text.length;
     pct_token_stream_end(&t->stream, &t->text);
+    send(t, from);
     answer->model_name = pct_arena_text(arena, name ? name : "", name ? strlen(name) : 0);
     answer->fingerprint = pct_fingerprint_share(engine->fingerprint);
     answer->question = pct_arena_text(arena, question->text, strlen(question->text));

@@ -115,7 +115,9 @@ void pct_calibrate_trade(const pct_calibration *calibration, const pct_eval_regi
         int32_t remain = 0;
         for (int32_t k = 0; k < question->count; k++) {
             const pct_eval_region *region = &regions[question->first + k];
-            if (pct_calibrate_score(calibration, region->quality, region->token) < threshold) continue;
+            const float score =
+                calibration ? pct_calibrate_score(calibration, region->quality, region->token) : region->score;
+            if (score < threshold) continue;
             remain++;
             hits += region->hit;
         }
@@ -123,8 +125,8 @@ void pct_calibrate_trade(const pct_calibration *calibration, const pct_eval_regi
         wanted += question->wanted;
         absent += !question->present;
         present += question->present;
-        refused += !question->present && remain == 0;
-        said += !question->present && remain == 0 && question->denied;
+        refused += !question->present && remain == 0 && !question->broken;
+        said += !question->present && remain == 0 && !question->broken && question->denied;
         found += question->present && remain > 0;
     }
     *trade = (pct_trade){

@@ -22,6 +22,7 @@ typedef struct pct_eval_region {
 /* One question about a thing that is there, or is not. */
 typedef struct pct_eval_question {
     bool present, denied; /* denied: the words say it is not there */
+    bool broken;          /* it told a region that cannot be read: no threshold makes a denial of that */
     int32_t first, count; /* its regions in the report's list */
     int32_t wanted;       /* regions that a perfect answer has */
 } pct_eval_question;

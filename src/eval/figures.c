@@ -20,7 +20,7 @@ void pct_figures_add(pct_figures *figures, const pct_eval_outcome *outcome) {
         figures->absent++;
         figures->absent_right += outcome->absent_right;
         figures->generalised++;
-        figures->generalised_iou += outcome->region_count == 0;
+        figures->generalised_iou += outcome->region_count == 0 && !outcome->broken;
     }
     figures->present += outcome->present;
     figures->found += outcome->present && outcome->found;

@@ -20,6 +20,7 @@ typedef struct pct_eval_outcome {
     int64_t intersection, union_area;
 
     bool absent, absent_right; /* right: no region, and words that say so */
+    bool broken;               /* a region was told that cannot be read */
     bool present, found;       /* found: at least one region was returned */
     bool counted, count_right;
     bool named, name_right;

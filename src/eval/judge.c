@@ -31,8 +31,14 @@ static percept_status overlaps(const pct_sample *sample, const pct_turn *turn, c
     return PERCEPT_OK;
 }
 
+static bool hits(const pct_sample *sample, const pct_judge_region *region, int32_t object, double mask_iou) {
+    return (region->boxed ? pct_box_iou(region->box, sample->objects[object].box) : mask_iou) >= 0.5;
+}
+
 /* Pairs of highest IoU first; each region and each object once. Marks hits and counts them. */
-static void match(double *iou, int32_t count, int32_t wanted, pct_eval_region *kept, pct_eval_outcome *outcome) {
+static void match(const pct_sample *sample, const pct_turn *turn, const pct_judge_region *regions, double *iou,
+                  int32_t count, pct_eval_region *kept, pct_eval_outcome *outcome) {
+    const int32_t wanted = turn->out_count;
     double sum = 0;
     for (;;) {
         int32_t best = -1;
@@ -42,7 +48,7 @@ static void match(double *iou, int32_t count, int32_t wanted, pct_eval_region *k
         if (best < 0) break;
         int32_t region = best / wanted, object = best % wanted;
         sum += iou[best];
-        if (iou[best] >= 0.5) {
+        if (hits(sample, &regions[region], turn->regions_out[object], iou[best])) {
             kept[region].hit = true;
             outcome->matched++;
         }
@@ -53,12 +59,12 @@ static void match(double *iou, int32_t count, int32_t wanted, pct_eval_region *k
     outcome->set_iou = most ? sum / most : 0;
 }
 
-static void judge_words(const pct_turn *turn, const char *text, int32_t count, pct_eval_outcome *outcome) {
+static void judge_words(const pct_turn *turn, const char *text, bool points, pct_eval_outcome *outcome) {
     bool dialogue = turn->task == PCT_TASK_DIALOGUE && turn->out_count == 0;
     int number = pct_answer_count(turn->target);
     if (turn->task == PCT_TASK_ABSENT || (dialogue && strcmp(turn->target, "none") == 0)) {
         outcome->absent = true;
-        outcome->absent_right = count == 0 && pct_answer_denies(text);
+        outcome->absent_right = !points && pct_answer_denies(text);
     } else if (turn->task == PCT_TASK_COUNT || (dialogue && number >= 0)) {
         outcome->counted = true;
         outcome->count_right = number >= 0 && pct_answer_count(text) == number;
@@ -69,7 +75,7 @@ static void judge_words(const pct_turn *turn, const char *text, int32_t count, p
 }
 
 percept_status pct_judge(const pct_sample *sample, const pct_turn *turn, const char *text,
-                         const pct_judge_region *regions, int32_t count, pct_eval_region *kept,
+                         const pct_judge_region *regions, int32_t count, bool broken, pct_eval_region *kept,
                          pct_eval_outcome *outcome, percept_error *error) {
     *outcome = (pct_eval_outcome){.task = turn->task, .style = turn->style, .held_out = turn->held_out};
     count = (int32_t)pct_min_i64(count, PCT_JUDGE_MAX_REGIONS);
@@ -81,7 +87,8 @@ percept_status pct_judge(const pct_sample *sample, const pct_turn *turn, const c
     }
     outcome->regions = kept;
     outcome->region_count = count;
-    judge_words(turn, text, count, outcome);
+    outcome->broken = broken;
+    judge_words(turn, text, broken || count > 0, outcome);
     outcome->present = wanted > 0 && (turn->task == PCT_TASK_REFER || turn->task == PCT_TASK_ALL);
     outcome->found = count > 0;
     if (wanted == 0) return PERCEPT_OK;
@@ -97,7 +104,7 @@ percept_status pct_judge(const pct_sample *sample, const pct_turn *turn, const c
         outcome->mask_iou = iou[best];
         outcome->box_iou = pct_box_iou(regions[best].box, sample->objects[turn->regions_out[0]].box);
     }
-    if (status == PERCEPT_OK) match(iou, count, wanted, kept, outcome);
+    if (status == PERCEPT_OK) match(sample, turn, regions, iou, count, kept, outcome);
     free(iou);
     return status;
 }

@@ -60,16 +60,19 @@ static void add_groups(const pct_eval_report *report, pct_text *out) {
     }
 }
 
-static void add_trade(const pct_eval_report *report, const pct_model *model, pct_text *out) {
-    pct_calibration calibration = model ? pct_model_get_card(model)->calibration : (pct_calibration){0};
+/* Of thresholds from the one that was used on: what lies below it was dropped before it was judged. */
+static void add_trade(const pct_eval_report *report, pct_text *out) {
+    bool first = true;
     pct_text_puts(out, ", \"trade\": [");
     for (int i = 0; i < 20; i++) {
+        const float threshold = (float)i * 0.05f;
+        if (threshold < report->threshold - 1e-4f) continue;
         pct_trade trade;
-        pct_calibrate_trade(&calibration, report->regions, report->question_list, report->question_count,
-                            (float)i * 0.05f, &trade);
+        pct_calibrate_trade(NULL, report->regions, report->question_list, report->question_count, threshold, &trade);
         const double values[] = {trade.absent_acc, trade.present_recall, trade.precision, trade.recall, trade.f1};
         const char *const keys[] = {"absent_acc", "present_recall", "precision", "recall", "f1"};
-        pct_text_printf(out, "%s{\"threshold\": %.2f", i ? ", " : "", 0.05 * i);
+        pct_text_printf(out, "%s{\"threshold\": %.2f", first ? "" : ", ", 0.05 * i);
+        first = false;
         for (int k = 0; k < 5; k++) {
             pct_text_printf(out, ", \"%s\": ", keys[k]);
             pct_text_number(out, round(values[k] * 1e4) / 1e4);
@@ -79,7 +82,7 @@ static void add_trade(const pct_eval_report *report, const pct_model *model, pct
     pct_text_puts(out, "]");
 }
 
-static double tokens_per_object(const pct_eval_report *report) {
+double pct_eval_tokens_per_object(const pct_eval_report *report) {
     return report->regions_said ? (double)report->region_tokens / (double)report->regions_said : NAN;
 }
 
@@ -97,13 +100,13 @@ void pct_eval_report_json(const pct_eval_report *report, const pct_model *model,
                     (long long)report->pictures, (long long)report->cut, (long long)report->cut,
                     (long long)report->unparsable);
     pct_text_puts(out, ", \"tokens_per_object\": ");
-    pct_text_number(out, round(tokens_per_object(report) * 1e4) / 1e4);
+    pct_text_number(out, round(pct_eval_tokens_per_object(report) * 1e4) / 1e4);
     pct_text_puts(out, ", \"threshold\": ");
     pct_text_number(out, round(report->threshold * 1e4) / 1e4);
     pct_text_puts(out, ", ");
     add_figures(&report->all, out);
     add_groups(report, out);
-    if (report->question_count) add_trade(report, model, out);
+    if (report->question_count) add_trade(report, out);
     pct_text_puts(out, "}\n");
 }
 
@@ -126,7 +129,7 @@ void pct_eval_report_table(const pct_eval_report *report, const pct_model *model
                     model ? pct_model_get_card(model)->name : "", (long long)report->pictures,
                     (long long)report->questions);
     pct_text_printf(out, "answers: %lld unparsable, %lld cut", (long long)report->unparsable, (long long)report->cut);
-    if (report->regions_said) pct_text_printf(out, "; %.1f tokens an object", tokens_per_object(report));
+    if (report->regions_said) pct_text_printf(out, "; %.1f tokens an object", pct_eval_tokens_per_object(report));
     pct_text_puts(out, "\n");
     pct_text_printf(out, "%-10s %6s", "", "n");
     for (int i = 0; pct_figures_keys[i]; i++) pct_text_printf(out, " %14s", pct_figures_keys[i]);

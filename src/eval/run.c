@@ -129,6 +129,7 @@ static percept_status keep_records(struct runner *run, const pct_turn *turn, con
     if (outcome->present || outcome->absent) {
         report->question_list[report->question_count++] = (pct_eval_question){.present = outcome->present,
                                                                               .denied = denied,
+                                                                              .broken = outcome->broken,
                                                                               .first = (int32_t)report->region_count,
                                                                               .count = outcome->region_count,
                                                                               .wanted = turn->out_count};
@@ -163,6 +164,7 @@ static int32_t take_regions(struct runner *run, const pct_fit *fit, const pct_re
             *status = pct_fit_mask_to_picture(fit, from->mask, run->mask_side, run->mask_side, 0, &to->mask, run->pool,
                                               error);
         } else { /* a region of a box alone is its box */
+            to->boxed = true;
             *status = pct_mask_new(&to->mask, fit->width, fit->height, error);
             if (*status == PERCEPT_OK) pct_mask_fill_box(&to->mask, to->box);
         }
@@ -182,7 +184,8 @@ static percept_status judge_reply(struct runner *run, const pct_sample *sample, 
     pct_text_clear(&run->text);
     pct_tokenizer_decode(run->template.tokenizer, reply->ids, (size_t)reply->count, true, &run->text);
     const char *text = run->text.data ? run->text.data : "";
-    if (status == PERCEPT_OK) status = pct_judge(sample, turn, text, regions, count, kept, &outcome, error);
+    if (status == PERCEPT_OK)
+        status = pct_judge(sample, turn, text, regions, count, reply->broken, kept, &outcome, error);
     if (status == PERCEPT_OK) {
         add_outcome(run->report, &outcome);
         run->report->cut += reply->finish == PCT_FINISH_LENGTH;
@@ -198,23 +201,41 @@ static percept_status judge_reply(struct runner *run, const pct_sample *sample, 
     return status;
 }
 
+/* An earlier answer took all of the context (regions in text that never end, say): judged as no answer, cut by a limit.
+ */
+static percept_status leave_unasked(struct runner *run, const pct_sample *sample, const pct_fit *fit, int32_t turn,
+                                    struct asked *asked, percept_error *error) {
+    const pct_reply reply = {.finish = PCT_FINISH_LENGTH};
+    PCT_TRY(judge_reply(run, sample, fit, &sample->turns[turn], &reply, error));
+    asked->done = true;
+    return PERCEPT_OK;
+}
+
 /* All turns that can be asked now (nothing before them, or it is answered); *left counts those still to come. */
 static percept_status ask_round(struct runner *run, const pct_sample *sample, const pct_fit *fit, struct asked *asked,
                                 int32_t *left, percept_error *error) {
-    int32_t *order = pct_arena_take(&run->work, ((size_t)sample->turn_count + 1) * sizeof *order), count = 0;
+    int32_t *order = pct_arena_take(&run->work, ((size_t)sample->turn_count + 1) * sizeof *order);
+    int32_t count = 0, ready = 0;
     pct_prompt *prompts = pct_arena_take(&run->work, ((size_t)sample->turn_count + 1) * sizeof *prompts);
     pct_reply *replies = pct_arena_take_zeroed(&run->work, (size_t)sample->turn_count + 1, sizeof *replies);
     if (!order || !prompts || !replies) return pct_fail_memory(error, "evaluation");
     for (int32_t t = 0; t < sample->turn_count; t++) {
         int32_t before = sample->turns[t].follows;
         if (asked[t].done || (before >= 0 && !asked[before].done)) continue;
-        order[count++] = t;
+        order[ready++] = t;
     }
-    for (int32_t i = 0; i < count; i++) {
-        struct asked *one = &asked[order[i]];
-        PCT_TRY(make_prompt(run, sample, fit, order[i], asked, error));
-        prompts[i] = (pct_prompt){
+    for (int32_t i = 0; i < ready; i++) {
+        const int32_t turn = order[i];
+        struct asked *one = &asked[turn];
+        bool fits;
+        PCT_TRY(make_prompt(run, sample, fit, turn, asked, error));
+        prompts[count] = (pct_prompt){
             .ids = one->ids, .count = one->count, .regions = one->regions, .region_count = one->region_count};
+        PCT_TRY(pct_state_fits(run->state, &prompts[count], &fits, error));
+        if (fits)
+            order[count++] = turn;
+        else
+            PCT_TRY(leave_unasked(run, sample, fit, turn, one, error));
     }
     const int32_t most = run->options->max_tokens ? run->options->max_tokens : 96;
     pct_answer_options options = {.max_ids = most, .masks = true};
@@ -224,8 +245,8 @@ static percept_status ask_round(struct runner *run, const pct_sample *sample, co
         PCT_TRY(judge_reply(run, sample, fit, &sample->turns[order[i]], &replies[i], error));
         PCT_TRY(remember(run, &replies[i], &asked[order[i]], error));
     }
-    *left -= count;
-    return count > 0 ? PERCEPT_OK : pct_fail(error, PERCEPT_ERROR_INPUT, "turns that follow each other in a circle");
+    *left -= ready;
+    return ready > 0 ? PERCEPT_OK : pct_fail(error, PERCEPT_ERROR_INPUT, "turns that follow each other in a circle");
 }
 
 static percept_status ask_picture(struct runner *run, const pct_sample *sample, percept_error *error) {

@@ -43,6 +43,8 @@ typedef struct pct_eval_report {
     int64_t question_count, question_capacity;
 } pct_eval_report;
 
+/* Generated tokens that belong to regions, a region; NAN when none was told. */
+double pct_eval_tokens_per_object(const pct_eval_report *report);
 /* Questions about the stamps (photographs and drawings), about the emoji. */
 void pct_eval_stamps(const pct_eval_report *report, pct_figures *figures);
 void pct_eval_emoji(const pct_eval_report *report, pct_figures *figures);

@@ -311,10 +311,12 @@ static percept_status decode_masks(pct_answering *a, pct_tensor *states, pct_reg
     return PERCEPT_OK;
 }
 
-/* The plain box head looks at the state alone: masks can wait until all answers are done, unless they are read on. */
+/* The plain box head looks at the state alone: masks can wait until all answers are done, unless they are read on, or
+ * the score, which the quality head takes from the mask, is wanted at once. */
 static bool masks_wait(const pct_answering *a) {
-    return a->state->model->config.heads.box == PCT_BOX_PLAIN && !feeds_masks(a) &&
-           pct_model_has_heads(a->state->model);
+    const pct_model_config *config = &a->state->model->config;
+    return config->heads.box == PCT_BOX_PLAIN && !feeds_masks(a) && pct_model_has_heads(a->state->model) &&
+           !(config->heads.quality && a->options->scores_now);
 }
 
 static percept_status add_regions(pct_answering *a, const pct_pass *p, pct_tensor *states, percept_error *error) {

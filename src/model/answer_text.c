@@ -38,6 +38,18 @@ percept_status pct_answering_write(const pct_state *state, const pct_prompt *giv
     return PERCEPT_OK;
 }
 
+percept_status pct_state_fits(const pct_state *state, const pct_prompt *prompt, bool *fits, percept_error *error) {
+    const pct_model *model = state->model;
+    int64_t rows = prompt->count;
+    for (int32_t i = 0; i < prompt->region_count && model->spelling.bins > 0; i++) {
+        int32_t ids[PCT_SPELLED_MOST], count;
+        PCT_TRY(write_region(model, &prompt->regions[i], ids, &count, error));
+        rows += count - (pct_model_has_heads(model) ? 0 : 1); /* in the object token's place, or beside it */
+    }
+    *fits = rows < model->config.language.context - state->prefix;
+    return PERCEPT_OK;
+}
+
 /* An answer in which nothing can be relied on: no regions, and no marks of them among its words. */
 static void break_off(pct_answering *a, pct_runner *r) {
     pct_reply *reply = r->reply;
@@ -92,6 +104,7 @@ percept_status pct_answering_hear(pct_answering *a, pct_runner *r, int32_t id, d
     }
     *taken = true;
     if (heard == PCT_SPELLED_BROKEN) {
+        r->reply->broken = true;
         break_off(a, r);
         return PERCEPT_OK;
     }
@@ -111,6 +124,8 @@ void pct_answering_refuse(pct_answering *a, pct_runner *r) {
 
 percept_status pct_answering_draw(pct_answering *a, percept_error *error) {
     const pct_model *model = a->state->model;
+    for (int32_t i = 0; i < a->count && model->spelling.bins > 0 && !pct_model_has_heads(model); i++)
+        a->runners[i].reply->broken |= pct_spelling_inside(&a->runners[i].told);
     const int64_t side = pct_model_config_mask_side(&model->config);
     if (pct_model_has_heads(model) || !a->options->masks || model->spelling.vertices == 0) return PERCEPT_OK;
     float *logits = pct_arena_take(&a->state->reply, (size_t)(side * side) * sizeof *logits);

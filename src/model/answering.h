@@ -55,7 +55,7 @@ percept_status pct_answering_hear(pct_answering *a, pct_runner *r, int32_t id, d
                                   percept_error *error);
 /* Ends an answer with a token that none can hold. */
 void pct_answering_refuse(pct_answering *a, pct_runner *r);
-/* The masks of regions in text. */
+/* At the end: which regions in text stayed unfinished, and the masks of the others. */
 percept_status pct_answering_draw(pct_answering *a, percept_error *error);
 float pct_region_score(const pct_model *model, const pct_region_out *region);
 /* All of an answer that is begun in its prompt. */

@@ -186,6 +186,7 @@ typedef struct pct_reply {
     int32_t prompt_tokens; /* of the question, its regions written out */
     pct_region_out *regions;
     int32_t region_count;
+    bool broken; /* a region in text was begun that nothing can be made of: it breaks the grammar, or a limit cut it */
     enum pct_finish finish;
     double log_probability; /* of all generated tokens */
 } pct_reply;
@@ -195,6 +196,7 @@ typedef struct pct_answer_options {
     int32_t max_ids;    /* of a reply's ids, so that a region counts once however it is told; 0: no limit of its own */
     double deadline;    /* pct_clock_seconds() after which it stops, 0: none */
     bool masks;         /* false: boxes and text only, where the box head allows it */
+    bool scores_now;    /* the callback wants each region's final score, even if masks could wait until the end */
     float temperature;  /* 0: greedy */
     float top_p;
     uint64_t seed;
@@ -212,5 +214,7 @@ typedef struct pct_answer_options {
  * A region that the limit cuts is left out. */
 percept_status pct_state_answer(pct_state *state, const pct_prompt *prompts, int32_t count,
                                 const pct_answer_options *options, pct_reply *replies, percept_error *error);
+/* Whether the prompt, its regions written out where they are text, leaves room for an answer in the context. */
+percept_status pct_state_fits(const pct_state *state, const pct_prompt *prompt, bool *fits, percept_error *error);
 
 #endif

@@ -226,6 +226,9 @@ percept_status pct_metrics_validation(pct_metrics *metrics, int64_t step, const 
         for (int i = 0; pct_figures_keys[i]; i++) {
             add_number(&text, pct_figures_keys[i], pct_figures_get(&report->all, pct_figures_keys[i]));
         }
+        pct_text_printf(&text, ", \"cut\": %lld, \"unparsable\": %lld", (long long)report->cut,
+                        (long long)report->unparsable);
+        add_number(&text, "tokens_per_object", pct_eval_tokens_per_object(report));
         add_number(&text, "eval_seconds", report->seconds);
         if (strcmp(split, "arrangements") == 0) {
             double values[V_COLUMNS];

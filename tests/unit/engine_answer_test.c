@@ -157,6 +157,39 @@ static void plain_letters_are_no_object(void **state) {
     pct_picture_drop(&picture);
 }
 
+/* Nor when the dialogue goes on: as many object tokens are read as there are regions. */
+static void plain_letters_are_no_object_in_a_dialogue(void **state) {
+    (void)state;
+    reply_case made;
+    make_reply(&made, "<p>a cup</p><obj>", NULL);
+    pct_token_scratch scratch = {0};
+    static const char letters[] = " an <obj>, a </p> and <p> too";
+    assert_int_equal(pct_tokenizer_encode(tokenizer, &scratch, letters, strlen(letters), 0, &made.ids, NULL),
+                     PERCEPT_OK);
+    made.reply.ids = made.ids.data;
+    made.reply.count = (int32_t)made.ids.count;
+    const pct_model_config config = {.heads = {.mask_encoder_side = side}};
+    percept_question question;
+    percept_question_init(&question);
+    question.text = "where?";
+    const pct_asked asked = {.given = &question, .text = question.text};
+    pct_picture *picture = make_picture(PCT_FIT_STRETCH, 20, 10);
+    percept_answer *answer = pct_answer_new(picture);
+    assert_int_equal(pct_asked_remember(&asked, &template, &made.reply, &config, answer, NULL), PERCEPT_OK);
+    const pct_spoken *spoken = &answer->spoken[0];
+    assert_string_equal(spoken->answer, "<p>a cup</p><obj> an <obj >, a </p > and <p > too");
+    pct_rendered rendered = {0};
+    const pct_template_turn turns[] = {{.question = spoken->question, .answer = spoken->answer, .marks = true},
+                                       {.question = "and now?"}};
+    assert_int_equal(pct_template_render(&template, &scratch, turns, 2, &rendered, NULL), PERCEPT_OK);
+    assert_int_equal(rendered.object_count, spoken->answer_regions);
+    pct_rendered_free(&rendered);
+    pct_token_scratch_free(&scratch);
+    pct_ids_free(&made.ids);
+    percept_answer_free(&answer);
+    pct_picture_drop(&picture);
+}
+
 static void phrases_belong_to_their_objects(void **state) {
     (void)state;
     percept_answer *answer = assemble("<p>two cups</p><obj><obj> and <p>a dog</p><obj>.", NULL, 0, NULL);
@@ -424,6 +457,7 @@ int main(void) {
         cmocka_unit_test(marks_leave_the_text),
         cmocka_unit_test(unbalanced_marks_are_unparsable),
         cmocka_unit_test(plain_letters_are_no_object),
+        cmocka_unit_test(plain_letters_are_no_object_in_a_dialogue),
         cmocka_unit_test(phrases_belong_to_their_objects),
         cmocka_unit_test(the_threshold_drops_regions_and_their_token),
         cmocka_unit_test(boxes_and_masks_are_of_the_picture),

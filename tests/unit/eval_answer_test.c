@@ -97,20 +97,21 @@ static void the_best_scored_region_counts(void **state) {
     pct_eval_outcome outcome;
     /* The right one (4 of 5 columns: IoU 16/20) has the lower score; the better scored one misses. */
     pct_judge_region regions[2] = {region(a, 0, 0, 4, 4, 0.3f), region(b, 6, 0, 10, 4, 0.9f)};
-    assert_int_equal(pct_judge(&sample, &turn, "<p>it</p><obj><obj>", regions, 2, kept, &outcome, NULL), PERCEPT_OK);
+    assert_int_equal(pct_judge(&sample, &turn, "<p>it</p><obj><obj>", regions, 2, false, kept, &outcome, NULL),
+                     PERCEPT_OK);
     near(outcome.mask_iou, 0);
     near(outcome.box_iou, 0);
     assert_int_equal(outcome.union_area, 36);
     assert_true(outcome.present && outcome.found && outcome.refers);
     assert_true(kept[0].hit && !kept[1].hit);
     regions[0].score = 0.95f;
-    assert_int_equal(pct_judge(&sample, &turn, "", regions, 2, kept, &outcome, NULL), PERCEPT_OK);
+    assert_int_equal(pct_judge(&sample, &turn, "", regions, 2, false, kept, &outcome, NULL), PERCEPT_OK);
     near(outcome.mask_iou, 0.8);
     near((float)outcome.box_iou, 0.8f);
     assert_int_equal(outcome.intersection, 16);
     assert_int_equal(outcome.union_area, 20);
     /* None returned: zero, and the whole object in the union of cIoU. */
-    assert_int_equal(pct_judge(&sample, &turn, "There is none.", NULL, 0, kept, &outcome, NULL), PERCEPT_OK);
+    assert_int_equal(pct_judge(&sample, &turn, "There is none.", NULL, 0, false, kept, &outcome, NULL), PERCEPT_OK);
     near(outcome.mask_iou, 0);
     assert_int_equal(outcome.intersection, 0);
     assert_int_equal(outcome.union_area, 20);
@@ -128,7 +129,7 @@ static void sets_are_matched_once(void **state) {
     /* Two regions on object 0 (IoU 0.8 and 1), one on half of object 1 (IoU 0.5). */
     pct_judge_region regions[3] = {region(store[0], 0, 0, 4, 4, 0.5f), region(store[1], 0, 0, 5, 4, 0.4f),
                                    region(store[2], 0, 8, 10, 9, 0.6f)};
-    assert_int_equal(pct_judge(&sample, &turn, "", regions, 3, kept, &outcome, NULL), PERCEPT_OK);
+    assert_int_equal(pct_judge(&sample, &turn, "", regions, 3, false, kept, &outcome, NULL), PERCEPT_OK);
     assert_true(outcome.set && !outcome.refers);
     assert_int_equal(outcome.matched, 2);
     assert_true(!kept[0].hit && kept[1].hit && kept[2].hit);
@@ -143,12 +144,41 @@ static void absence_needs_words_and_no_region(void **state) {
     pct_eval_region kept[PCT_JUDGE_MAX_REGIONS];
     pct_eval_outcome outcome;
     pct_judge_region regions[1] = {region(store, 0, 0, 5, 4, 0.9f)};
-    assert_int_equal(pct_judge(&sample, &turn, "There is no cup here.", NULL, 0, kept, &outcome, NULL), PERCEPT_OK);
+    assert_int_equal(pct_judge(&sample, &turn, "There is no cup here.", NULL, 0, false, kept, &outcome, NULL),
+                     PERCEPT_OK);
     assert_true(outcome.absent && outcome.absent_right && !outcome.present);
-    assert_int_equal(pct_judge(&sample, &turn, "There is no cup here.", regions, 1, kept, &outcome, NULL), PERCEPT_OK);
+    assert_int_equal(pct_judge(&sample, &turn, "There is no cup here.", regions, 1, false, kept, &outcome, NULL),
+                     PERCEPT_OK);
     assert_true(outcome.absent && !outcome.absent_right && !kept[0].hit);
-    assert_int_equal(pct_judge(&sample, &turn, "It is here:", NULL, 0, kept, &outcome, NULL), PERCEPT_OK);
+    assert_int_equal(pct_judge(&sample, &turn, "It is here:", NULL, 0, false, kept, &outcome, NULL), PERCEPT_OK);
     assert_false(outcome.absent_right);
+    /* What begins a region that cannot be read denies nothing. */
+    assert_int_equal(pct_judge(&sample, &turn, "There is no cup here.", NULL, 0, true, kept, &outcome, NULL),
+                     PERCEPT_OK);
+    assert_true(outcome.absent && !outcome.absent_right && outcome.broken);
+    pct_figures figures = {0};
+    pct_figures_add(&figures, &outcome);
+    near((float)pct_figures_get(&figures, "giou"), 0);
+}
+
+/* A thin thing: its box is met exactly, the box filled covers little of it. */
+static void a_box_alone_hits_by_its_box(void **state) {
+    (void)state;
+    pct_sample sample = picture();
+    for (int32_t i = 0; i < 100; i++)
+        if (owner[i] == 1 && i % 10 != 0) owner[i] = 0;
+    pct_turn turn = {
+        .task = PCT_TASK_ALL, .question = "", .answer = "", .target = "", .regions_out = zero, .out_count = 1};
+    unsigned char store[100];
+    pct_eval_region kept[PCT_JUDGE_MAX_REGIONS];
+    pct_eval_outcome outcome;
+    pct_judge_region regions[1] = {region(store, 0, 0, 5, 4, 0.9f)};
+    assert_int_equal(pct_judge(&sample, &turn, "", regions, 1, false, kept, &outcome, NULL), PERCEPT_OK);
+    assert_false(kept[0].hit);
+    regions[0].boxed = true;
+    assert_int_equal(pct_judge(&sample, &turn, "", regions, 1, false, kept, &outcome, NULL), PERCEPT_OK);
+    assert_true(kept[0].hit);
+    assert_int_equal(outcome.matched, 1);
 }
 
 static void words_are_judged_by_task(void **state) {
@@ -157,13 +187,13 @@ static void words_are_judged_by_task(void **state) {
     pct_eval_outcome outcome;
     pct_turn count = {.task = PCT_TASK_COUNT, .target = "three"}, name = {.task = PCT_TASK_NAME, .target = "owl"};
     pct_turn follow = {.task = PCT_TASK_DIALOGUE, .target = "two"};
-    assert_int_equal(pct_judge(&sample, &count, "There are 3.", NULL, 0, NULL, &outcome, NULL), PERCEPT_OK);
+    assert_int_equal(pct_judge(&sample, &count, "There are 3.", NULL, 0, false, NULL, &outcome, NULL), PERCEPT_OK);
     assert_true(outcome.counted && outcome.count_right && !outcome.named);
-    assert_int_equal(pct_judge(&sample, &count, "four", NULL, 0, NULL, &outcome, NULL), PERCEPT_OK);
+    assert_int_equal(pct_judge(&sample, &count, "four", NULL, 0, false, NULL, &outcome, NULL), PERCEPT_OK);
     assert_true(outcome.counted && !outcome.count_right);
-    assert_int_equal(pct_judge(&sample, &name, "It is an owl.", NULL, 0, NULL, &outcome, NULL), PERCEPT_OK);
+    assert_int_equal(pct_judge(&sample, &name, "It is an owl.", NULL, 0, false, NULL, &outcome, NULL), PERCEPT_OK);
     assert_true(outcome.named && outcome.name_right && !outcome.counted);
-    assert_int_equal(pct_judge(&sample, &follow, "two", NULL, 0, NULL, &outcome, NULL), PERCEPT_OK);
+    assert_int_equal(pct_judge(&sample, &follow, "two", NULL, 0, false, NULL, &outcome, NULL), PERCEPT_OK);
     assert_true(outcome.counted && outcome.count_right);
 }
 

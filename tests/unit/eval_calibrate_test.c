@@ -111,6 +111,17 @@ static void trades_by_hand(void **state) {
     near(trade.absent_said, 0.5, 1e-9); /* the dropped one had not said so */
     near(trade.present_recall, 2.0 / 3, 1e-9);
     near(trade.f1, 4.0 / 5, 1e-9);
+    /* Without a calibration the scores count as they stand. */
+    regions[3].score = 0.6f;
+    pct_calibrate_trade(NULL, regions, questions, 5, 0.5f, &trade);
+    near(trade.absent_acc, 0.5, 1e-9);
+    /* A region that cannot be read is no denial, whatever the threshold. */
+    pct_eval_question broken[] = {questions[0], questions[3], questions[4]};
+    pct_calibrate_trade(&plain, regions, broken, 3, 0.5f, &trade);
+    near(trade.absent_acc, 1, 1e-9);
+    broken[1].broken = true;
+    pct_calibrate_trade(&plain, regions, broken, 3, 0.5f, &trade);
+    near(trade.absent_acc, 0.5, 1e-9);
     /* No threshold keeps both floors: the best F1 of all, at its lowest threshold. */
     near(pct_calibrate_threshold(&plain, regions, questions, 5), 0.45, 1e-6);
     /* Without the third question all floors hold from 0.45 on. */

@@ -259,6 +259,31 @@ static int32_t said(const pct_model *model, const pct_reply *reply, int32_t *ids
     return count;
 }
 
+/* A question fits when it can be asked, with an earlier region written out as it was told. */
+static void check_fits(const fixture *f, const pct_region_out *told) {
+    enum { MOST = 96 };
+    int32_t ids[MOST] = {0}, written[64];
+    pct_reply reply;
+    percept_error error = {0};
+    pct_region_in region = {.source = PCT_REGION_BOX, .box = {0, 0, 1, 1}, .told_count = told->told_count};
+    assert_true(told->told_count <= 64);
+    if (told->told_count) region.told = memcpy(written, told->told, (size_t)told->told_count * sizeof *written);
+    ids[0] = f->model->object;
+    int changes = 0;
+    for (int32_t count = 1; count <= MOST; count++) {
+        const pct_prompt prompt = {.ids = ids, .count = count, .regions = &region, .region_count = 1};
+        const pct_answer_options options = {.max_tokens = 1};
+        static bool before;
+        bool fits;
+        assert_int_equal(pct_state_fits(f->state, &prompt, &fits, &error), PERCEPT_OK);
+        assert_int_equal(pct_state_answer(f->state, &prompt, 1, &options, &reply, &error),
+                         fits ? PERCEPT_OK : PERCEPT_ERROR_USAGE);
+        changes += count > 1 && fits != before;
+        before = fits;
+    }
+    assert_int_equal(changes, 1);
+}
+
 /* Answers that are prescribed: the reply holds just these ids and their regions, with their own likelihood. */
 static void check_forced(enum pct_regions_mode mode) {
     fixture f;
@@ -281,6 +306,10 @@ static void check_forced(enum pct_regions_mode mode) {
     assert_memory_equal(ids, prompt.forced, (size_t)(prompt.forced_count - 1) * sizeof *ids);
     assert_int_equal(reply.region_count, 1);
     assert_non_null(reply.regions[0].mask);
+    assert_false(reply.broken);
+    const int32_t whole = prompt.forced_count;
+    check_fits(&f, &(pct_region_out){.told = reply.regions[0].told, .told_count = reply.regions[0].told_count});
+    assert_int_equal(pct_state_answer(f.state, &prompt, 1, &options, &reply, &error), PERCEPT_OK);
     if (mode == PCT_REGIONS_TOKEN) {
         const pct_losses losses = teach(&f, &prompt, &reply);
         assert_float_equal(losses.language * losses.tokens, -reply.log_probability, 1e-3 * (1 - reply.log_probability));
@@ -290,6 +319,11 @@ static void check_forced(enum pct_regions_mode mode) {
     assert_int_equal(pct_state_answer(f.state, &prompt, 1, &few, &reply, &error), PERCEPT_OK);
     assert_true(reply.count >= 2 && reply.tokens <= 4);
     assert_memory_equal(reply.ids, prompt.forced, 2 * sizeof *ids);
+    /* a region that a limit cuts */
+    prompt.forced_count = mode == PCT_REGIONS_TEXT ? whole - 2 : 2;
+    const pct_answer_options cut = {.max_tokens = prompt.forced_count};
+    assert_int_equal(pct_state_answer(f.state, &prompt, 1, &cut, &reply, &error), PERCEPT_OK);
+    assert_int_equal(reply.broken, mode == PCT_REGIONS_TEXT);
     /* ids that no answer can hold, and that no model has */
     int32_t wrong = f.model->template.user;
     prompt.forced = &wrong;
