@@ -255,10 +255,11 @@ static void figures_are_means(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(denials_are_heard),        cmocka_unit_test(numbers_are_read),
-        cmocka_unit_test(names_are_stripped),       cmocka_unit_test(the_best_scored_region_counts),
-        cmocka_unit_test(sets_are_matched_once),    cmocka_unit_test(absence_needs_words_and_no_region),
-        cmocka_unit_test(words_are_judged_by_task), cmocka_unit_test(figures_are_means),
+        cmocka_unit_test(denials_are_heard),           cmocka_unit_test(numbers_are_read),
+        cmocka_unit_test(names_are_stripped),          cmocka_unit_test(the_best_scored_region_counts),
+        cmocka_unit_test(sets_are_matched_once),       cmocka_unit_test(absence_needs_words_and_no_region),
+        cmocka_unit_test(a_box_alone_hits_by_its_box), cmocka_unit_test(words_are_judged_by_task),
+        cmocka_unit_test(figures_are_means),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
