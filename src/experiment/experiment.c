@@ -32,13 +32,18 @@ bool pct_experiment_done(const pct_experiment *experiment, int run) {
     return done;
 }
 
-/* What another run begins with can be read: results are kept for good, runs' folders need not be. */
-static bool is_there(const pct_experiment *experiment, int run, bool model) {
-    char *folder = pct_experiment_run_folder(experiment, run), *path = NULL;
-    if (folder && model) path = pct_path_join(folder, "model.gguf");
-    if (folder && !model) pct_checkpoint_newest(folder, &path, NULL);
-    bool there = path && pct_file_exists(path);
-    free(path);
+/* What another run begins with can be read: results are kept for good, runs' folders need not be. The model file is
+ * written last, so a run that is being made again is not there before its end. */
+static bool is_there(const pct_experiment *experiment, int run, bool from_model) {
+    char *folder = pct_experiment_run_folder(experiment, run), *checkpoint = NULL;
+    char *model = folder ? pct_path_join(folder, "model.gguf") : NULL;
+    bool there = model && pct_file_exists(model);
+    if (there && !from_model) {
+        pct_checkpoint_newest(folder, &checkpoint, NULL);
+        there = checkpoint != NULL;
+    }
+    free(checkpoint);
+    free(model);
     free(folder);
     return there;
 }
@@ -70,7 +75,7 @@ static percept_status mark_wanted(pct_experiment *experiment, percept_error *err
     }
     for (int i = 0; i < list->count; i++) { /* and what they begin with, while that is still to be had */
         for (int at = i; experiment->wanted[i] && list->runs[at].needs >= 0; at = list->runs[at].needs) {
-            if (pct_experiment_done(experiment, at) || pct_experiment_can_begin(experiment, at)) break;
+            if ((at == i && pct_experiment_done(experiment, at)) || pct_experiment_can_begin(experiment, at)) break;
             experiment->wanted[list->runs[at].needs] = true;
         }
     }

@@ -114,6 +114,7 @@ static const struct column columns[] = {
     {"tokens an object", "eval.arrangements.tokens_per_object", 1, 1, false},
     {"unparsable", "eval.arrangements.unparsable", 1, 1, false},
     {"cut", "eval.arrangements.cut", 1, 1, false},
+    {"minutes", "minutes", 1, 0, false},
     {"steps", "steps", 1, 0, false},
     {"CPU s a step", "step_cpu_seconds", 1, 2, false},
     {"CPU min taken", "cpu_minutes", 1, 1, false},
@@ -226,7 +227,7 @@ static void add_verdicts(struct page *page) {
     const double whole = mean_of(full, "eval.arrangements.acc50"), part = mean_of(lora, "eval.arrangements.acc50");
     const double share = 100 * mean_of(lora, "trainable") / mean_of(lora, "parameters");
     add_verdict(page, "on SmolLM2-135M, at most 4 % of the numbers reach 95 % of full fine-tuning's Acc@0.5",
-                is_whole(full) && is_whole(lora) && isfinite(whole) && isfinite(part),
+                is_whole(full) && is_whole(lora) && whole > 0 && isfinite(part) && isfinite(share),
                 share <= 4 && part >= 0.95 * whole, "%.1f %% of the numbers, %.1f %% of %.1f", share,
                 100 * part / whole, 100 * whole);
 }
@@ -298,6 +299,11 @@ static percept_status add_plots(struct page *page, const char *group, const char
 
 /* ---- the page -------------------------------------------------------------------------------------------------- */
 
+static const char *said(const json_t *of, const char *key) {
+    const char *text = json_string_value(json_object_get(of, key));
+    return text ? text : "unknown";
+}
+
 /* Every machine that results name, once. */
 static void add_machines(struct page *page) {
     json_t *seen = json_object();
@@ -305,11 +311,9 @@ static void add_machines(struct page *page) {
         const json_t *machine = json_object_get(page->results[i], "machine");
         char line[400];
         if (!machine) continue;
-        snprintf(line, sizeof line, "%.120s, %lld processors (%.80s), percept %.20s",
-                 json_string_value(json_object_get(machine, "processor")),
-                 (long long)json_integer_value(json_object_get(machine, "processors")),
-                 json_string_value(json_object_get(machine, "instructions")),
-                 json_string_value(json_object_get(machine, "version")));
+        snprintf(line, sizeof line, "%.120s, %lld processors (%.80s), percept %.20s", said(machine, "processor"),
+                 (long long)json_integer_value(json_object_get(machine, "processors")), said(machine, "instructions"),
+                 said(machine, "version"));
         if (!json_object_get(seen, line))
             pct_text_printf(&page->text, "%s%s", json_object_size(seen) ? "; " : "", line);
         json_object_set_new(seen, line, json_true());
@@ -330,9 +334,14 @@ static void add_head(struct page *page, const char *name) {
     pct_text_printf(
         &page->text,
         ".\n\nFigures are percent where they can be, means ± standard deviation over the seeds, of "
-        "`scenes:arrangements:%lld:1` and, unseen, `scenes:cutouts:%lld:1` (6 questions a picture). Time is equal: a "
-        "run's steps are its minutes over what its step costs beside the reference's, measured in turn.\n",
-        (long long)list->pictures, (long long)list->pictures);
+        "`scenes:arrangements:%lld:1` and, unseen, `scenes:cutouts:%lld:1` (6 questions a picture; \"unparsable\" and "
+        "\"cut\" count answers). Acc@0.5 is of the box, mIoU of the mask (the box filled, where a run has boxes alone) "
+        "of "
+        "an answer's region of highest score above the run's own threshold; none counts as 0. Time is equal: a run's "
+        "steps are its minutes over what its step costs beside the reference's, measured in turn. Curves are "
+        "validations on the way, on %lld other pictures, unquantised and without a threshold: they end elsewhere than "
+        "the tables.\n",
+        (long long)list->pictures, (long long)list->pictures, (long long)list->curve_pictures);
 }
 
 /* Whether a run is the first of its group that has something to show. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,10 +37,24 @@ static percept_status lock_folder(const char *folder, int *lock, percept_error *
 
 /* ---- one run --------------------------------------------------------------------------------------------------- */
 
-/* Whether the folder holds the finished run: our mark, or, of a run made by `train` alone that needs no calibration of
- * its answers, a checkpoint of the last step and a model file. */
-static percept_status is_finished(const pct_experiment_run *run, const char *folder, int64_t steps, bool *begun,
-                                  bool *finished, percept_error *error) {
+/* Whether some run begins with this one's last checkpoint. */
+static bool is_begun_with(const pct_experiment *experiment, int index) {
+    for (int i = 0; i < experiment->list.count; i++)
+        if (experiment->list.runs[i].needs == index && !experiment->list.runs[i].from) return true;
+    return false;
+}
+
+/* What a run's folder holds. */
+struct found {
+    bool begun;    /* the run or another one: its settings are to be compared */
+    bool resumes;  /* a checkpoint */
+    bool finished; /* all of the run: our mark, or, of a run made by `train` alone that needs no calibration of its
+                    * answers, a checkpoint of the last step and a model file */
+};
+
+static percept_status look(const pct_experiment *experiment, int index, const char *folder, int64_t steps,
+                           struct found *found, percept_error *error) {
+    const pct_experiment_run *run = &experiment->list.runs[index];
     char *mark = pct_path_join(folder, MARK), *model = pct_path_join(folder, "model.gguf"), *checkpoint = NULL;
     char *data = NULL, wanted[32];
     size_t size;
@@ -47,16 +62,17 @@ static percept_status is_finished(const pct_experiment_run *run, const char *fol
     percept_status status = mark && model ? PERCEPT_OK : pct_fail_memory(error, "run");
     snprintf(wanted, sizeof wanted, "%lld\n", (long long)steps);
     if (status == PERCEPT_OK) status = pct_checkpoint_newest(folder, &checkpoint, error);
-    *begun = checkpoint != NULL;
-    *finished = false;
+    *found = (struct found){.begun = checkpoint != NULL, .resumes = checkpoint != NULL};
     if (status == PERCEPT_OK && pct_file_exists(mark) && pct_file_exists(model)) {
         status = pct_file_read(mark, 64, &data, &size, error);
-        *finished = *begun = status == PERCEPT_OK && strcmp(data, wanted) == 0;
+        found->begun = true;
+        found->finished =
+            status == PERCEPT_OK && strcmp(data, wanted) == 0 && (checkpoint || !is_begun_with(experiment, index));
     } else if (status == PERCEPT_OK && checkpoint && !run->judge && pct_file_exists(model)) {
         const char *config;
         pct_checkpoint_state state;
         status = pct_checkpoint_open(&file, checkpoint, &state, &config, error);
-        *finished = status == PERCEPT_OK && state.step == steps;
+        found->finished = status == PERCEPT_OK && state.step == steps;
         pct_gguf_close(&file);
     }
     free(data);
@@ -76,26 +92,34 @@ static percept_status write_mark(const char *folder, int64_t steps, percept_erro
 }
 
 /* Checkpoints are large; those that nobody begins with are not needed once the result is there. A run that was made
- * elsewhere is not ours to tidy. */
+ * elsewhere, or that is elsewhere behind a link, is not ours to tidy. */
 static void tidy(const pct_experiment *experiment, int index, const char *folder) {
+    struct stat info;
     char *mark = pct_path_join(folder, MARK);
-    bool ours = mark && pct_file_exists(mark);
+    bool ours = mark && pct_file_exists(mark) && lstat(folder, &info) == 0 && S_ISDIR(info.st_mode);
     free(mark);
-    if (!ours) return;
-    for (int i = 0; i < experiment->list.count; i++) {
-        if (experiment->list.runs[i].needs == index) return;
+    if (ours && !is_begun_with(experiment, index)) pct_checkpoint_prune(folder, 0);
+}
+
+/* A run that is made anew is unfinished until its end, for those that wait for it too. */
+static void clear_end(const char *folder) {
+    static const char *const names[] = {MARK, "model.gguf"};
+    for (size_t i = 0; i < PCT_COUNT(names); i++) {
+        char *path = pct_path_join(folder, names[i]);
+        if (path) remove(path);
+        free(path);
     }
-    pct_checkpoint_prune(folder, 0);
 }
 
 /* *numbers: of the model, when it was trained now; else they stay. */
 static percept_status train(pct_experiment *experiment, int index, pct_experiment_plan *plan, const char *folder,
                             pct_train_cost *numbers, percept_error *error) {
-    bool begun, finished;
-    PCT_TRY(is_finished(&experiment->list.runs[index], folder, plan->steps, &begun, &finished, error));
-    if (begun) PCT_TRY(pct_experiment_plan_check(plan, folder, error));
-    if (finished) return PERCEPT_OK;
-    plan->train.resume = begun;
+    struct found found;
+    PCT_TRY(look(experiment, index, folder, plan->steps, &found, error));
+    if (found.begun) PCT_TRY(pct_experiment_plan_check(plan, folder, error));
+    if (found.finished) return PERCEPT_OK;
+    plan->train.resume = found.resumes;
+    if (found.begun && !found.resumes) clear_end(folder);
     pct_train_result result;
     PCT_TRY(pct_train_run(&plan->train, pct_experiment_progress, experiment, &result, error));
     *numbers = (pct_train_cost){result.total, result.parameters, result.pictures};
@@ -126,7 +150,7 @@ static bool is_open(const pct_experiment *experiment, int index) {
     if (!pct_experiment_done(experiment, index)) return true;
     for (int i = 0; i < experiment->list.count; i++) {
         bool waits = experiment->wanted[i] && experiment->list.runs[i].needs == index;
-        if (waits && !pct_experiment_done(experiment, i) && !pct_experiment_can_begin(experiment, i)) return true;
+        if (waits && !pct_experiment_can_begin(experiment, i) && is_open(experiment, i)) return true; /* no circles */
     }
     return false;
 }
@@ -180,17 +204,18 @@ static percept_status calibrate(pct_experiment *experiment, const char *out, per
 }
 
 /* One way through the list; *made: a run was made, so others may now begin. *waiting: some run waits for what another
- * process makes. */
+ * process makes. A run that waits for what nobody makes is a failure. */
 static percept_status pass(pct_experiment *experiment, bool *made, bool *waiting, percept_error *first,
                            percept_error *error) {
     const pct_experiment_options *options = experiment->options;
-    bool blocked = false, busy = false;
+    int blocked = -1;
+    bool busy = false;
     *made = *waiting = false;
     PCT_TRY(calibrate(experiment, options->out ? options->out : options->folder, error));
     for (int i = 0; i < experiment->list.count; i++) {
         if (!experiment->wanted[i] || experiment->failed[i] || !is_open(experiment, i)) continue;
         if (!pct_experiment_can_begin(experiment, i) || pct_experiment_steps(experiment, i) == 0) {
-            blocked = true;
+            blocked = i;
             continue;
         }
         enum taken taken = TAKEN_NONE;
@@ -208,8 +233,12 @@ static percept_status pass(pct_experiment *experiment, bool *made, bool *waiting
             return PERCEPT_OK; /* look again from the start: what waited for it comes first */
         }
     }
-    *waiting = blocked && busy;
-    return PERCEPT_OK;
+    *waiting = blocked >= 0 && busy;
+    if (blocked < 0 || busy || first->status != PERCEPT_OK) return PERCEPT_OK;
+    const pct_experiment_run *run = &experiment->list.runs[blocked];
+    return pct_fail(error, PERCEPT_ERROR_WORK, "run '%s' cannot begin: %s%s%s", run->name,
+                    run->needs < 0 ? "its steps are not measured" : "it waits for '",
+                    run->needs < 0 ? "" : experiment->list.runs[run->needs].name, run->needs < 0 ? "" : "'");
 }
 
 static percept_status run_all(pct_experiment *experiment, percept_error *error) {

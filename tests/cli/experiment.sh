@@ -107,6 +107,36 @@ says_not groups/list.md '## base ('
 says_not groups/list.md '**start**'
 mv list/kept.yaml list/list.yaml
 
+# results without their runs, as in a clone: what is begun with is made again, back to the first
+cp list/list.yaml list/kept.yaml
+chain='zero: { group: start, config: model.yaml, steps: 2, judge: false },
+  start: { group: start, config: model.yaml, steps: 3, warm: zero, judge: false },
+  one: { group: main, config: model.yaml, steps: 4, warm: start }'
+listed "$chain"
+run 0 experiment ./list -o chain
+rm -r chain/runs chain/results/one.json
+run 0 experiment ./list -o chain --only one
+there chain/results/one.json
+there chain/runs/zero/finished
+# a start that is half made is no start yet, though its result is there
+rm chain/results/one.json chain/runs/start/finished chain/runs/start/model.gguf
+run 0 experiment ./list -o chain
+there chain/runs/start/finished
+there chain/results/one.json
+# a run that is done and tidied, and that another one now begins with, is made once more
+absent chain/runs/one/checkpoint-0000000004.gguf
+listed "$chain, two: { group: main, config: model.yaml, steps: 5, warm: one }"
+run 0 experiment ./list -o chain
+there chain/results/two.json
+there chain/runs/one/checkpoint-0000000004.gguf
+# one that was finished with another number of steps is not trained over
+listed "$(echo "$chain" | sed 's/steps: 4/steps: 6/')"
+rm chain/results/one.json chain/runs/one/checkpoint-*
+run 3 experiment ./list -o chain
+says err "run 'one'"
+there chain/runs/one/finished
+mv list/kept.yaml list/list.yaml
+
 # stopped in the middle and gone on with: the same result, but for times and the means of lines that were cut in two
 figures() {
   grep -v '"total":[^,]*,"language"' "$1" | sed 's/"cpu_minutes":[^,]*,//; s/"wall_minutes":[^,]*,//' >"$2"
