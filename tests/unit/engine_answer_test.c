@@ -172,7 +172,8 @@ static void plain_letters_are_no_object_in_a_dialogue(void **state) {
     percept_question question;
     percept_question_init(&question);
     question.text = "where?";
-    const pct_asked asked = {.given = &question, .text = question.text};
+    pct_region_in none;
+    const pct_asked asked = {.given = &question, .text = question.text, .regions = &none};
     pct_picture *picture = make_picture(PCT_FIT_STRETCH, 20, 10);
     percept_answer *answer = pct_answer_new(picture);
     assert_int_equal(pct_asked_remember(&asked, &template, &made.reply, &config, answer, NULL), PERCEPT_OK);
