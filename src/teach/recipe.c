@@ -30,8 +30,8 @@ static const char *const fixed[] = {
     "run.checkpoint_every=100",
     "run.keep=1",
     "run.test=0",
-    "run.blend=0.8",
-    "run.blend_vision=0.35",
+    "run.blend=0.9",
+    "run.blend_vision=0.5",
     "run.name=percept-taught",
     "run.description=percept-nano taught a folder of things",
 };
