@@ -142,8 +142,18 @@ static percept_status measure(pct_experiment *experiment, json_t *root, const in
 
 /* ---- what is wanted -------------------------------------------------------------------------------------------- */
 
-/* A configuration that is not known, or known under other settings. */
-static percept_status is_due(pct_experiment *experiment, int run, bool *due, percept_error *error) {
+/* The first series of the list that is measured under these settings; -1: none. */
+static int find_measured(const pct_experiment *experiment, uint64_t config) {
+    for (int i = 0; i < experiment->list.count; i++) {
+        const pct_step_cost *cost = &experiment->costs[i];
+        if (pct_experiment_series(experiment, i) == i && cost->known && cost->config == config) return i;
+    }
+    return -1;
+}
+
+/* A configuration that is not known, or known under other settings. Series of the same settings cost the same: what is
+ * measured of the first goes for all. */
+static percept_status is_due(pct_experiment *experiment, int run, bool *due, uint64_t *config, percept_error *error) {
     *due = false;
     const int series = pct_experiment_series(experiment, run);
     if (pct_experiment_minutes(experiment, run) <= 0 || pct_experiment_done(experiment, run) ||
@@ -152,9 +162,15 @@ static percept_status is_due(pct_experiment *experiment, int run, bool *due, per
     }
     pct_experiment_plan plan;
     percept_status status = pct_experiment_plan_make(&plan, experiment, run, 0, error);
-    pct_step_cost *cost = &experiment->costs[series];
-    if (cost->known && cost->config != plan.config) cost->known = false;
-    *due = !cost->known;
+    if (status == PERCEPT_OK) {
+        const int measured = find_measured(experiment, plan.config);
+        if (measured >= 0)
+            experiment->costs[series] = experiment->costs[measured];
+        else
+            experiment->costs[series].known = false;
+        *due = measured < 0;
+        *config = plan.config;
+    }
     pct_experiment_plan_free(&plan);
     return status;
 }
@@ -173,15 +189,13 @@ static int find_reference(const pct_experiment *experiment, const json_t *root, 
 
 static percept_status measure_due(pct_experiment *experiment, json_t *root, percept_error *error) {
     int due[PCT_EXPERIMENT_MAX_RUNS], count = 0;
-    bool marked[PCT_EXPERIMENT_MAX_RUNS] = {false};
+    uint64_t configs[PCT_EXPERIMENT_MAX_RUNS];
     for (int i = 0; i < experiment->list.count; i++) {
         bool is;
-        const int series = pct_experiment_series(experiment, i);
-        if (!experiment->wanted[i] || marked[series]) continue;
-        PCT_TRY(is_due(experiment, i, &is, error));
-        if (!is) continue;
-        marked[series] = true;
-        due[count++] = i;
+        if (!experiment->wanted[i]) continue;
+        PCT_TRY(is_due(experiment, i, &is, &configs[count], error));
+        for (int k = 0; is && k < count; k++) is = configs[k] != configs[count];
+        if (is) due[count++] = i;
     }
     if (!count) return PERCEPT_OK;
     const int reference = find_reference(experiment, root, due[0]);
@@ -192,7 +206,7 @@ static percept_status measure_due(pct_experiment *experiment, json_t *root, perc
                         experiment->calibration, json_string_value(json_object_get(root, "reference")));
     }
     for (int i = 0; i < count && json_object_get(root, "reference"); i++) {
-        if (due[i] != reference) continue;
+        if (pct_experiment_series(experiment, due[i]) != reference) continue;
         return pct_fail(error, PERCEPT_ERROR_INPUT,
                         "%s: the settings of its reference '%s' have changed; move the file away, and all is measured "
                         "anew",
@@ -201,7 +215,8 @@ static percept_status measure_due(pct_experiment *experiment, json_t *root, perc
     for (int at = 0; at < count;) {
         int runs[TOGETHER] = {reference}, together = 1;
         while (at < count && together < TOGETHER) {
-            if (due[at] != reference) runs[together++] = due[at];
+            if (pct_experiment_series(experiment, due[at]) != pct_experiment_series(experiment, reference))
+                runs[together++] = due[at];
             at++;
         }
         PCT_TRY(measure(experiment, root, runs, together, error));
@@ -213,6 +228,7 @@ percept_status pct_experiment_calibrate(pct_experiment *experiment, percept_erro
     json_t *root;
     PCT_TRY(load(experiment, &root, error));
     percept_status status = measure_due(experiment, root, error);
+    if (status == PERCEPT_OK) status = measure_due(experiment, root, error); /* settings that one just measured has */
     json_decref(root);
     return status;
 }

@@ -107,6 +107,7 @@ percept_status pct_experiment_open(pct_experiment *experiment, const pct_experim
         (!experiment->runs || !experiment->results || !experiment->calibration || !experiment->answers)) {
         status = pct_fail_memory(error, "experiment");
     }
+    if (status == PERCEPT_OK) status = pct_experiment_check_results(experiment, error);
     if (status == PERCEPT_OK) status = mark_wanted(experiment, error);
     if (status == PERCEPT_OK) status = check_configs(experiment, error);
     return status;

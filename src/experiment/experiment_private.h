@@ -7,6 +7,7 @@
 #include "train/run.h"
 
 #define PCT_EXPERIMENT_SCHEMA 1
+#define PCT_EXPERIMENT_MAX_RESULT ((size_t)16 << 20)
 
 /* What a step of a configuration (a series of the list) costs. */
 typedef struct pct_step_cost {
@@ -95,5 +96,15 @@ percept_status pct_answers_tell(const json_t *answers, const char *folder, const
 /* result.c: examines a finished run and writes its result. numbers->pictures 0: not known, found out. */
 percept_status pct_experiment_result(pct_experiment *experiment, int run, const pct_experiment_plan *plan,
                                      pct_train_cost *numbers, percept_error *error);
+/* The config by the name that it has beside the list. */
+const char *pct_experiment_config_name(const pct_experiment *experiment, const pct_experiment_run *run);
+/* "scenes:SPLIT:PICTURES:SEED", what finished runs are examined on. */
+void pct_experiment_test_data(char *data, size_t size, const char *split, int64_t pictures);
+
+/* result_check.c: INPUT when a result is of other settings, another length or other test pictures than the list's run. */
+percept_status pct_experiment_result_check(const pct_experiment *experiment, int run, const json_t *result,
+                                           percept_error *error);
+/* All that are there. */
+percept_status pct_experiment_check_results(const pct_experiment *experiment, percept_error *error);
 
 #endif

@@ -69,7 +69,8 @@ static percept_status add_lengths(pct_experiment_plan *plan, const pct_experimen
 
 /* Keys that do not change what a run learns, or say how long it does. */
 static bool passes_over(const char *path) {
-    static const char *const kept[] = {"run.fresh", "run.seed", "run.precision"};
+    static const char *const kept[] = {"run.fresh", "run.seed", "run.precision", "run.thaw", "run.blend",
+                                       "run.blend_vision"};
     static const char *const dropped[] = {"schedule.steps", "schedule.warmup", "data.pack", "model.base"};
     for (size_t i = 0; i < PCT_COUNT(kept); i++) {
         if (strcmp(path, kept[i]) == 0) return false;
@@ -101,17 +102,37 @@ static percept_status make_canonical(const pct_config *reader, pct_text *canonic
     return status;
 }
 
-/* Of the canonical text without its seed. */
-static uint64_t hash_series(const pct_text *canonical) {
-    pct_text text = {0};
-    for (const char *line = canonical->data; line && *line;) {
-        const char *end = strchr(line, '\n');
-        if (strncmp(line, "run.seed:", 9) != 0) pct_text_add(&text, line, (size_t)(end - line) + 1);
-        line = end + 1;
+/* Whether a line, its end included, is one of `text`. */
+static bool has_line(const char *text, const char *line, size_t length) {
+    while (text && *text) {
+        if (strncmp(text, line, length) == 0) return true;
+        text += strcspn(text, "\n") + 1;
     }
-    uint64_t hash = pct_hash_bytes(text.data ? text.data : "", text.length);
+    return false;
+}
+
+/* Of what the canonical text sets, without the seed: a key that a later percept knows and nobody sets changes nothing.
+ */
+static percept_status hash_series(const pct_text *canonical, uint64_t *hash, percept_error *error) {
+    pct_train_config *config = malloc(sizeof *config);
+    pct_config reader;
+    pct_text defaults = {0}, text = {0};
+    if (!config) return pct_fail_memory(error, "settings");
+    pct_train_config_init(config, &reader);
+    percept_status status = make_canonical(&reader, &defaults, error);
+    for (const char *line = canonical->data; status == PERCEPT_OK && line && *line;) {
+        const size_t length = strcspn(line, "\n") + 1;
+        if (strncmp(line, "run.seed:", 9) != 0 && !has_line(defaults.data, line, length))
+            pct_text_add(&text, line, length);
+        line += length;
+    }
+    if (status == PERCEPT_OK && text.failed) status = pct_fail_memory(error, "settings");
+    *hash = pct_hash_bytes(text.data ? text.data : "", text.length);
     pct_text_free(&text);
-    return hash;
+    pct_text_free(&defaults);
+    pct_config_free(&reader);
+    free(config);
+    return status;
 }
 
 static percept_status look(pct_experiment_plan *plan, pct_train_config *config, pct_text *canonical,
@@ -144,7 +165,7 @@ static percept_status make(pct_experiment_plan *plan, const pct_experiment *expe
     plan->count = before;
     if (status == PERCEPT_OK) status = add_lengths(plan, experiment, run, config, error);
     if (status == PERCEPT_OK) status = look(plan, config, &plan->canonical, error);
-    if (status == PERCEPT_OK) plan->config = hash_series(&plan->canonical);
+    if (status == PERCEPT_OK) status = hash_series(&plan->canonical, &plan->config, error);
     free(config);
     return status;
 }
@@ -198,9 +219,7 @@ void pct_experiment_plan_free(pct_experiment_plan *plan) {
 static const char *differs(const char *ours, const char *theirs, int *length) {
     for (const char *line = ours; *line;) {
         *length = (int)strcspn(line, "\n");
-        const char *found = theirs;
-        while (*found && (strncmp(found, line, (size_t)*length + 1) != 0)) found += strcspn(found, "\n") + 1;
-        if (!*found) return line;
+        if (!has_line(theirs, line, (size_t)*length + 1)) return line;
         line += *length + 1;
     }
     return NULL;

@@ -2,39 +2,20 @@
  * of the files alone; a run without a result is "not run yet". */
 #include "base/file.h"
 #include "base/size.h"
-#include "experiment/experiment_private.h"
+#include "experiment/report_private.h"
 #include "image/plot.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_RESULT ((size_t)16 << 20)
-#define MOST_CURVE 1001
-
-/* A series: the runs that differ in their seed alone. */
-struct summary {
-    int first, planned, done; /* run, seeds of the list, results */
-    json_t *results[16];      /* borrowed */
-};
-
-struct page {
-    const pct_experiment *experiment;
-    json_t *results[PCT_EXPERIMENT_MAX_RUNS]; /* NULL: not there */
-    struct summary series[PCT_EXPERIMENT_MAX_RUNS];
-    int series_count;
-    json_t *answers; /* answers.json; NULL: answers are not measured yet */
-    json_t *json;    /* the tables */
-    pct_text text;
-};
-
 /* ---- reading --------------------------------------------------------------------------------------------------- */
 
-static percept_status load_results(struct page *page, percept_error *error) {
+static percept_status load_results(pct_report *page, percept_error *error) {
     const pct_experiment *experiment = page->experiment;
     for (int i = 0; i < experiment->list.count; i++) {
         const int first = pct_experiment_series(experiment, i);
-        struct summary *summary = first == i ? &page->series[page->series_count++] : NULL;
+        pct_report_series *summary = first == i ? &page->series[page->series_count++] : NULL;
         if (summary) summary->first = i;
         for (int s = 0; !summary && s < page->series_count; s++) {
             if (page->series[s].first == first) summary = &page->series[s];
@@ -42,8 +23,8 @@ static percept_status load_results(struct page *page, percept_error *error) {
         summary->planned++;
         if (!pct_experiment_done(experiment, i)) continue;
         char *path = pct_experiment_result_path(experiment, i);
-        percept_status status =
-            path ? pct_json_load(&page->results[i], path, MAX_RESULT, error) : pct_fail_memory(error, "result");
+        percept_status status = path ? pct_json_load(&page->results[i], path, PCT_EXPERIMENT_MAX_RESULT, error)
+                                     : pct_fail_memory(error, "result");
         free(path);
         if (status != PERCEPT_OK) return status;
         if (summary->done < (int)PCT_COUNT(summary->results)) summary->results[summary->done++] = page->results[i];
@@ -51,8 +32,7 @@ static percept_status load_results(struct page *page, percept_error *error) {
     return PERCEPT_OK;
 }
 
-/* "eval.arrangements.acc50" of a result; nan where there is none. */
-static double look_up(const json_t *object, const char *path) {
+double pct_report_number(const json_t *object, const char *path) {
     char key[40];
     while (object && *path) {
         size_t length = strcspn(path, ".");
@@ -63,37 +43,22 @@ static double look_up(const json_t *object, const char *path) {
     return json_is_number(object) ? json_number_value(object) : NAN;
 }
 
-/* Mean and standard deviation (of a sample; 0 for one) over the seeds that have the figure; how many. */
-static int spread(const struct summary *summary, const char *path, double *mean, double *deviation) {
+int pct_report_spread(const pct_report_series *summary, const char *path, double *mean, double *deviation) {
     double sum = 0, squares = 0;
     int count = 0;
     for (int i = 0; i < summary->done; i++) {
-        double value = look_up(summary->results[i], path);
+        double value = pct_report_number(summary->results[i], path);
         if (!isfinite(value)) continue;
         sum += value;
         count++;
     }
     *mean = count ? sum / count : NAN;
     for (int i = 0; i < summary->done; i++) {
-        double value = look_up(summary->results[i], path);
+        double value = pct_report_number(summary->results[i], path);
         if (isfinite(value)) squares += (value - *mean) * (value - *mean);
     }
     *deviation = count > 1 ? sqrt(squares / (count - 1)) : 0;
     return count;
-}
-
-static double mean_of(const struct summary *summary, const char *path) {
-    double mean, deviation;
-    if (summary) spread(summary, path, &mean, &deviation);
-    return summary ? mean : NAN;
-}
-
-static const struct summary *find_series(const struct page *page, const char *name) {
-    for (int i = 0; i < page->series_count; i++) {
-        const struct summary *summary = &page->series[i];
-        if (strcmp(page->experiment->list.runs[summary->first].series, name) == 0) return summary;
-    }
-    return NULL;
 }
 
 /* ---- tables ---------------------------------------------------------------------------------------------------- */
@@ -120,9 +85,9 @@ static const struct column columns[] = {
     {"CPU min taken", "cpu_minutes", 1, 1, false},
 };
 
-static void add_cell(struct page *page, const struct summary *summary, const struct column *column, json_t *row) {
+static void add_cell(pct_report *page, const pct_report_series *summary, const struct column *column, json_t *row) {
     double mean, deviation;
-    int count = spread(summary, column->path, &mean, &deviation);
+    int count = pct_report_spread(summary, column->path, &mean, &deviation);
     if (!count) {
         pct_text_puts(&page->text, " — |");
         json_object_set_new(row, column->path, json_null());
@@ -135,7 +100,7 @@ static void add_cell(struct page *page, const struct summary *summary, const str
                         json_pack("{s:f, s:f, s:i}", "mean", mean, "deviation", deviation, "n", count));
 }
 
-static void add_row(struct page *page, const struct summary *summary, json_t *table) {
+static void add_row(pct_report *page, const pct_report_series *summary, json_t *table) {
     const pct_experiment_run *run = &page->experiment->list.runs[summary->first];
     json_t *row =
         json_pack("{s:s, s:i, s:i}", "series", run->series, "runs", summary->done, "planned", summary->planned);
@@ -144,8 +109,9 @@ static void add_row(struct page *page, const struct summary *summary, json_t *ta
         pct_text_puts(&page->text, "not run yet |\n");
     } else {
         pct_text_printf(&page->text, "%d of %d |", summary->done, summary->planned);
-        const double share = look_up(summary->results[0], "trainable") / look_up(summary->results[0], "parameters");
-        pct_text_printf(&page->text, " %.1f M, %.1f %% |", look_up(summary->results[0], "parameters") / 1e6,
+        const double share =
+            pct_report_number(summary->results[0], "trainable") / pct_report_number(summary->results[0], "parameters");
+        pct_text_printf(&page->text, " %.1f M, %.1f %% |", pct_report_number(summary->results[0], "parameters") / 1e6,
                         100 * share);
         for (size_t c = 0; c < PCT_COUNT(columns); c++) add_cell(page, summary, &columns[c], row);
         pct_text_puts(&page->text, "\n");
@@ -154,12 +120,12 @@ static void add_row(struct page *page, const struct summary *summary, json_t *ta
 }
 
 /* Whether a series is one of the group's that are judged: starts have nothing to show. */
-static bool is_shown(const struct page *page, const struct summary *summary, const char *group) {
+static bool is_shown(const pct_report *page, const pct_report_series *summary, const char *group) {
     const pct_experiment_run *run = &page->experiment->list.runs[summary->first];
     return run->judge && strcmp(run->group, group) == 0;
 }
 
-static void add_table(struct page *page, const char *group) {
+static void add_table(pct_report *page, const char *group) {
     json_t *table = json_array();
     pct_text_puts(&page->text, "\n| run | runs | numbers, share that learns |");
     for (size_t c = 0; c < PCT_COUNT(columns); c++) pct_text_printf(&page->text, " %s |", columns[c].title);
@@ -167,105 +133,45 @@ static void add_table(struct page *page, const char *group) {
     for (size_t c = 0; c < PCT_COUNT(columns); c++) pct_text_puts(&page->text, "---|");
     pct_text_puts(&page->text, "\n");
     for (int i = 0; i < page->series_count; i++) {
-        const struct summary *summary = &page->series[i];
+        const pct_report_series *summary = &page->series[i];
         if (is_shown(page, summary, group)) add_row(page, summary, table);
     }
     json_object_set_new(page->json, group, table);
 }
 
-/* ---- verdicts -------------------------------------------------------------------------------------------------- */
-
-static void add_verdict(struct page *page, const char *claim, bool known, bool holds, const char *format, ...)
-    PCT_PRINTF(5, 6);
-static void add_verdict(struct page *page, const char *claim, bool known, bool holds, const char *format, ...) {
-    char found[300] = "";
-    va_list args;
-    va_start(args, format);
-    if (known) vsnprintf(found, sizeof found, format, args);
-    va_end(args);
-    const char *verdict = !known ? "not measured yet" : holds ? "confirmed" : "refuted";
-    pct_text_printf(&page->text, "| %s | **%s** | %s |\n", claim, verdict, found);
-    json_t *list = json_object_get(page->json, "verdicts");
-    json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "claim", claim, "verdict", verdict, "found", found));
-}
-
-/* A claim is judged when all of its runs are there: a part of the seeds may say anything. */
-static bool is_whole(const struct summary *summary) { return summary && summary->done == summary->planned; }
-
-/* The claims by the names that list.yaml of `claims` has; an experiment without those names has no verdicts. */
-static void add_verdicts(struct page *page) {
-    const struct summary *token = find_series(page, "token"), *text = find_series(page, "text");
-    const struct summary *boxes = find_series(page, "text-boxes");
-    if (!token || !text) return;
-    json_object_set_new(page->json, "verdicts", json_array());
-    pct_text_puts(&page->text,
-                  "\n## Verdicts\n\nEach from the means of the tables below, against the threshold that stands in "
-                  "its claim.\n\n| claim | verdict | found |\n|---|---|---|\n");
-    const double hits = 100 * (mean_of(token, "eval.arrangements.acc50") - mean_of(text, "eval.arrangements.acc50"));
-    const double masks = 100 * (mean_of(token, "eval.arrangements.miou") - mean_of(text, "eval.arrangements.miou"));
-    add_verdict(page, "at equal time one token leads text by at least 10 points of Acc@0.5",
-                is_whole(token) && is_whole(text) && isfinite(hits), hits >= 10, "%+.1f points", hits);
-    add_verdict(page, "and by more in mean IoU of masks",
-                is_whole(token) && is_whole(text) && isfinite(masks) && isfinite(hits), masks > hits,
-                "%+.1f points, against %+.1f of Acc@0.5", masks, hits);
-    const char *const tokens = "eval.arrangements.tokens_per_object";
-    const double one = mean_of(token, tokens), four = mean_of(boxes, tokens), many = mean_of(text, tokens);
-    add_verdict(page, "one token an object, against at least 4 for a box and 30 for a mask as text",
-                is_whole(token) && is_whole(boxes) && is_whole(text) && isfinite(one) && isfinite(four) &&
-                    isfinite(many),
-                one == 1 && four >= 4 && many >= 30, "%.1f, %.1f and %.1f", one, four, many);
-    double named[2] = {0}, listed[2] = {0}; /* by the clock, in processor time */
-    const bool timed = pct_answers_lead(page->answers, "named", "token", "text", 16, &named[0], &named[1]) &&
-                       pct_answers_lead(page->answers, "listed", "token", "text", 16, &listed[0], &listed[1]);
-    add_verdict(page,
-                "generation and masks of 16 objects at least 8 times faster than polygons as text, whether each has "
-                "its own name or one name has all",
-                timed, named[0] >= 8 && listed[0] >= 8,
-                "%.1f times with names (processor time: %.1f), %.1f times with one name (%.1f)", named[0], named[1],
-                listed[0], listed[1]);
-    const struct summary *full = find_series(page, "base-full"), *lora = find_series(page, "base-lora-16");
-    const double whole = mean_of(full, "eval.arrangements.acc50"), part = mean_of(lora, "eval.arrangements.acc50");
-    const double share = 100 * mean_of(lora, "trainable") / mean_of(lora, "parameters");
-    add_verdict(page, "on SmolLM2-135M, at most 4 % of the numbers reach 95 % of full fine-tuning's Acc@0.5",
-                is_whole(full) && is_whole(lora) && whole > 0 && isfinite(part) && isfinite(share),
-                share <= 4 && part >= 0.95 * whole, "%.1f %% of the numbers, %.1f %% of %.1f", share,
-                100 * part / whole, 100 * whole);
-}
-
 /* ---- plots ----------------------------------------------------------------------------------------------------- */
 
-/* The seeds' mean at each validation, over minutes of equal time or over pictures. */
-static size_t mean_curve(const struct summary *summary, bool over_pictures, double *x, double *y) {
+size_t pct_report_curve(const pct_report_series *summary, bool over_pictures, double *x, double *y) {
     size_t count = summary->done ? json_array_size(json_object_get(summary->results[0], "curve")) : 0;
-    if (count > MOST_CURVE) count = MOST_CURVE;
+    if (count > PCT_REPORT_MOST_CURVE) count = PCT_REPORT_MOST_CURVE;
     for (size_t i = 0; i < count; i++) {
         double sum = 0;
         int n = 0;
         for (int s = 0; s < summary->done; s++) {
             const json_t *point = json_array_get(json_object_get(summary->results[s], "curve"), i);
-            double value = look_up(point, "acc50");
+            double value = pct_report_number(point, "acc50");
             if (isfinite(value)) sum += value, n++;
         }
         const json_t *point = json_array_get(json_object_get(summary->results[0], "curve"), i);
-        const double cost = look_up(summary->results[0], "step_cpu_seconds");
-        x[i] = over_pictures ? look_up(point, "pictures") : look_up(point, "step") * cost / 60;
+        const double cost = pct_report_number(summary->results[0], "step_cpu_seconds");
+        x[i] = over_pictures ? pct_report_number(point, "pictures") : pct_report_number(point, "step") * cost / 60;
         y[i] = n ? 100 * sum / n : NAN;
     }
     return count;
 }
 
-static percept_status draw_curves(struct page *page, const char *group, bool over_pictures, const char *path,
+static percept_status draw_curves(pct_report *page, const char *group, bool over_pictures, const char *path,
                                   percept_error *error) {
     pct_series lines[24] = {0};
-    double *memory = calloc(2 * PCT_COUNT(lines) * MOST_CURVE, sizeof *memory);
+    double *memory = calloc(2 * PCT_COUNT(lines) * PCT_REPORT_MOST_CURVE, sizeof *memory);
     size_t count = 0;
     if (!memory) return pct_fail_memory(error, "plot");
     for (int i = 0; i < page->series_count && count < PCT_COUNT(lines); i++) {
-        const struct summary *summary = &page->series[i];
+        const pct_report_series *summary = &page->series[i];
         const pct_experiment_run *run = &page->experiment->list.runs[summary->first];
         if (!is_shown(page, summary, group) || !summary->done) continue;
-        double *x = &memory[2 * count * MOST_CURVE], *y = x + MOST_CURVE;
-        size_t points = mean_curve(summary, over_pictures, x, y);
+        double *x = &memory[2 * count * PCT_REPORT_MOST_CURVE], *y = x + PCT_REPORT_MOST_CURVE;
+        size_t points = pct_report_curve(summary, over_pictures, x, y);
         lines[count++] = (pct_series){.label = run->series, .x = x, .y = y, .count = points, .points = true};
     }
     const pct_plot plot = {.title = "referring, new arrangements: Acc@0.5 on the way, mean of the seeds",
@@ -276,12 +182,12 @@ static percept_status draw_curves(struct page *page, const char *group, bool ove
     return status;
 }
 
-static percept_status add_plots(struct page *page, const char *group, const char *folder, const char *name,
+static percept_status add_plots(pct_report *page, const char *group, const char *folder, const char *name,
                                 percept_error *error) {
     static const char *const kinds[] = {"time", "pictures"};
     bool any = false;
     for (int i = 0; i < page->series_count; i++) {
-        const struct summary *summary = &page->series[i];
+        const pct_report_series *summary = &page->series[i];
         any = any || (summary->done && is_shown(page, summary, group));
     }
     for (int k = 0; k < 2 && any; k++) {
@@ -305,7 +211,7 @@ static const char *said(const json_t *of, const char *key) {
 }
 
 /* Every machine that results name, once. */
-static void add_machines(struct page *page) {
+static void add_machines(pct_report *page) {
     json_t *seen = json_object();
     for (int i = 0; i < page->experiment->list.count; i++) {
         const json_t *machine = json_object_get(page->results[i], "machine");
@@ -322,7 +228,7 @@ static void add_machines(struct page *page) {
     json_decref(seen);
 }
 
-static void add_head(struct page *page, const char *name) {
+static void add_head(pct_report *page, const char *name) {
     const pct_experiment_list *list = &page->experiment->list;
     int done = 0;
     for (int i = 0; i < list->count; i++) done += page->results[i] != NULL;
@@ -336,9 +242,11 @@ static void add_head(struct page *page, const char *name) {
         ".\n\nFigures are percent where they can be, means ± standard deviation over the seeds, of "
         "`scenes:arrangements:%lld:1` and, unseen, `scenes:cutouts:%lld:1` (6 questions a picture; \"unparsable\" and "
         "\"cut\" count answers). Acc@0.5 is of the box, mIoU of the mask (the box filled, where a run has boxes alone) "
-        "of "
-        "an answer's region of highest score above the run's own threshold; none counts as 0. Time is equal: a run's "
-        "steps are its minutes over what its step costs beside the reference's, measured in turn. Curves are "
+        "of an answer's region of highest score above the run's own threshold; none counts as 0. Time is equal: a "
+        "run's "
+        "steps are its minutes over what its step costs beside the reference's, measured in turn. Those are minutes of "
+        "the processor that was calibrated on, where a step takes \"CPU s a step\"; \"CPU min taken\" is by the "
+        "machine that made the run, which may be a faster one: steps, and so what was learnt, are the same. Curves are "
         "validations on the way, on %lld other pictures, unquantised and without a threshold: they end elsewhere than "
         "the tables.\n",
         (long long)list->pictures, (long long)list->pictures, (long long)list->curve_pictures);
@@ -352,20 +260,20 @@ static bool is_first_shown(const pct_experiment_list *list, int run) {
 }
 
 /* Short runs of one seed each say where things go and prove nothing. */
-static bool is_directional(const struct page *page, const char *group) {
+static bool is_directional(const pct_report *page, const char *group) {
     const pct_experiment_list *list = &page->experiment->list;
     for (int s = 0; s < page->series_count; s++) {
-        const struct summary *summary = &page->series[s];
+        const pct_report_series *summary = &page->series[s];
         if (is_shown(page, summary, group) && (list->runs[summary->first].minutes >= 60 || summary->planned > 1))
             return false;
     }
     return true;
 }
 
-static percept_status make_page(struct page *page, const char *folder, const char *name, percept_error *error) {
+static percept_status make_page(pct_report *page, const char *folder, const char *name, percept_error *error) {
     const pct_experiment_list *list = &page->experiment->list;
     add_head(page, name);
-    add_verdicts(page);
+    pct_report_verdicts(page);
     if (page->answers) {
         char file[120];
         snprintf(file, sizeof file, "pictures/%.60s-answers.png", name);
@@ -383,7 +291,7 @@ static percept_status make_page(struct page *page, const char *folder, const cha
     return page->text.failed ? pct_fail_memory(error, "report") : PERCEPT_OK;
 }
 
-static percept_status write_page(struct page *page, const char *folder, const char *name, percept_error *error) {
+static percept_status write_page(pct_report *page, const char *folder, const char *name, percept_error *error) {
     char file[100];
     snprintf(file, sizeof file, "%.80s.md", name);
     char *path = pct_path_join(folder, file), *tables = pct_path_join(page->experiment->results, "../tables.json");
@@ -398,7 +306,7 @@ static percept_status write_page(struct page *page, const char *folder, const ch
 percept_status pct_experiment_report(const pct_experiment_options *options, const char *folder, const char *name,
                                      percept_error *error) {
     pct_experiment *experiment = calloc(1, sizeof *experiment);
-    struct page *page = calloc(1, sizeof *page);
+    pct_report *page = calloc(1, sizeof *page);
     char *pictures = pct_path_join(folder, "pictures");
     percept_status status = experiment && page && pictures ? pct_experiment_open(experiment, options, error)
                                                            : pct_fail_memory(error, "report");

@@ -136,6 +136,10 @@ static void free_history(struct history *history) {
 
 /* ---- the finished model ---------------------------------------------------------------------------------------- */
 
+void pct_experiment_test_data(char *data, size_t size, const char *split, int64_t pictures) {
+    snprintf(data, size, "scenes:%s:%lld:%d", split, (long long)pictures, TEST_SEED);
+}
+
 struct examination {
     pct_pool *pool;
     pct_compute *compute;
@@ -154,7 +158,7 @@ static percept_status examine_split(pct_experiment *experiment, struct examinati
     char data[96];
     pct_text text = {0};
     json_t *object = NULL;
-    snprintf(data, sizeof data, "scenes:%s:%lld:%d", pct_split_text(split), (long long)count, TEST_SEED);
+    pct_experiment_test_data(data, sizeof data, pct_split_text(split), count);
     percept_status status =
         pct_eval_run(on->model, on->compute, &feed, &how, pct_experiment_progress, experiment, &report, error);
     if (status == PERCEPT_OK) {
@@ -206,8 +210,7 @@ static percept_status examine(pct_experiment *experiment, const pct_experiment_p
 
 /* ---- the file -------------------------------------------------------------------------------------------------- */
 
-/* The config by the name that it has beside the list. */
-static const char *config_name(const pct_experiment *experiment, const pct_experiment_run *run) {
+const char *pct_experiment_config_name(const pct_experiment *experiment, const pct_experiment_run *run) {
     size_t length = strlen(experiment->list.folder);
     bool beside = strncmp(run->config, experiment->list.folder, length) == 0 && run->config[length] == '/';
     return beside ? run->config + length + 1 : run->config;
@@ -226,7 +229,7 @@ static json_t *describe(const pct_experiment *experiment, int index, const pct_e
     json_object_set_new(root, "series", json_string(run->series));
     json_object_set_new(root, "group", json_string(run->group));
     json_object_set_new(root, "about", json_string(run->about));
-    json_object_set_new(root, "config", json_string(config_name(experiment, run)));
+    json_object_set_new(root, "config", json_string(pct_experiment_config_name(experiment, run)));
     json_object_set_new(root, "settings", settings);
     json_object_set_new(root, "begins_with", begins ? json_string(begins) : json_null());
     json_object_set_new(root, "seed", json_integer(run->seed));

@@ -240,10 +240,14 @@ static percept_status finish(pct_train_config *config, pct_config *reader, perce
     return pct_train_scene_options(config, &scenes, error);
 }
 
-percept_status pct_train_config_load(pct_train_config *config, pct_config *reader, const char *path,
-                                     const char *const *settings, size_t setting_count, percept_error *error) {
+void pct_train_config_init(pct_train_config *config, pct_config *reader) {
     *config = (pct_train_config){0};
     pct_config_init(reader, fields, PCT_COUNT(fields), config);
+}
+
+percept_status pct_train_config_load(pct_train_config *config, pct_config *reader, const char *path,
+                                     const char *const *settings, size_t setting_count, percept_error *error) {
+    pct_train_config_init(config, reader);
     if (path) PCT_TRY(pct_config_load(reader, path, error));
     for (size_t i = 0; i < setting_count; i++) PCT_TRY(pct_config_set(reader, settings[i], error));
     percept_status status = finish(config, reader, error);
@@ -253,8 +257,7 @@ percept_status pct_train_config_load(pct_train_config *config, pct_config *reade
 
 percept_status pct_train_config_load_text(pct_train_config *config, pct_config *reader, const char *name,
                                           const char *text, size_t size, percept_error *error) {
-    *config = (pct_train_config){0};
-    pct_config_init(reader, fields, PCT_COUNT(fields), config);
+    pct_train_config_init(config, reader);
     PCT_TRY(pct_config_load_memory(reader, name, text, size, error));
     return finish(config, reader, error);
 }

@@ -139,6 +139,8 @@ enum pct_train_type { PCT_TRAIN_Q8_0, PCT_TRAIN_TYPE_F16, PCT_TRAIN_TYPE_F32 };
 /* The table, for help and for the command line. */
 const pct_config_field *pct_train_config_fields(size_t *count);
 
+/* Every default, and a reader that can write them; nothing is checked. pct_config_free(reader). */
+void pct_train_config_init(pct_train_config *config, pct_config *reader);
 /* Reads the file (NULL: defaults alone), then the settings ("key=value"), checks all. On success `reader` keeps the
  * strings and can write the effective config; pct_config_free(reader) in any case. */
 percept_status pct_train_config_load(pct_train_config *config, pct_config *reader, const char *path,

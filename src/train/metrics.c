@@ -55,13 +55,15 @@ static double number_or_nan(const json_t *object, const char *key) {
 }
 
 /* Takes one earlier line into the curves; its step, or -1 when the line is none of ours. */
-static int64_t take_line(struct pct_metrics_curves *curves, const char *line, size_t length, int64_t until) {
+static int64_t take_line(pct_metrics *metrics, const char *line, size_t length, int64_t until) {
+    struct pct_metrics_curves *curves = metrics->curves;
     json_t *object = NULL;
     if (pct_json_parse(&object, "metrics", line, length, NULL) != PERCEPT_OK) return -1;
     int64_t step = -1;
     if (pct_json_get_i64(object, "step", 0, INT64_MAX, &step, NULL) == PERCEPT_OK && step <= until) {
         const json_t *split = json_object_get(object, "validation");
         double values[COLUMNS];
+        metrics->validations += split && step == until;
         if (json_object_get(object, "stopped")) {
             /* times alone */
         } else if (!split) {
@@ -85,7 +87,7 @@ static percept_status keep_lines(pct_metrics *metrics, const char *path, int64_t
     for (char *line = data; line < data + size;) {
         char *end = memchr(line, '\n', (size_t)(data + size - line));
         if (!end) break; /* a line that was not finished */
-        int64_t step = take_line(metrics->curves, line, (size_t)(end - line), until);
+        int64_t step = take_line(metrics, line, (size_t)(end - line), until);
         if (step >= 0 && step <= until) pct_text_add(&kept, line, (size_t)(end - line) + 1);
         line = end + 1;
     }

@@ -148,6 +148,18 @@ static percept_status write_checkpoint(pct_trainer *trainer, percept_error *erro
     return PERCEPT_OK;
 }
 
+/* The splits that are due at the step that training stands at, but for the first `done`. */
+static percept_status validate(pct_trainer *trainer, int done, percept_error *error) {
+    const pct_train_config *config = &trainer->config;
+    const int64_t step = trainer->state.step, every = config->run.validate_every;
+    const bool due = every && step && (step % every == 0 || step == config->schedule.steps);
+    if (!due || done >= config->run.validate_splits) return PERCEPT_OK;
+    double started = pct_clock_seconds(), started_cpu = pct_clock_cpu_seconds();
+    PCT_TRY(pct_trainer_validate(trainer, done, error));
+    pct_metrics_pause(&trainer->metrics, pct_clock_seconds() - started, pct_clock_cpu_seconds() - started_cpu);
+    return PERCEPT_OK;
+}
+
 /* What is due after a step besides the step; *stop when the caller asks to. */
 static percept_status after_step(pct_trainer *trainer, bool *stop, percept_error *error) {
     const pct_train_config *config = &trainer->config;
@@ -160,11 +172,7 @@ static percept_status after_step(pct_trainer *trainer, bool *stop, percept_error
         PCT_TRY(pct_metrics_log(&trainer->metrics, step, rate, message, sizeof message, error));
     }
     if (step % config->run.checkpoint_every == 0 || last) PCT_TRY(write_checkpoint(trainer, error));
-    if (config->run.validate_every && (step % config->run.validate_every == 0 || last)) {
-        double started = pct_clock_seconds(), started_cpu = pct_clock_cpu_seconds();
-        PCT_TRY(pct_trainer_validate(trainer, error));
-        pct_metrics_pause(&trainer->metrics, pct_clock_seconds() - started, pct_clock_cpu_seconds() - started_cpu);
-    }
+    PCT_TRY(validate(trainer, 0, error));
     *stop = pct_meter_update(&trainer->meter, step, logged ? message : NULL);
     return PERCEPT_OK;
 }
@@ -173,6 +181,8 @@ static percept_status run_steps(pct_trainer *trainer, percept_error *error) {
     const pct_train_config *config = &trainer->config;
     pct_feed feed = pct_trainer_feed(trainer, PCT_SPLIT_TRAINING, trainer->state.seed, 0);
     trainer->first_step = trainer->state.step;
+    /* A run that was stopped between a checkpoint and its validation owes it. */
+    PCT_TRY(validate(trainer, trainer->metrics.validations, error));
     for (bool stop = false; trainer->state.step < config->schedule.steps;) {
         bool guarded = trainer->options->guard_after && trainer->state.step >= trainer->options->guard_after;
         double started = pct_clock_seconds();

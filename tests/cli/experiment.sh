@@ -235,6 +235,29 @@ there quick/calibration.json
 says quick/calibration.json '"reference": "one"'
 there quick/results/two.json
 says quick/results/two.json '"minutes": 0.0005'
+# its results are not the list's; of other settings or test pictures they are nobody's
+run 3 experiment ./list -o quick --report
+refused "quick/results/one.json: 'minutes' is 0.0005, the list says 60; move the file away"
+absent quick/list.md
+run 3 experiment ./list -o quick
+refused "'minutes' is 0.0005"
+run 0 experiment ./list -o quick --minutes 0.0005 --report
+says quick/list.md '3 of 3 runs are done'
+cp list/list.yaml list/kept.yaml
+sed 's/box: plain/box: moments/' list/kept.yaml >list/list.yaml
+run 3 experiment ./list -o quick --minutes 0.0005 --report
+refused "two.json: 'settings' is model.heads.box=plain, the list says model.heads.box=moments"
+sed 's/pictures: 1, curve: 2/pictures: 2, curve: 2/' list/kept.yaml >list/list.yaml
+run 3 experiment ./list -o quick --minutes 0.0005 --report
+refused "one.json: 'data' is scenes:arrangements:1:1, the list says scenes:arrangements:2:1"
+mv list/kept.yaml list/list.yaml
+# runs of the same settings cost the same: one of them is measured
+listed 'start: { group: start, config: model.yaml, steps: 3, judge: false }, one: { config: model.yaml, minutes: 60, warm: start },
+  same: { config: model.yaml, minutes: 60, warm: start, set: { model.heads.box: moments } }'
+with_start twins
+run 0 experiment ./list -o twins --minutes 0.0005 --quiet
+there twins/results/same.json
+says_not twins/calibration.json '"same"'
 
 # a run that `train` made counts; one of other settings does not
 listed 'start: { config: model.yaml, steps: 3, judge: false, seed: 7 }'

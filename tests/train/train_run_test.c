@@ -254,6 +254,32 @@ static void a_run_ends_with_a_model(void **state) {
     free(run);
 }
 
+/* Killed after a checkpoint and before the second line of its validation: that line is made up for, once. */
+static void a_lost_validation_is_made_up_for(void **state) {
+    (void)state;
+    percept_error error;
+    struct run *run = run_tiny("lost", 4);
+    run_set(run, "run.validate_every=2");
+    run_set(run, "run.validate_pictures=2");
+    run_set(run, "run.log_every=1");
+    assert_int_equal(run_go(run, false, 2, 0, &error), PERCEPT_ERROR_INTERRUPTED);
+    size_t size;
+    char *before = run_read("lost", "metrics.jsonl", &size), path[300];
+    char *cut = strstr(before, "\"validation\": \"calibration\"");
+    assert_non_null(cut);
+    while (cut > before && cut[-1] != '\n') cut--;
+    snprintf(path, sizeof path, "%s/lost/metrics.jsonl", run_folder);
+    assert_int_equal(truncate(path, cut - before), 0);
+    assert_int_equal(run_go(run, true, 0, 0, &error), PERCEPT_OK);
+    char *after = run_read("lost", "metrics.jsonl", &size);
+    assert_int_equal(count_lines(after, "\"validation\": \"arrangements\""), 2);
+    assert_int_equal(count_lines(after, "\"validation\": \"calibration\""), 2);
+    assert_int_equal(count_lines(after, "\"step\": 2, \"validation\""), 2);
+    free(before);
+    free(after);
+    free(run);
+}
+
 /* After the first steps nothing on our threads asks for memory. */
 static void run_guarded(const char *kind, const char *out) {
     percept_error error;
@@ -281,6 +307,7 @@ int main(void) {
         cmocka_unit_test(runs_are_not_mixed),
         cmocka_unit_test(a_diverged_run_keeps_its_checkpoint),
         cmocka_unit_test(a_run_ends_with_a_model),
+        cmocka_unit_test(a_lost_validation_is_made_up_for),
         cmocka_unit_test(steps_do_not_allocate),
     };
     return cmocka_run_group_tests(tests, run_group_open, run_group_close);

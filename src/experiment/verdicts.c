@@ -1,0 +1,168 @@
+/* verdicts.c: what a page says of each claim. A claim is judged when all of its runs are there (a part of the seeds may
+ * say anything), and by how far its figure is from the threshold that stands in it: nearer than two standard errors,
+ * nothing is decided. */
+#include "base/size.h"
+#include "experiment/report_private.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HITS   "eval.arrangements.acc50"
+#define MASKS  "eval.arrangements.miou"
+#define TOKENS "eval.arrangements.tokens_per_object"
+
+/* A figure and its standard error; value nan: not measured. */
+struct estimate {
+    double value, error;
+};
+
+static const struct estimate unknown = {NAN, 0};
+
+static const pct_report_series *find_series(const pct_report *page, const char *name) {
+    for (int i = 0; i < page->series_count; i++) {
+        const pct_report_series *series = &page->series[i];
+        if (strcmp(page->experiment->list.runs[series->first].series, name) == 0) return series;
+    }
+    return NULL;
+}
+
+static bool is_whole(const pct_report_series *series) { return series && series->done == series->planned; }
+
+/* Of a share or of a mean of overlaps, in percent. The error is that of the seeds' mean; of one run, that of as many
+ * questions, at most (a mean of values between 0 and 1 varies no more than hits and misses do). */
+static struct estimate percent(const pct_report_series *series, const char *path) {
+    double mean, deviation;
+    if (!is_whole(series)) return unknown;
+    const int count = pct_report_spread(series, path, &mean, &deviation);
+    if (!count) return unknown;
+    const double questions = pct_report_number(series->results[0], "eval.arrangements.tasks.refer.n");
+    const double error = count > 1 ? deviation / sqrt(count) : questions > 0 ? sqrt(mean * (1 - mean) / questions) : 0;
+    return (struct estimate){100 * mean, 100 * error};
+}
+
+static double exact(const pct_report_series *series, const char *path) {
+    double mean, deviation;
+    return is_whole(series) && pct_report_spread(series, path, &mean, &deviation) ? mean : NAN;
+}
+
+static struct estimate minus(struct estimate a, struct estimate b) {
+    return (struct estimate){a.value - b.value, hypot(a.error, b.error)};
+}
+
+static struct estimate times(double factor, struct estimate a) {
+    return (struct estimate){factor * a.value, fabs(factor) * a.error};
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------ */
+
+/* margin: how far on the claim's side of its threshold; nan: not measured yet. */
+static void add(pct_report *page, const char *claim, struct estimate margin, const char *format, ...) PCT_PRINTF(4, 5);
+static void add(pct_report *page, const char *claim, struct estimate margin, const char *format, ...) {
+    char found[300] = "";
+    va_list args;
+    va_start(args, format);
+    if (!isnan(margin.value)) vsnprintf(found, sizeof found, format, args);
+    va_end(args);
+    const char *verdict = isnan(margin.value)                                         ? "not measured yet"
+                          : margin.error > 0 && fabs(margin.value) < 2 * margin.error ? "undecided"
+                          : margin.value >= 0                                         ? "confirmed"
+                                                                                      : "refuted";
+    pct_text_printf(&page->text, "| %s | **%s** | %s |\n", claim, verdict, found);
+    json_array_append_new(json_object_get(page->json, "verdicts"),
+                          json_pack("{s:s, s:s, s:s}", "claim", claim, "verdict", verdict, "found", found));
+}
+
+static struct estimate whether(bool known, bool holds) {
+    return known ? (struct estimate){holds ? 1 : -1, 0} : unknown;
+}
+
+/* The minute at which a curve first is as high as `wanted`; infinity: never. */
+static double minutes_until(const pct_report_series *series, double wanted) {
+    double *memory = calloc(2 * PCT_REPORT_MOST_CURVE, sizeof *memory), found = INFINITY;
+    if (!memory) return NAN;
+    double *x = memory, *y = x + PCT_REPORT_MOST_CURVE;
+    const size_t count = pct_report_curve(series, false, x, y);
+    for (size_t i = 0; i < count && isinf(found); i++)
+        if (y[i] >= wanted) found = x[i];
+    free(memory);
+    return found;
+}
+
+/* What the rival's curve ends at is what ours has to reach. */
+static void add_sooner(pct_report *page, const pct_report_series *token, const pct_report_series *text) {
+    double *memory = calloc(2 * PCT_REPORT_MOST_CURVE, sizeof *memory), until = NAN, whole = NAN, end = NAN;
+    const size_t count =
+        memory && is_whole(text) ? pct_report_curve(text, false, memory, memory + PCT_REPORT_MOST_CURVE) : 0;
+    if (count) {
+        whole = memory[count - 1];
+        end = memory[PCT_REPORT_MOST_CURVE + count - 1];
+    }
+    if (count && is_whole(token)) until = minutes_until(token, end);
+    free(memory);
+    const char *claim = "one token is where text ends in less than a quarter of the time (Acc@0.5 on the way)";
+    if (isinf(until))
+        add(page, claim, whether(true, false), "never reaches %.1f", end);
+    else
+        add(page, claim, whether(isfinite(until) && isfinite(whole), until < whole / 4),
+            "%.1f after %.0f of %.0f minutes, at the latest", end, until, whole);
+}
+
+static void add_answers(pct_report *page) {
+    double named[2] = {0}, listed[2] = {0}; /* by the clock, in processor time */
+    const bool timed = pct_answers_lead(page->answers, "named", "token", "text", 16, &named[0], &named[1]) &&
+                       pct_answers_lead(page->answers, "listed", "token", "text", 16, &listed[0], &listed[1]);
+    add(page,
+        "generation and masks of 16 objects at least 8 times faster than polygons as text, whether each has its own "
+        "name or one name has all",
+        whether(timed, named[0] >= 8 && listed[0] >= 8),
+        "%.1f times with names (processor time: %.1f), %.1f times with one name (%.1f)", named[0], named[1], listed[0],
+        listed[1]);
+}
+
+static void add_base(pct_report *page) {
+    const pct_report_series *full = find_series(page, "base-full"), *lora = find_series(page, "base-lora-16");
+    const struct estimate whole = percent(full, HITS), part = percent(lora, HITS);
+    const double share = 100 * exact(lora, "trainable") / exact(lora, "parameters");
+    const double cost = exact(lora, "step_cpu_seconds") / exact(full, "step_cpu_seconds");
+    struct estimate margin = minus(part, times(0.95, whole));
+    if (isfinite(margin.value) && !(share <= 4)) margin = whether(true, false);
+    add(page, "on SmolLM2-135M, at most 4 % of the numbers reach 95 % of full fine-tuning's Acc@0.5", margin,
+        "%.1f %% of the numbers, %.1f ± %.1f against %.1f ± %.1f (%.0f %%); a step takes %.2f times as long", share,
+        part.value, part.error, whole.value, whole.error, 100 * part.value / whole.value, cost);
+}
+
+void pct_report_verdicts(pct_report *page) {
+    const pct_report_series *token = find_series(page, "token"), *text = find_series(page, "text");
+    const pct_report_series *boxes = find_series(page, "text-boxes"), *plain = find_series(page, "token-plain");
+    if (!token || !text) return;
+    json_object_set_new(page->json, "verdicts", json_array());
+    pct_text_puts(&page->text, "\n## Verdicts\n\nFrom the means of the tables below, against the threshold that stands "
+                               "in the claim. ± is a standard error: of the seeds' mean, or of the questions where "
+                               "there is one run; what is nearer to the threshold than two of them is undecided.\n\n"
+                               "| claim | verdict | found |\n|---|---|---|\n");
+    const struct estimate hits = minus(percent(token, HITS), percent(text, HITS));
+    const struct estimate masks = minus(percent(token, MASKS), percent(text, MASKS));
+    const struct estimate ten = {10, 0};
+    add(page, "at equal time one token leads text by at least 10 points of Acc@0.5", minus(hits, ten),
+        "%+.1f ± %.1f points", hits.value, hits.error);
+    if (boxes) {
+        const struct estimate lead = minus(percent(token, HITS), percent(boxes, HITS));
+        add(page, "also text that writes boxes alone and has no masks", minus(lead, ten), "%+.1f ± %.1f points",
+            lead.value, lead.error);
+    }
+    add(page, "one token leads text by more in mean IoU of masks than in Acc@0.5", minus(masks, hits),
+        "%+.1f ± %.1f points, against %+.1f of Acc@0.5", masks.value, masks.error, hits.value);
+    add_sooner(page, token, text);
+    if (plain) {
+        const struct estimate lead = minus(percent(token, HITS), percent(plain, HITS));
+        add(page, "a box head that sees the mask's moments leads a plain one", lead, "%+.1f ± %.1f points", lead.value,
+            lead.error);
+    }
+    const double one = exact(token, TOKENS), four = exact(boxes, TOKENS), many = exact(text, TOKENS);
+    add(page, "one token an object, against at least 4 for a box and 30 for a mask as text",
+        whether(isfinite(one) && isfinite(four) && isfinite(many), one == 1 && four >= 4 && many >= 30),
+        "%.1f, %.1f and %.1f", one, four, many);
+    add_answers(page);
+    add_base(page);
+}
