@@ -131,7 +131,6 @@ static percept_status refuse(struct reading *in, const char *name, const char *i
 static percept_status visit_ground(struct reading *in, const char *path, const char *inside, percept_error *error) {
     uint64_t *hash = &in->things->ground_hash;
     percept_error why = {0};
-    percept_status status = PERCEPT_OK;
     if (strcmp(inside, PCT_THINGS_BACKGROUNDS "/" PCT_BACKGROUNDS_LIST) == 0) {
         char *text = NULL;
         size_t size;
@@ -140,7 +139,7 @@ static percept_status visit_ground(struct reading *in, const char *path, const c
         free(text);
     } else if (pct_is_picture(path)) {
         pct_image image = {0};
-        status = pct_background_read(&image, path, SCENE_USER_GROUND_SIDE, &why);
+        const percept_status status = pct_background_read(&image, path, SCENE_USER_GROUND_SIDE, &why);
         if (status == PERCEPT_ERROR_RESOURCE) return pct_fail(error, status, "%s", why.message);
         if (status != PERCEPT_OK)
             things_problem(&in->problems, "%s", why.message);

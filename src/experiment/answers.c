@@ -279,11 +279,14 @@ static percept_status answer(struct mode *mode, struct place at, percept_error *
     return PERCEPT_OK;
 }
 
-/* Every way once, with boxes and with masks. */
+/* Every way once, with boxes and with masks; which of the two comes first takes turns too. */
 static percept_status measure_round(struct measurement *m, struct place at, percept_error *error) {
     for (int i = 0; i < m->mode_count; i++) {
-        for (at.kind = BOXES; at.kind < (m->modes[i].masks ? KINDS : MASKS); at.kind++)
+        const int kinds = m->modes[i].masks ? KINDS : MASKS;
+        for (int k = 0; k < kinds; k++) {
+            at.kind = at.round % 2 ? kinds - 1 - k : k;
             PCT_TRY(answer(&m->modes[i], at, error));
+        }
         PCT_TRY(advance(m, NULL, error));
     }
     return PERCEPT_OK;
@@ -392,7 +395,10 @@ percept_status pct_experiment_answers(const pct_experiment_options *options, per
         m->experiment = experiment;
         m->rounds = options->minutes > 0 ? 1 : ROUNDS;
         pct_arena_init(&m->arena, 0);
-        status = measure(m, error);
+        int lock = -1;
+        status = pct_experiment_measuring(experiment, &lock, error);
+        if (status == PERCEPT_OK) status = measure(m, error);
+        if (lock >= 0) close(lock);
         close_models(m);
         for (int i = 0; i < m->mode_count; i++) {
             if (m->modes[i].path) unlink(m->modes[i].path);

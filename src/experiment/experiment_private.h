@@ -48,6 +48,9 @@ bool pct_experiment_done(const pct_experiment *experiment, int run);
 /* What it begins with is done, and still there. */
 bool pct_experiment_can_begin(const pct_experiment *experiment, int run);
 
+/* run.c: waits until no other process measures in the experiment's folder; close(*lock) ends the turn. */
+percept_status pct_experiment_measuring(pct_experiment *experiment, int *lock, percept_error *error);
+
 /* plan.c: a run as a training. */
 typedef struct pct_experiment_plan {
     pct_arena arena;

@@ -192,12 +192,18 @@ static percept_status rest(pct_experiment *experiment, percept_error *error) {
     return PERCEPT_OK;
 }
 
-static percept_status calibrate(pct_experiment *experiment, const char *out, percept_error *error) {
-    int lock = -1;
-    while (lock < 0) { /* another process measures: what it finds is for us too */
-        PCT_TRY(lock_folder(out, &lock, error));
-        if (lock < 0) PCT_TRY(rest(experiment, error));
+percept_status pct_experiment_measuring(pct_experiment *experiment, int *lock, percept_error *error) {
+    const pct_experiment_options *options = experiment->options;
+    for (*lock = -1; *lock < 0;) {
+        PCT_TRY(lock_folder(options->out ? options->out : options->folder, lock, error));
+        if (*lock < 0) PCT_TRY(rest(experiment, error));
     }
+    return PERCEPT_OK;
+}
+
+static percept_status calibrate(pct_experiment *experiment, percept_error *error) {
+    int lock;
+    PCT_TRY(pct_experiment_measuring(experiment, &lock, error)); /* what another process finds is for us too */
     percept_status status = pct_experiment_calibrate(experiment, error);
     close(lock);
     return status;
@@ -207,11 +213,10 @@ static percept_status calibrate(pct_experiment *experiment, const char *out, per
  * process makes. A run that waits for what nobody makes is a failure. */
 static percept_status pass(pct_experiment *experiment, bool *made, bool *waiting, percept_error *first,
                            percept_error *error) {
-    const pct_experiment_options *options = experiment->options;
     int blocked = -1;
     bool busy = false;
     *made = *waiting = false;
-    PCT_TRY(calibrate(experiment, options->out ? options->out : options->folder, error));
+    PCT_TRY(calibrate(experiment, error));
     for (int i = 0; i < experiment->list.count; i++) {
         if (!experiment->wanted[i] || experiment->failed[i] || !is_open(experiment, i)) continue;
         if (!pct_experiment_can_begin(experiment, i) || pct_experiment_steps(experiment, i) == 0) {
@@ -236,9 +241,10 @@ static percept_status pass(pct_experiment *experiment, bool *made, bool *waiting
     *waiting = blocked >= 0 && busy;
     if (blocked < 0 || busy || first->status != PERCEPT_OK) return PERCEPT_OK;
     const pct_experiment_run *run = &experiment->list.runs[blocked];
-    return pct_fail(error, PERCEPT_ERROR_WORK, "run '%s' cannot begin: %s%s%s", run->name,
-                    run->needs < 0 ? "its steps are not measured" : "it waits for '",
-                    run->needs < 0 ? "" : experiment->list.runs[run->needs].name, run->needs < 0 ? "" : "'");
+    if (run->needs < 0)
+        return pct_fail(error, PERCEPT_ERROR_WORK, "run '%s' cannot begin: its steps are not measured", run->name);
+    return pct_fail(error, PERCEPT_ERROR_WORK, "run '%s' cannot begin: it waits for '%s'", run->name,
+                    experiment->list.runs[run->needs].name);
 }
 
 static percept_status run_all(pct_experiment *experiment, percept_error *error) {

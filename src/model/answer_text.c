@@ -95,11 +95,13 @@ percept_status pct_answering_hear(pct_answering *a, pct_runner *r, int32_t id, d
     *taken = false;
     if (!model->spelling.bins || !a->state->seen) return PERCEPT_OK;
     if (!pct_spelling_inside(&r->told)) r->told_log = 0;
+    const int32_t before = pct_spelling_inside(&r->told) ? r->told.count : 0;
     const enum pct_spelled heard = pct_spelling_read(&model->spelling, &r->told, id);
     r->told_log += log_probability;
     if (heard == PCT_SPELLED_OTHER) return PERCEPT_OK;
     if (heard == PCT_SPELLED_BROKEN && both) { /* the heads have the region; the text beside it is left */
         *taken = pct_spelling_has(&model->spelling, id);
+        r->reply->region_tokens += before + *taken; /* they were written all the same */
         return PERCEPT_OK;
     }
     *taken = true;

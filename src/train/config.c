@@ -195,6 +195,10 @@ static percept_status finish_model(pct_train_config *config, percept_error *erro
     return PERCEPT_OK;
 }
 
+bool pct_train_blends(const pct_train_config *config) {
+    return config->run.blend < 1 || (config->run.blend_vision >= 0 && config->run.blend_vision < 1);
+}
+
 static percept_status finish(pct_train_config *config, pct_config *reader, percept_error *error) {
     PCT_TRY(pct_config_finish(reader, error));
     PCT_TRY(finish_model(config, error));
@@ -222,8 +226,7 @@ static percept_status finish(pct_train_config *config, pct_config *reader, perce
     if (config->run.fresh.count && !config->run.warm[0]) {
         return pct_fail(error, PERCEPT_ERROR_INPUT, "run.fresh: without run.warm; everything begins anew then");
     }
-    if ((config->run.blend < 1 || (config->run.blend_vision >= 0 && config->run.blend_vision < 1)) &&
-        (!config->run.from[0] || config->model.lora.rank > 0)) {
+    if (pct_train_blends(config) && (!config->run.from[0] || config->model.lora.rank > 0)) {
         return pct_fail(error, PERCEPT_ERROR_INPUT,
                         "run.blend%s: below 1 without run.from, or beside model.lora; it lies between two whole models",
                         config->run.blend < 1 ? "" : "_vision");

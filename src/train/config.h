@@ -149,6 +149,9 @@ percept_status pct_train_config_load(pct_train_config *config, pct_config *reade
 percept_status pct_train_config_load_text(pct_train_config *config, pct_config *reader, const char *name,
                                           const char *text, size_t size, percept_error *error);
 
+/* The model that is written lies between the one that was begun with and the trained one. */
+bool pct_train_blends(const pct_train_config *config);
+
 /* What the source of scenes is opened with. Borrows the config's strings. */
 percept_status pct_train_scene_options(const pct_train_config *config, pct_scene_options *options,
                                        percept_error *error);

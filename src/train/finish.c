@@ -198,7 +198,7 @@ static percept_status test_split(struct ending *end, enum pct_split split, perce
 static percept_status blend(pct_trainer *trainer, percept_error *error) {
     const float shared = trainer->config.run.blend, tower = trainer->config.run.blend_vision;
     pct_model *before = NULL;
-    if (shared >= 1 && (tower < 0 || tower >= 1)) return PERCEPT_OK;
+    if (!pct_train_blends(&trainer->config)) return PERCEPT_OK;
     PCT_TRY(pct_model_open(&before, trainer->config.run.from, true, error));
     const pct_parameters *set = pct_model_get_parameters(before);
     percept_status status = PERCEPT_OK;

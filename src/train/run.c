@@ -177,6 +177,16 @@ static percept_status after_step(pct_trainer *trainer, bool *stop, percept_error
     return PERCEPT_OK;
 }
 
+/* Once, at the end: how many there are is known then. */
+static void tell_dropped(const pct_trainer *trainer) {
+    const int64_t dropped = pct_batcher_dropped(trainer->batcher);
+    if (!dropped) return;
+    pct_log_write(trainer->options->log, PCT_LOG_WARNING,
+                  "%lld dialogues are longer than model.language.context (%d) and were left out; a larger one takes "
+                  "them",
+                  (long long)dropped, pct_model_get_config(trainer->model)->language.context);
+}
+
 static percept_status run_steps(pct_trainer *trainer, percept_error *error) {
     const pct_train_config *config = &trainer->config;
     pct_feed feed = pct_trainer_feed(trainer, PCT_SPLIT_TRAINING, trainer->state.seed, 0);
@@ -210,6 +220,7 @@ percept_status pct_train_run(const pct_train_options *options, percept_progress_
         pct_meter_start(&trainer->meter, progress, context, "train", "step", trainer->state.step,
                         trainer->config.schedule.steps);
         status = run_steps(trainer, error);
+        tell_dropped(trainer);
         if (status == PERCEPT_OK) status = pct_trainer_finish(trainer, progress, context, error);
     }
     if (result) {

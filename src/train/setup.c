@@ -97,7 +97,7 @@ static percept_status retell(pct_trainer *trainer, const pct_model_config *wante
                         "model.language.regions: %s has LoRA or another's language model, with which regions stay "
                         "tokens; give its structure here and the file as run.warm",
                         config->run.from);
-    if (config->run.blend < 1 || (config->run.blend_vision >= 0 && config->run.blend_vision < 1))
+    if (pct_train_blends(config))
         return pct_fail(error, PERCEPT_ERROR_INPUT,
                         "run.blend: beside model.language.regions %s, %s having none: between the two no model lies",
                         wanted->language.regions == PCT_REGIONS_TEXT ? "text" : "both", config->run.from);

@@ -14,9 +14,16 @@
 #include <string.h>
 
 typedef struct script {
-    const char *name, *text; /* what follows <assistant>; marks are special tokens */
-    bool ends;               /* else it begins again */
+    const char *name, *text;       /* what follows <assistant>; marks are special tokens */
+    bool ends;                     /* else it begins again */
+    enum pct_regions_mode regions; /* of the model that says it */
+    int vertices;
 } script;
+
+/* With regions in text no token may stand twice. */
+#define TOLD "It is here: <p>red cup</p><bin_2><bin_4><bin_20><bin_30>"
+#define BOTH "It is here: <p>red cup</p><obj><bin_2><bin_4><bin_20><bin_30>"
+#define RING "<poly><bin_3><bin_5><bin_21><bin_6><bin_22><bin_31>"
 
 static const script scripts[] = {
     {"found", "It is here: <p>red cup</p><obj>.", true},
@@ -25,15 +32,13 @@ static const script scripts[] = {
     {"endless", " red blue", false},
     {"unbalanced", "It is <p>red cup.", true},
     {"plain", "Here<obj>.", true},
-};
-
-/* The same with regions in text (language.regions), no token twice. */
-#define TOLD "It is here: <p>red cup</p><bin_2><bin_4><bin_20><bin_30>"
-static const script told[] = {
-    {"told", TOLD "<poly><bin_3><bin_5><bin_21><bin_6><bin_22><bin_31></poly>.", true},
-    {"open", TOLD "<poly><bin_3><bin_5><bin_21><bin_6><bin_22><bin_31>", true}, /* never closed */
-    {"odd", TOLD "<poly><bin_3><bin_5><bin_21><bin_6><bin_22></poly>.", true},  /* half a vertex */
-    {"bare", TOLD " near", true},                                               /* no polygon */
+    {"told", TOLD RING "</poly>.", true, PCT_REGIONS_TEXT, 6},
+    {"open", TOLD RING, true, PCT_REGIONS_TEXT, 6},                                                 /* never closed */
+    {"odd", TOLD "<poly><bin_3><bin_5><bin_21><bin_6><bin_22></poly>.", true, PCT_REGIONS_TEXT, 6}, /* half a vertex */
+    {"bare", TOLD " near", true, PCT_REGIONS_TEXT, 6},                                              /* no polygon */
+    {"boxes", TOLD ".", true, PCT_REGIONS_TEXT, 0},
+    {"both", BOTH RING "</poly>.", true, PCT_REGIONS_BOTH, 6},
+    {"torn", BOTH " near", true, PCT_REGIONS_BOTH, 6},
 };
 
 static void check(percept_status status, const percept_error *error) {
@@ -60,7 +65,7 @@ static pct_tokenizer *make_tokenizer(const pct_model_config *config) {
     return tokenizer;
 }
 
-static pct_model_config tiny(bool text) {
+static pct_model_config tiny(const script *s) {
     pct_model_config c;
     pct_model_config_default(&c);
     c.image.side = 64;
@@ -70,12 +75,12 @@ static pct_model_config tiny(bool text) {
     c.vision.layers = 2;
     c.vision.heads = 2;
     c.vision.mlp = 64;
-    if (text) {
-        c.language.regions = PCT_REGIONS_TEXT;
+    if (s->regions != PCT_REGIONS_TOKEN) {
+        c.language.regions = s->regions;
         c.language.bins = 32;
-        c.language.vertices = 6;
-        c.language.copying = c.heads.quality = 0;
+        c.language.vertices = s->vertices;
     }
+    if (s->regions == PCT_REGIONS_TEXT) c.language.copying = c.heads.quality = 0;
     c.language.width = 128;
     c.language.layers = 2;
     c.language.heads = 2;
@@ -135,7 +140,7 @@ static void teach(pct_model *model, const script *s) {
     for (int64_t i = 0; i < pct_tensor_count(embedding); i++) {
         pct_tensor_data(embedding)[i] = (pct_real)pct_random_normal(&random);
     }
-    const bool encodes = pct_model_get_config(model)->language.regions == PCT_REGIONS_TOKEN;
+    const bool encodes = pct_model_get_config(model)->language.regions != PCT_REGIONS_TEXT;
     if (encodes) clear(model, "percept.box_encoder.2.weight");
     pct_tensor *bias = encodes ? weight(model, "percept.box_encoder.2.bias") : NULL;
     for (int64_t i = 0; bias && i < pct_tensor_count(bias); i++) {
@@ -161,18 +166,14 @@ int main(int argc, char **argv) {
     for (size_t i = 0; argc == 3 && i < sizeof scripts / sizeof *scripts; i++) {
         if (strcmp(argv[2], scripts[i].name) == 0) s = &scripts[i];
     }
-    bool text = false;
-    for (size_t i = 0; argc == 3 && i < sizeof told / sizeof *told; i++) {
-        if (strcmp(argv[2], told[i].name) != 0) continue;
-        s = &told[i];
-        text = true;
-    }
     if (!s) {
-        fputs("usage: make_model OUT.gguf found|many|absent|endless|unbalanced|plain|told|open|odd|bare\n", stderr);
+        fputs("usage: make_model OUT.gguf SCRIPT, of", stderr);
+        for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) fprintf(stderr, " %s", scripts[i].name);
+        fputs("\n", stderr);
         return 2;
     }
     percept_error error = {0};
-    pct_model_config config = tiny(text);
+    pct_model_config config = tiny(s);
     pct_tokenizer *tokenizer = make_tokenizer(&config);
     config.language.vocabulary = pct_tokenizer_size(tokenizer);
     pct_model *model = NULL;
