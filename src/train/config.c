@@ -123,6 +123,7 @@ static const pct_config_field fields[] = {
     PCT_CONFIG_TEXT("run.date", C, run.date, "", "date for the model card; empty: today"),
     PCT_CONFIG_TEXT("run.licence", C, run.licence, "MIT", "licence of the weights"),
     PCT_CONFIG_TEXT("run.data_licences", C, run.data_licences, "", "licences of the training data, for the card"),
+    PCT_CONFIG_TEXT("run.version", C, run.version, "1", "the model's, for the card"),
     PCT_CONFIG_TEXT("run.description", C, run.description, "", "what the model is, for the card"),
     PCT_CONFIG_TEXT("run.domain", C, run.domain, "", "what it was trained on and is good for, for the card"),
     PCT_CONFIG_INTEGER("run.seed", C, run.seed, 0, 9007199254740991, "1", "of weights, scenes and everything random"),

@@ -122,7 +122,7 @@ typedef struct pct_train_config {
         float final;
     } schedule;
     struct {
-        const char *out, *name, *from, *warm, *date, *licence, *data_licences, *description, *domain;
+        const char *out, *name, *from, *warm, *date, *licence, *data_licences, *description, *domain, *version;
         pct_config_texts fresh;
         int64_t seed, threads, log_every, validate_every, validate_pictures, validate_splits, checkpoint_every, keep,
             spike_steps;

@@ -121,7 +121,7 @@ struct ending {
 static percept_status save(struct ending *end, percept_error *error) {
     const pct_train_config *config = &end->trainer->config;
     pct_model_card card = {.name = config->run.name,
-                           .version = "1",
+                           .version = config->run.version,
                            .description = config->run.description,
                            .domain = config->run.domain,
                            .licence = config->run.licence,
