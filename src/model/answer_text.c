@@ -114,7 +114,9 @@ percept_status pct_answering_hear(pct_answering *a, pct_runner *r, int32_t id, d
     if (!both) return add_region(a, r, error);
     pct_reply *reply = r->reply;
     pct_region_out *last = reply->region_count > 0 ? &reply->regions[reply->region_count - 1] : NULL;
-    return last && !last->told ? keep_told(a, r, last, error) : PERCEPT_OK;
+    if (last && !last->told) return keep_told(a, r, last, error);
+    reply->region_tokens += r->told.count; /* of nothing, or told twice */
+    return PERCEPT_OK;
 }
 
 void pct_answering_refuse(pct_answering *a, pct_runner *r) {
@@ -126,8 +128,14 @@ void pct_answering_refuse(pct_answering *a, pct_runner *r) {
 
 percept_status pct_answering_draw(pct_answering *a, percept_error *error) {
     const pct_model *model = a->state->model;
-    for (int32_t i = 0; i < a->count && model->spelling.bins > 0 && !pct_model_has_heads(model); i++)
-        a->runners[i].reply->broken |= pct_spelling_inside(&a->runners[i].told);
+    for (int32_t i = 0; i < a->count && model->spelling.bins > 0; i++) { /* cut within a region */
+        const pct_runner *r = &a->runners[i];
+        if (!pct_spelling_inside(&r->told)) continue;
+        if (pct_model_has_heads(model))
+            r->reply->region_tokens += r->told.count;
+        else
+            r->reply->broken = true;
+    }
     const int64_t side = pct_model_config_mask_side(&model->config);
     if (pct_model_has_heads(model) || !a->options->masks || model->spelling.vertices == 0) return PERCEPT_OK;
     float *logits = pct_arena_take(&a->state->reply, (size_t)(side * side) * sizeof *logits);

@@ -57,12 +57,12 @@ static percept_status validate_split(pct_trainer *trainer, enum pct_split split,
     return status;
 }
 
-percept_status pct_trainer_validate(pct_trainer *trainer, int done, percept_error *error) {
+percept_status pct_trainer_validate(pct_trainer *trainer, unsigned done, percept_error *error) {
     static const enum pct_split splits[] = {PCT_SPLIT_ARRANGEMENTS, PCT_SPLIT_CALIBRATION};
     percept_status status = PERCEPT_OK;
     pct_optimiser_swap(&trainer->optimiser);
-    for (int i = done; i < trainer->config.run.validate_splits && status == PERCEPT_OK; i++)
-        status = validate_split(trainer, splits[i], error);
+    for (int i = 0; i < trainer->config.run.validate_splits && status == PERCEPT_OK; i++)
+        if (!(done >> i & 1)) status = validate_split(trainer, splits[i], error);
     pct_optimiser_swap(&trainer->optimiser);
     if (status == PERCEPT_OK) status = pct_metrics_plot(&trainer->metrics, error);
     return status;

@@ -62,14 +62,16 @@ static int64_t take_line(pct_metrics *metrics, const char *line, size_t length, 
     int64_t step = -1;
     if (pct_json_get_i64(object, "step", 0, INT64_MAX, &step, NULL) == PERCEPT_OK && step <= until) {
         const json_t *split = json_object_get(object, "validation");
+        const bool arrangements =
+            json_is_string(split) && strcmp(json_string_value(split), pct_split_text(PCT_SPLIT_ARRANGEMENTS)) == 0;
         double values[COLUMNS];
-        metrics->validations += split && step == until;
+        if (split && step == until) metrics->validated |= arrangements ? 1u : 2u;
         if (json_object_get(object, "stopped")) {
             /* times alone */
         } else if (!split) {
             for (int c = 0; c < COLUMNS; c++) values[c] = number_or_nan(object, train_keys[c]);
             curve_add(&curves->train, COLUMNS, (double)step, values);
-        } else if (json_is_string(split) && strcmp(json_string_value(split), "arrangements") == 0) {
+        } else if (arrangements) {
             for (int c = 0; c < V_COLUMNS; c++) values[c] = number_or_nan(object, validation_keys[c]);
             curve_add(&curves->validation, V_COLUMNS, (double)step, values);
         }

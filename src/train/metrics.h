@@ -22,7 +22,7 @@ typedef struct pct_metrics {
     struct pct_metrics_curves *curves;
     pct_metrics_sum sum;
     double started, started_cpu; /* clocks at the last line */
-    int validations;             /* lines of them at the step that is gone on after */
+    unsigned validated; /* splits with a line at the step that is gone on after, as pct_trainer_validate counts */
 } pct_metrics;
 
 /* Opens folder/metrics.jsonl: a new one, or, going on after `step`, the old one without later lines. */

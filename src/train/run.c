@@ -148,12 +148,13 @@ static percept_status write_checkpoint(pct_trainer *trainer, percept_error *erro
     return PERCEPT_OK;
 }
 
-/* The splits that are due at the step that training stands at, but for the first `done`. */
-static percept_status validate(pct_trainer *trainer, int done, percept_error *error) {
+/* The splits that are due at the step that training stands at, but for those in `done`. */
+static percept_status validate(pct_trainer *trainer, unsigned done, percept_error *error) {
     const pct_train_config *config = &trainer->config;
     const int64_t step = trainer->state.step, every = config->run.validate_every;
     const bool due = every && step && (step % every == 0 || step == config->schedule.steps);
-    if (!due || done >= config->run.validate_splits) return PERCEPT_OK;
+    const unsigned splits = (1u << config->run.validate_splits) - 1;
+    if (!due || (done & splits) == splits) return PERCEPT_OK;
     double started = pct_clock_seconds(), started_cpu = pct_clock_cpu_seconds();
     PCT_TRY(pct_trainer_validate(trainer, done, error));
     pct_metrics_pause(&trainer->metrics, pct_clock_seconds() - started, pct_clock_cpu_seconds() - started_cpu);
@@ -181,10 +182,10 @@ static percept_status after_step(pct_trainer *trainer, bool *stop, percept_error
 static void tell_dropped(const pct_trainer *trainer) {
     const int64_t dropped = pct_batcher_dropped(trainer->batcher);
     if (!dropped) return;
-    pct_log_write(trainer->options->log, PCT_LOG_WARNING,
-                  "%lld dialogues are longer than model.language.context (%d) and were left out; a larger one takes "
-                  "them",
-                  (long long)dropped, pct_model_get_config(trainer->model)->language.context);
+    pct_log_write(
+        trainer->options->log, PCT_LOG_WARNING,
+        "%lld times a dialogue was longer than model.language.context (%d) and left out; a larger one takes it",
+        (long long)dropped, pct_model_get_config(trainer->model)->language.context);
 }
 
 static percept_status run_steps(pct_trainer *trainer, percept_error *error) {
@@ -192,7 +193,7 @@ static percept_status run_steps(pct_trainer *trainer, percept_error *error) {
     pct_feed feed = pct_trainer_feed(trainer, PCT_SPLIT_TRAINING, trainer->state.seed, 0);
     trainer->first_step = trainer->state.step;
     /* A run that was stopped between a checkpoint and its validation owes it. */
-    PCT_TRY(validate(trainer, trainer->metrics.validations, error));
+    PCT_TRY(validate(trainer, trainer->metrics.validated, error));
     for (bool stop = false; trainer->state.step < config->schedule.steps;) {
         bool guarded = trainer->options->guard_after && trainer->state.step >= trainer->options->guard_after;
         double started = pct_clock_seconds();

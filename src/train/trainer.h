@@ -72,9 +72,9 @@ void pct_trainer_count(const pct_trainer *trainer, pct_train_cost *cost);
 /* run.c: one step of training. The feed is that of the training split without end. */
 percept_status pct_trainer_step(pct_trainer *trainer, const pct_feed *feed, percept_error *error);
 
-/* finish.c: validation on the way (of the first `done` splits the lines are there), and the model file with its
- * calibration and figures at the end. */
-percept_status pct_trainer_validate(pct_trainer *trainer, int done, percept_error *error);
+/* finish.c: validation on the way, but for the splits in `done` (bit 0: arrangements, 1: calibration), and the model
+ * file with its calibration and figures at the end. */
+percept_status pct_trainer_validate(pct_trainer *trainer, unsigned done, percept_error *error);
 percept_status pct_trainer_finish(pct_trainer *trainer, percept_progress_fn *progress, void *context,
                                   percept_error *error);
 
