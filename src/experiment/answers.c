@@ -396,7 +396,7 @@ percept_status pct_experiment_answers(const pct_experiment_options *options, per
         m->rounds = options->minutes > 0 ? 1 : ROUNDS;
         pct_arena_init(&m->arena, 0);
         int lock = -1;
-        status = pct_experiment_measuring(experiment, &lock, error);
+        status = pct_experiment_lock_measuring(experiment, &lock, error);
         if (status == PERCEPT_OK) status = measure(m, error);
         if (lock >= 0) close(lock);
         close_models(m);

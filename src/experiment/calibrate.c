@@ -142,12 +142,12 @@ static percept_status measure(pct_experiment *experiment, json_t *root, const in
 
 /* ---- what is wanted -------------------------------------------------------------------------------------------- */
 
-/* The first series of the list that is measured under these settings; -1: none. */
-static int find_measured(const pct_experiment *experiment, uint64_t config) {
-    for (int i = 0; i < experiment->list.count; i++) {
-        const pct_step_cost *cost = &experiment->costs[i];
-        if (pct_experiment_series(experiment, i) == i && cost->known && cost->config == config) return i;
-    }
+/* The series that is measured under these settings: its own figure, else that of the first; -1: none. */
+static int find_measured(const pct_experiment *experiment, int series, uint64_t config) {
+    const pct_step_cost *costs = experiment->costs;
+    if (costs[series].known && costs[series].config == config) return series;
+    for (int i = 0; i < experiment->list.count; i++)
+        if (pct_experiment_series(experiment, i) == i && costs[i].known && costs[i].config == config) return i;
     return -1;
 }
 
@@ -156,14 +156,14 @@ static int find_measured(const pct_experiment *experiment, uint64_t config) {
 static percept_status is_due(pct_experiment *experiment, int run, bool *due, uint64_t *config, percept_error *error) {
     *due = false;
     const int series = pct_experiment_series(experiment, run);
-    if (pct_experiment_minutes(experiment, run) <= 0 || pct_experiment_done(experiment, run) ||
+    if (pct_experiment_minutes(experiment, run) <= 0 || !pct_experiment_is_open(experiment, run) ||
         !pct_experiment_can_begin(experiment, run)) {
         return PERCEPT_OK;
     }
     pct_experiment_plan plan;
     percept_status status = pct_experiment_plan_make(&plan, experiment, run, 0, error);
     if (status == PERCEPT_OK) {
-        const int measured = find_measured(experiment, plan.config);
+        const int measured = find_measured(experiment, series, plan.config);
         if (measured >= 0)
             experiment->costs[series] = experiment->costs[measured];
         else
@@ -187,6 +187,25 @@ static int find_reference(const pct_experiment *experiment, const json_t *root, 
     return -1;
 }
 
+/* Its seconds are those of the settings that it was measured with. */
+static percept_status check_reference(const pct_experiment *experiment, const json_t *root, int reference,
+                                      percept_error *error) {
+    const char *series = json_string_value(json_object_get(root, "reference"));
+    if (!series) return PERCEPT_OK; /* nothing is measured yet */
+    const json_t *object = json_object_get(json_object_get(root, "configs"), series);
+    const char *config = json_string_value(json_object_get(object, "config"));
+    pct_experiment_plan plan;
+    percept_status status = pct_experiment_plan_make(&plan, experiment, reference, 0, error);
+    if (status == PERCEPT_OK && (!config || strtoull(config, NULL, 16) != plan.config)) {
+        status = pct_fail(error, PERCEPT_ERROR_INPUT,
+                          "%s: the settings of its reference '%s' have changed; move the file away, and all is "
+                          "measured anew",
+                          experiment->calibration, series);
+    }
+    pct_experiment_plan_free(&plan);
+    return status;
+}
+
 static percept_status measure_due(pct_experiment *experiment, json_t *root, percept_error *error) {
     int due[PCT_EXPERIMENT_MAX_RUNS], count = 0;
     uint64_t configs[PCT_EXPERIMENT_MAX_RUNS];
@@ -205,13 +224,7 @@ static percept_status measure_due(pct_experiment *experiment, json_t *root, perc
                         "first, or move the file away",
                         experiment->calibration, json_string_value(json_object_get(root, "reference")));
     }
-    for (int i = 0; i < count && json_object_get(root, "reference"); i++) {
-        if (pct_experiment_series(experiment, due[i]) != reference) continue;
-        return pct_fail(error, PERCEPT_ERROR_INPUT,
-                        "%s: the settings of its reference '%s' have changed; move the file away, and all is measured "
-                        "anew",
-                        experiment->calibration, experiment->list.runs[reference].series);
-    }
+    PCT_TRY(check_reference(experiment, root, reference, error));
     for (int at = 0; at < count;) {
         int runs[TOGETHER] = {reference}, together = 1;
         while (at < count && together < TOGETHER) {

@@ -49,7 +49,9 @@ bool pct_experiment_done(const pct_experiment *experiment, int run);
 bool pct_experiment_can_begin(const pct_experiment *experiment, int run);
 
 /* run.c: waits until no other process measures in the experiment's folder; close(*lock) ends the turn. */
-percept_status pct_experiment_measuring(pct_experiment *experiment, int *lock, percept_error *error);
+percept_status pct_experiment_lock_measuring(pct_experiment *experiment, int *lock, percept_error *error);
+/* Whether the run is still to be made: no result, or a result whose run somebody begins with and that is gone. */
+bool pct_experiment_is_open(const pct_experiment *experiment, int run);
 
 /* plan.c: a run as a training. */
 typedef struct pct_experiment_plan {

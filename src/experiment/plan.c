@@ -69,9 +69,9 @@ static percept_status add_lengths(pct_experiment_plan *plan, const pct_experimen
 
 /* Keys that do not change what a run learns, or say how long it does. */
 static bool passes_over(const char *path) {
-    static const char *const kept[] = {"run.fresh", "run.seed", "run.precision", "run.thaw", "run.blend",
-                                       "run.blend_vision"};
-    static const char *const dropped[] = {"schedule.steps", "schedule.warmup", "data.pack", "model.base"};
+    static const char *const kept[] = {"run.fresh", "run.seed",  "run.precision",
+                                       "run.thaw",  "run.blend", "run.blend_vision"};
+    static const char *const dropped[] = {"schedule.steps", "schedule.warmup", "data.pack"};
     for (size_t i = 0; i < PCT_COUNT(kept); i++) {
         if (strcmp(path, kept[i]) == 0) return false;
     }
@@ -85,7 +85,9 @@ static percept_status add_value(void *context, const pct_yaml_value *value, perc
     pct_text *text = context, path = {0};
     for (int i = 0; i < value->depth; i++) pct_text_printf(&path, "%s%s", i ? "." : "", value->keys[i]);
     if (path.data && !passes_over(path.data)) {
-        pct_text_printf(text, "%s: %s\n", path.data, value->text ? value->text : "");
+        const char *is = value->text ? value->text : "", *slash = strrchr(is, '/');
+        if (slash && strcmp(path.data, "model.base") == 0) is = slash + 1; /* wherever it is kept */
+        pct_text_printf(text, "%s: %s\n", path.data, is);
     }
     bool failed = path.failed || text->failed;
     pct_text_free(&path);
@@ -166,6 +168,10 @@ static percept_status make(pct_experiment_plan *plan, const pct_experiment *expe
     if (status == PERCEPT_OK) status = add_lengths(plan, experiment, run, config, error);
     if (status == PERCEPT_OK) status = look(plan, config, &plan->canonical, error);
     if (status == PERCEPT_OK) status = hash_series(&plan->canonical, &plan->config, error);
+    if (run->from) { /* its structure is that of the model it begins with */
+        const char *begins = experiment->list.runs[run->needs].name;
+        plan->config = pct_hash_u64(plan->config ^ pct_hash_bytes(begins, strlen(begins)));
+    }
     free(config);
     return status;
 }

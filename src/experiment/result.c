@@ -223,6 +223,8 @@ static json_t *describe(const pct_experiment *experiment, int index, const pct_e
     const double minutes = pct_experiment_minutes(experiment, index);
     const char *begins = run->needs >= 0 ? experiment->list.runs[run->needs].name : NULL;
     json_t *settings = json_array(), *root = json_object();
+    char hash[20];
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)plan->config);
     for (size_t i = 0; i < run->setting_count; i++) json_array_append_new(settings, json_string(run->settings[i]));
     json_object_set_new(root, "schema", json_integer(PCT_EXPERIMENT_SCHEMA));
     json_object_set_new(root, "run", json_string(run->name));
@@ -230,6 +232,7 @@ static json_t *describe(const pct_experiment *experiment, int index, const pct_e
     json_object_set_new(root, "group", json_string(run->group));
     json_object_set_new(root, "about", json_string(run->about));
     json_object_set_new(root, "config", json_string(pct_experiment_config_name(experiment, run)));
+    json_object_set_new(root, "config_hash", json_string(hash));
     json_object_set_new(root, "settings", settings);
     json_object_set_new(root, "begins_with", begins ? json_string(begins) : json_null());
     json_object_set_new(root, "seed", json_integer(run->seed));

@@ -19,15 +19,23 @@ static percept_status check_text(const json_t *result, const char *key, const ch
     return differs(key, is ? is : "nothing", wanted ? wanted : "nothing", error);
 }
 
-/* `wanted` 0: the key is null. */
-static percept_status check_number(const json_t *result, const char *key, double wanted, percept_error *error) {
-    const json_t *value = json_object_get(result, key);
-    const double is = json_is_number(value) ? json_number_value(value) : 0;
+static percept_status check_integer(const json_t *result, const char *key, int64_t wanted, percept_error *error) {
+    const json_int_t is = json_integer_value(json_object_get(result, key));
+    char has[40], says[40];
+    if (is == wanted) return PERCEPT_OK;
+    snprintf(has, sizeof has, "%lld", (long long)is);
+    snprintf(says, sizeof says, "%lld", (long long)wanted);
+    return differs(key, has, says, error);
+}
+
+/* 0: of a run whose length is steps. */
+static percept_status check_minutes(const json_t *result, double wanted, percept_error *error) {
+    const double is = json_number_value(json_object_get(result, "minutes"));
     char has[40], says[40];
     if (fabs(is - wanted) <= 1e-5 * fabs(wanted)) return PERCEPT_OK; /* six digits are written */
     snprintf(has, sizeof has, "%.6g", is);
     snprintf(says, sizeof says, "%.6g", wanted);
-    return differs(key, is != 0 ? has : "nothing", wanted != 0 ? says : "nothing", error);
+    return differs("minutes", is > 0 ? has : "nothing", wanted > 0 ? says : "nothing", error);
 }
 
 static percept_status check_settings(const json_t *result, const pct_experiment_run *run, percept_error *error) {
@@ -42,31 +50,61 @@ static percept_status check_settings(const json_t *result, const pct_experiment_
     return PERCEPT_OK;
 }
 
-/* Figures of other pictures are no figures of this list. */
-static percept_status check_pictures(const json_t *result, int64_t pictures, percept_error *error) {
-    const json_t *eval = json_object_get(result, "eval");
-    const char *split;
-    json_t *figures;
-    json_object_foreach((json_t *)eval, split, figures) {
+/* Figures of other pictures are no figures of this list, and curves are averaged point by point. */
+static percept_status check_figures(const json_t *result, const pct_experiment_list *list, percept_error *error) {
+    static const enum pct_split splits[] = {PCT_SPLIT_ARRANGEMENTS, PCT_SPLIT_CUTOUTS};
+    for (size_t i = 0; i < PCT_COUNT(splits); i++) {
         char wanted[96];
-        pct_experiment_test_data(wanted, sizeof wanted, split, pictures);
-        PCT_TRY(check_text(figures, "data", wanted, error));
+        const char *split = pct_split_text(splits[i]);
+        pct_experiment_test_data(wanted, sizeof wanted, split, list->pictures);
+        PCT_TRY(check_text(json_object_get(json_object_get(result, "eval"), split), "data", wanted, error));
     }
-    return PERCEPT_OK;
+    const int64_t steps = json_integer_value(json_object_get(result, "steps"));
+    const int64_t every = (steps + list->curve - 1) / list->curve, points = every ? (steps + every - 1) / every : 0;
+    const int64_t is = (int64_t)json_array_size(json_object_get(result, "curve"));
+    if (is == points) return PERCEPT_OK;
+    return pct_fail(error, PERCEPT_ERROR_INPUT,
+                    "'curve' has %lld points, the list gives it %lld; move the file away, or set the list right",
+                    (long long)is, (long long)points);
+}
+
+/* A config that was edited since; results of before this was kept are taken at their word. */
+static percept_status check_config(const pct_experiment *experiment, int index, const json_t *result,
+                                   percept_error *error) {
+    const char *kept = json_string_value(json_object_get(result, "config_hash"));
+    pct_experiment_plan plan;
+    if (!kept) return PERCEPT_OK;
+    percept_status status = pct_experiment_plan_make(&plan, experiment, index, 0, error);
+    if (status == PERCEPT_OK && strtoull(kept, NULL, 16) != plan.config) {
+        status = pct_fail(error, PERCEPT_ERROR_INPUT,
+                          "made before %s was changed; move the file away, or set the config right",
+                          experiment->list.runs[index].config);
+    }
+    pct_experiment_plan_free(&plan);
+    return status;
+}
+
+static bool is_begun_with(const pct_experiment_list *list, int index) {
+    for (int i = 0; i < list->count; i++)
+        if (list->runs[i].needs == index) return true;
+    return false;
 }
 
 percept_status pct_experiment_result_check(const pct_experiment *experiment, int index, const json_t *result,
                                            percept_error *error) {
-    const pct_experiment_run *run = &experiment->list.runs[index];
+    const pct_experiment_list *list = &experiment->list;
+    const pct_experiment_run *run = &list->runs[index];
     const double minutes = pct_experiment_minutes(experiment, index);
+    /* A rehearsal may begin with what was made at full length. */
+    const bool lent = experiment->options->minutes > 0 && is_begun_with(list, index);
     PCT_TRY(check_text(result, "config", pct_experiment_config_name(experiment, run), error));
     PCT_TRY(check_settings(result, run, error));
-    PCT_TRY(check_text(result, "begins_with", run->needs >= 0 ? experiment->list.runs[run->needs].name : NULL, error));
-    PCT_TRY(check_number(result, "seed", (double)run->seed, error));
-    if (experiment->options->minutes > 0 && !run->judge) return PERCEPT_OK; /* a rehearsal may begin with real starts */
-    PCT_TRY(check_number(result, "minutes", minutes, error));
-    if (minutes <= 0) PCT_TRY(check_number(result, "steps", (double)run->steps, error));
-    return check_pictures(result, experiment->list.pictures, error);
+    PCT_TRY(check_text(result, "begins_with", run->needs >= 0 ? list->runs[run->needs].name : NULL, error));
+    PCT_TRY(check_integer(result, "seed", run->seed, error));
+    if (!lent) PCT_TRY(check_minutes(result, minutes, error));
+    if (!lent && minutes <= 0) PCT_TRY(check_integer(result, "steps", run->steps, error));
+    PCT_TRY(check_config(experiment, index, result, error));
+    return run->judge ? check_figures(result, list, error) : PERCEPT_OK;
 }
 
 percept_status pct_experiment_check_results(const pct_experiment *experiment, percept_error *error) {

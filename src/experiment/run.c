@@ -145,12 +145,12 @@ static percept_status do_run(pct_experiment *experiment, int index, const char *
 
 enum taken { TAKEN_NONE, TAKEN_BY_OTHERS, TAKEN_DONE };
 
-/* Whether the run is still to be made: no result, or a result whose run somebody begins with and that is gone. */
-static bool is_open(const pct_experiment *experiment, int index) {
+bool pct_experiment_is_open(const pct_experiment *experiment, int index) {
     if (!pct_experiment_done(experiment, index)) return true;
     for (int i = 0; i < experiment->list.count; i++) {
         bool waits = experiment->wanted[i] && experiment->list.runs[i].needs == index;
-        if (waits && !pct_experiment_can_begin(experiment, i) && is_open(experiment, i)) return true; /* no circles */
+        if (waits && !pct_experiment_can_begin(experiment, i) && pct_experiment_is_open(experiment, i))
+            return true; /* no circles */
     }
     return false;
 }
@@ -163,7 +163,7 @@ static percept_status try_run(pct_experiment *experiment, int index, enum taken 
     *taken = TAKEN_BY_OTHERS;
     if (status == PERCEPT_OK && lock >= 0) {
         *taken = TAKEN_DONE;
-        if (is_open(experiment, index)) status = do_run(experiment, index, folder, error);
+        if (pct_experiment_is_open(experiment, index)) status = do_run(experiment, index, folder, error);
         if (status != PERCEPT_OK && status != PERCEPT_ERROR_INTERRUPTED) {
             pct_error_prefix(error, "run '%s'", experiment->list.runs[index].name);
         }
@@ -192,7 +192,7 @@ static percept_status rest(pct_experiment *experiment, percept_error *error) {
     return PERCEPT_OK;
 }
 
-percept_status pct_experiment_measuring(pct_experiment *experiment, int *lock, percept_error *error) {
+percept_status pct_experiment_lock_measuring(pct_experiment *experiment, int *lock, percept_error *error) {
     const pct_experiment_options *options = experiment->options;
     for (*lock = -1; *lock < 0;) {
         PCT_TRY(lock_folder(options->out ? options->out : options->folder, lock, error));
@@ -203,7 +203,7 @@ percept_status pct_experiment_measuring(pct_experiment *experiment, int *lock, p
 
 static percept_status calibrate(pct_experiment *experiment, percept_error *error) {
     int lock;
-    PCT_TRY(pct_experiment_measuring(experiment, &lock, error)); /* what another process finds is for us too */
+    PCT_TRY(pct_experiment_lock_measuring(experiment, &lock, error)); /* what another process finds is for us too */
     percept_status status = pct_experiment_calibrate(experiment, error);
     close(lock);
     return status;
@@ -218,7 +218,7 @@ static percept_status pass(pct_experiment *experiment, bool *made, bool *waiting
     *made = *waiting = false;
     PCT_TRY(calibrate(experiment, error));
     for (int i = 0; i < experiment->list.count; i++) {
-        if (!experiment->wanted[i] || experiment->failed[i] || !is_open(experiment, i)) continue;
+        if (!experiment->wanted[i] || experiment->failed[i] || !pct_experiment_is_open(experiment, i)) continue;
         if (!pct_experiment_can_begin(experiment, i) || pct_experiment_steps(experiment, i) == 0) {
             blocked = i;
             continue;

@@ -251,6 +251,17 @@ sed 's/pictures: 1, curve: 2/pictures: 2, curve: 2/' list/kept.yaml >list/list.y
 run 3 experiment ./list -o quick --minutes 0.0005 --report
 refused "one.json: 'data' is scenes:arrangements:1:1, the list says scenes:arrangements:2:1"
 mv list/kept.yaml list/list.yaml
+cp list/model.yaml list/kept.yaml
+sed 's/questions: 2/questions: 3/' list/kept.yaml >list/model.yaml
+run 3 experiment ./list -o quick --minutes 0.0005 --report
+refused 'start.json: made before ./list/model.yaml was changed'
+# nor do its measured costs fit any more
+rm quick/results/*.json
+cp whole/results/start.json quick/results/
+sed -i '/config_hash/d' quick/results/start.json
+run 3 experiment ./list -o quick --minutes 0.0005 --only two --quiet
+refused "the settings of its reference 'one' have changed; move the file away"
+mv list/kept.yaml list/model.yaml
 # runs of the same settings cost the same: one of them is measured
 listed 'start: { group: start, config: model.yaml, steps: 3, judge: false }, one: { config: model.yaml, minutes: 60, warm: start },
   same: { config: model.yaml, minutes: 60, warm: start, set: { model.heads.box: moments } }'
