@@ -6,7 +6,7 @@
 #include "formats/json.h"
 #include "train/run.h"
 
-#define PCT_EXPERIMENT_SCHEMA 1
+#define PCT_EXPERIMENT_SCHEMA     1
 #define PCT_EXPERIMENT_MAX_RESULT ((size_t)16 << 20)
 
 /* What a step of a configuration (a series of the list) costs. */
@@ -106,7 +106,8 @@ const char *pct_experiment_config_name(const pct_experiment *experiment, const p
 /* "scenes:SPLIT:PICTURES:SEED", what finished runs are examined on. */
 void pct_experiment_test_data(char *data, size_t size, const char *split, int64_t pictures);
 
-/* result_check.c: INPUT when a result is of other settings, another length or other test pictures than the list's run. */
+/* result_check.c: INPUT when a result is of other settings, another length or other test pictures than the list's run.
+ */
 percept_status pct_experiment_result_check(const pct_experiment *experiment, int run, const json_t *result,
                                            percept_error *error);
 /* All that are there. */
