@@ -1,6 +1,6 @@
-/* tokenizer.h: words to token ids and back, for any file that holds a tokenizer: percept's own models; a GGUF of a language
- * model (byte-level BPE or SentencePiece, as llama.cpp has them); Hugging Face's tokenizer.json, tokenizer.model, or
- * vocab.json with merges.txt beside it, or the folder of them.
+/* tokenizer.h: words to token ids and back, for any file that holds a tokenizer: percept's own models; a GGUF of a
+ * language model (byte-level BPE or SentencePiece, as llama.cpp has them); Hugging Face's tokenizer.json,
+ * tokenizer.model, or vocab.json with merges.txt beside it, or the folder of them.
  *
  * A handle serves one thread at a time. */
 #ifndef PERCEPT_TOKENIZER_H
@@ -18,8 +18,9 @@ extern "C" {
 
 typedef struct percept_tokenizer percept_tokenizer;
 
-/* Reads the tokenizer alone, from a file or folder. A missing file is PERCEPT_ERROR_INPUT; one that is malformed, or whose tokenizer percept
- * does not know, PERCEPT_ERROR_MODEL. Close with percept_tokenizer_close, which accepts NULL and nulls the handle. */
+/* Reads the tokenizer alone, from a file or folder. A missing file is PERCEPT_ERROR_INPUT; one that is malformed, or
+ * whose tokenizer percept does not know, PERCEPT_ERROR_MODEL. Close with percept_tokenizer_close, which accepts NULL
+ * and nulls the handle. */
 PERCEPT_API percept_status percept_tokenizer_open(percept_tokenizer **tokenizer, const char *path,
                                                   percept_error *error);
 PERCEPT_API void percept_tokenizer_close(percept_tokenizer **tokenizer);

@@ -58,7 +58,7 @@ typedef struct pct_object {
     pct_box box;       /* tight around the visible mask, pixel edges */
     int32_t area;      /* visible pixels */
     float visible;     /* visible pixels / pixels the object covers inside the picture, 0..1 */
-    bool asked;        /* false: too hidden, small or faint, never the subject of a question; its pixels are owned still */
+    bool asked; /* false: too hidden, small or faint, never the subject of a question; its pixels are owned still */
     enum pct_style style;
     const uint8_t
         *mask; /* width*height of 0/1 where masks may overlap (read from data sets), else NULL: the owner map */

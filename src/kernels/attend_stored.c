@@ -6,9 +6,9 @@
 
 #include <math.h>
 
-#define BLOCK       64  /* keys that are converted at a time */
-#define PIECE       64  /* the fewest keys that are worth a thread's attention */
-#define MOST_PIECES 32  /* so that memory does not grow with the cache */
+#define BLOCK       64 /* keys that are converted at a time */
+#define PIECE       64 /* the fewest keys that are worth a thread's attention */
+#define MOST_PIECES 32 /* so that memory does not grow with the cache */
 
 struct job {
     const pct_attention *attention;

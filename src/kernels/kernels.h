@@ -186,9 +186,10 @@ bool pct_compute_prefers_bf16(const pct_compute *compute);
  * program decides once, at its start. Returns whether the library is in use. */
 bool pct_compute_use_library(pct_compute *compute);
 
-/* From now on, parameters that are stored quantised are packed in PCT_I8 whatever type is asked for (pct_parameter_packed;
- * but those that are `fine`): products with them are faster and their packed form half as large, at the price of
- * rounding x row by row. Called before anything is packed. Returns whether INT8 is faster than what prefers_bf16 says; without that nothing changes. */
+/* From now on, parameters that are stored quantised are packed in PCT_I8 whatever type is asked for
+ * (pct_parameter_packed; but those that are `fine`): products with them are faster and their packed form half as large,
+ * at the price of rounding x row by row. Called before anything is packed. Returns whether INT8 is faster than what
+ * prefers_bf16 says; without that nothing changes. */
 bool pct_compute_use_int8(pct_compute *compute);
 
 /* From now on products are in F32, of rows as they are: not in BF16, not in INT8, and not rounded to 8-bit blocks where

@@ -39,12 +39,9 @@ static void test_augmented(void **state) {
     for (uint64_t index = 0; index < 12; index++)
         for (int split = 0; split < PCT_SPLIT_CUTOUTS; split++) {
             pct_sample one, other, again;
-            assert_int_equal(pct_scene_compose(source, split, 3, index, &as_it_is, &arena, &one, NULL),
-                             PERCEPT_OK);
-            assert_int_equal(pct_scene_compose(source, split, 3, index, &augmented, &arena, &other, NULL),
-                             PERCEPT_OK);
-            assert_int_equal(pct_scene_compose(source, split, 3, index, &augmented, &arena, &again, NULL),
-                             PERCEPT_OK);
+            assert_int_equal(pct_scene_compose(source, split, 3, index, &as_it_is, &arena, &one, NULL), PERCEPT_OK);
+            assert_int_equal(pct_scene_compose(source, split, 3, index, &augmented, &arena, &other, NULL), PERCEPT_OK);
+            assert_int_equal(pct_scene_compose(source, split, 3, index, &augmented, &arena, &again, NULL), PERCEPT_OK);
             assert_memory_equal(other.image.data, again.image.data, 96 * 96 * 3);
             if (split != PCT_SPLIT_TRAINING) {
                 assert_memory_equal(one.image.data, other.image.data, 96 * 96 * 3);
