@@ -53,6 +53,14 @@ bool pct_experiment_can_begin(const pct_experiment *experiment, int run) {
     return at->needs < 0 || (pct_experiment_done(experiment, at->needs) && is_there(experiment, at->needs, at->from));
 }
 
+bool pct_experiment_is_begun_with(const pct_experiment *experiment, int run, bool model) {
+    for (int i = 0; i < experiment->list.count; i++) {
+        const pct_experiment_run *other = &experiment->list.runs[i];
+        if (other->needs == run && (model || !other->from)) return true;
+    }
+    return false;
+}
+
 /* ---- what is wanted -------------------------------------------------------------------------------------------- */
 
 static bool is_meant(const pct_experiment_run *run, const char *word) {
@@ -107,13 +115,14 @@ percept_status pct_experiment_open(pct_experiment *experiment, const pct_experim
         (!experiment->runs || !experiment->results || !experiment->calibration || !experiment->answers)) {
         status = pct_fail_memory(error, "experiment");
     }
-    if (status == PERCEPT_OK) status = pct_experiment_check_results(experiment, error);
+    if (status == PERCEPT_OK) status = pct_experiment_load_results(experiment, error);
     if (status == PERCEPT_OK) status = mark_wanted(experiment, error);
     if (status == PERCEPT_OK) status = check_configs(experiment, error);
     return status;
 }
 
 void pct_experiment_close(pct_experiment *experiment) {
+    for (int i = 0; i < PCT_EXPERIMENT_MAX_RUNS; i++) json_decref(experiment->found[i]);
     pct_experiment_list_free(&experiment->list);
     pct_text_free(&experiment->message);
     free(experiment->runs);

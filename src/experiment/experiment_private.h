@@ -23,6 +23,7 @@ typedef struct pct_experiment {
     pct_experiment_list list;
     char *runs, *results, *calibration, *answers; /* paths */
     bool wanted[PCT_EXPERIMENT_MAX_RUNS], failed[PCT_EXPERIMENT_MAX_RUNS];
+    json_t *found[PCT_EXPERIMENT_MAX_RUNS];       /* results that were there when it was opened; NULL: none */
     pct_step_cost costs[PCT_EXPERIMENT_MAX_RUNS]; /* at the first run of each series */
     percept_progress_fn *progress;                /* the caller's */
     void *context;
@@ -47,6 +48,9 @@ char *pct_experiment_result_path(const pct_experiment *experiment, int run);
 bool pct_experiment_done(const pct_experiment *experiment, int run);
 /* What it begins with is done, and still there. */
 bool pct_experiment_can_begin(const pct_experiment *experiment, int run);
+/* Whether some run begins with this one: with its last checkpoint, or, where `model`, also with its model file alone.
+ */
+bool pct_experiment_is_begun_with(const pct_experiment *experiment, int run, bool model);
 
 /* run.c: waits until no other process measures in the experiment's folder; close(*lock) ends the turn. */
 percept_status pct_experiment_lock_measuring(pct_experiment *experiment, int *lock, percept_error *error);
@@ -110,7 +114,7 @@ void pct_experiment_test_data(char *data, size_t size, const char *split, int64_
  */
 percept_status pct_experiment_result_check(const pct_experiment *experiment, int run, const json_t *result,
                                            percept_error *error);
-/* All that are there. */
-percept_status pct_experiment_check_results(const pct_experiment *experiment, percept_error *error);
+/* Reads and checks all that are there, into experiment->found. */
+percept_status pct_experiment_load_results(pct_experiment *experiment, percept_error *error);
 
 #endif

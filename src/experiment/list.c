@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_FILE  ((size_t)1 << 20)
-#define MAX_SEEDS 16
-#define MAX_NAME  60
+#define MAX_FILE     ((size_t)1 << 20)
+#define MAX_SEEDS    16
+#define MAX_NAME     60
+#define MAX_PICTURES 100000
 
 /* A run as it stands in the file, before its seeds make several of it. */
 struct entry {
@@ -130,6 +131,7 @@ static percept_status take_key(struct reading *reading, struct entry *entry, con
     if (strcmp(key, "seed") == 0) return take_integer(key, text, 0, MAX_SEED, &run->seed, error);
     if (strcmp(key, "seeds") == 0) return take_seeds(text, entry, error);
     if (strcmp(key, "judge") == 0) return take_judge(text, &run->judge, error);
+    if (strcmp(key, "pictures") == 0) return take_integer(key, text, 1, MAX_PICTURES, &run->pictures, error);
     if (strcmp(key, "warm") == 0 || strcmp(key, "from") == 0) {
         if (entry->needs) return pct_fail(error, PERCEPT_ERROR_INPUT, "'%s': a run begins with one other run", key);
         run->from = strcmp(key, "from") == 0;
@@ -137,7 +139,7 @@ static percept_status take_key(struct reading *reading, struct entry *entry, con
     }
     return pct_fail(error, PERCEPT_ERROR_INPUT,
                     "unknown key '%.60s'; a run has group, about, config, minutes, steps, threads, seed, seeds, judge, "
-                    "warm, from, set",
+                    "pictures, warm, from, set",
                     key);
 }
 
@@ -180,10 +182,10 @@ static percept_status visit(void *context, const pct_yaml_value *value, percept_
     }
     if (value->depth > 1) return pct_fail(error, PERCEPT_ERROR_INPUT, "unknown section '%.60s'; there is 'runs'", key);
     if (strcmp(key, "about") == 0) return take_text(reading, key, value->text, &list->about, error);
-    if (strcmp(key, "pictures") == 0) return take_integer(key, value->text, 1, 100000, &list->pictures, error);
+    if (strcmp(key, "pictures") == 0) return take_integer(key, value->text, 1, MAX_PICTURES, &list->pictures, error);
     if (strcmp(key, "curve") == 0) return take_integer(key, value->text, 1, 1000, &list->curve, error);
     if (strcmp(key, "curve_pictures") == 0) {
-        return take_integer(key, value->text, 1, 100000, &list->curve_pictures, error);
+        return take_integer(key, value->text, 1, MAX_PICTURES, &list->curve_pictures, error);
     }
     return pct_fail(error, PERCEPT_ERROR_INPUT,
                     "unknown key '%.60s'; there are about, pictures, curve, curve_pictures, runs", key);
@@ -216,6 +218,7 @@ static percept_status expand(struct reading *reading, const struct entry *entry,
         *run = entry->run;
         run->series = run->name;
         run->settings = settings;
+        if (!run->pictures) run->pictures = list->pictures;
         if (entry->seed_count) {
             char name[MAX_NAME + 32];
             snprintf(name, sizeof name, "%s-%lld", entry->run.name, (long long)entry->seeds[i]);

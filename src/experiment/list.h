@@ -11,6 +11,7 @@
  *         config: main.yaml # a training config, beside the list
  *         minutes: 60       # of one processor; or steps: 800
  *         seeds: [1, 2, 3]  # becomes token-1, token-2, token-3; or seed: 1
+ *         pictures: 500     # where the list's would say too little
  *         warm: start       # that run's newest checkpoint becomes run.warm; or from: its model file becomes run.from
  *         set: { heads.box: plain }
  *
@@ -39,6 +40,7 @@ typedef struct pct_experiment_run {
     bool from;                    /* it gives run.from, else run.warm */
     bool judge;                   /* answers are examined: on the way, and at the end on both test splits */
     int64_t seed, threads, steps; /* steps 0: as many as fit `minutes` */
+    int64_t pictures;             /* of each test split; the list's unless it says its own */
     double minutes;
     int64_t line; /* in the list */
 } pct_experiment_run;

@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- reading --------------------------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------------------------- */
 
-static percept_status load_results(pct_report *page, percept_error *error) {
+/* Runs by their series, in the list's order. */
+static void sort_results(pct_report *page) {
     const pct_experiment *experiment = page->experiment;
     for (int i = 0; i < experiment->list.count; i++) {
         const int first = pct_experiment_series(experiment, i);
@@ -21,18 +22,12 @@ static percept_status load_results(pct_report *page, percept_error *error) {
             if (page->series[s].first == first) summary = &page->series[s];
         }
         summary->planned++;
-        if (!pct_experiment_done(experiment, i)) continue;
-        char *path = pct_experiment_result_path(experiment, i);
-        percept_status status = path ? pct_json_load(&page->results[i], path, PCT_EXPERIMENT_MAX_RESULT, error)
-                                     : pct_fail_memory(error, "result");
-        free(path);
-        if (status != PERCEPT_OK) return status;
-        if (summary->done < (int)PCT_COUNT(summary->results)) summary->results[summary->done++] = page->results[i];
+        json_t *result = experiment->found[i];
+        if (result && summary->done < (int)PCT_COUNT(summary->results)) summary->results[summary->done++] = result;
     }
-    return PERCEPT_OK;
 }
 
-double pct_report_number(const json_t *object, const char *path) {
+static const json_t *find(const json_t *object, const char *path) {
     char key[40];
     while (object && *path) {
         size_t length = strcspn(path, ".");
@@ -40,7 +35,17 @@ double pct_report_number(const json_t *object, const char *path) {
         object = json_object_get(object, key);
         path += length + (path[length] == '.');
     }
-    return json_is_number(object) ? json_number_value(object) : NAN;
+    return object;
+}
+
+double pct_report_number(const json_t *object, const char *path) {
+    const json_t *number = find(object, path);
+    return json_is_number(number) ? json_number_value(number) : NAN;
+}
+
+const char *pct_report_text(const json_t *object, const char *path) {
+    const char *text = json_string_value(find(object, path));
+    return text ? text : "";
 }
 
 int pct_report_spread(const pct_report_series *summary, const char *path, double *mean, double *deviation) {
@@ -108,7 +113,10 @@ static void add_row(pct_report *page, const pct_report_series *summary, json_t *
     if (!summary->done) {
         pct_text_puts(&page->text, "not run yet |\n");
     } else {
-        pct_text_printf(&page->text, "%d of %d |", summary->done, summary->planned);
+        pct_text_printf(&page->text, "%d of %d", summary->done, summary->planned);
+        if (run->pictures != page->experiment->list.pictures)
+            pct_text_printf(&page->text, ", %lld pictures", (long long)run->pictures);
+        pct_text_puts(&page->text, " |");
         const double share =
             pct_report_number(summary->results[0], "trainable") / pct_report_number(summary->results[0], "parameters");
         pct_text_printf(&page->text, " %.1f M, %.1f %% |", pct_report_number(summary->results[0], "parameters") / 1e6,
@@ -214,7 +222,7 @@ static const char *said(const json_t *of, const char *key) {
 static void add_machines(pct_report *page) {
     json_t *seen = json_object();
     for (int i = 0; i < page->experiment->list.count; i++) {
-        const json_t *machine = json_object_get(page->results[i], "machine");
+        const json_t *machine = json_object_get(page->experiment->found[i], "machine");
         char line[400];
         if (!machine) continue;
         snprintf(line, sizeof line, "%.120s, %lld processors (%.80s), percept %.20s", said(machine, "processor"),
@@ -231,7 +239,7 @@ static void add_machines(pct_report *page) {
 static void add_head(pct_report *page, const char *name) {
     const pct_experiment_list *list = &page->experiment->list;
     int done = 0;
-    for (int i = 0; i < list->count; i++) done += page->results[i] != NULL;
+    for (int i = 0; i < list->count; i++) done += page->experiment->found[i] != NULL;
     pct_text_printf(&page->text,
                     "# Experiment: %s\n\n%s. Made by `percept experiment %s --report` from `experiments/%s/results`; "
                     "`percept experiment %s` makes the runs (docs/experiments.md). %d of %d runs are done. Machine: ",
@@ -240,7 +248,8 @@ static void add_head(pct_report *page, const char *name) {
     pct_text_printf(
         &page->text,
         ".\n\nFigures are percent where they can be, means ± standard deviation over the seeds, of "
-        "`scenes:arrangements:%lld:1` and, unseen, `scenes:cutouts:%lld:1` (6 questions a picture; \"unparsable\" and "
+        "`scenes:arrangements:%lld:1` and, unseen, `scenes:cutouts:%lld:1` (6 questions a picture; where a row says "
+        "so, of more pictures; \"unparsable\" and "
         "\"cut\" count answers). Acc@0.5 is of the box, mIoU of the mask (the box filled, where a run has boxes alone) "
         "of an answer's region of highest score above the run's own threshold; none counts as 0. Time is equal: a "
         "run's "
@@ -316,11 +325,10 @@ percept_status pct_experiment_report(const pct_experiment_options *options, cons
     }
     if (status == PERCEPT_OK) status = pct_make_directory(pictures, error);
     if (status == PERCEPT_OK) status = pct_make_directory(experiment->results, error);
-    if (status == PERCEPT_OK) status = load_results(page, error);
+    if (status == PERCEPT_OK) sort_results(page);
     if (status == PERCEPT_OK) status = pct_answers_load(experiment->answers, &page->answers, error);
     if (status == PERCEPT_OK) status = make_page(page, folder, name, error);
     if (status == PERCEPT_OK) status = write_page(page, folder, name, error);
-    for (int i = 0; page && i < PCT_EXPERIMENT_MAX_RUNS; i++) json_decref(page->results[i]);
     if (page) {
         json_decref(page->json);
         json_decref(page->answers);

@@ -14,7 +14,6 @@ typedef struct pct_report_series {
 
 typedef struct pct_report {
     const pct_experiment *experiment;
-    json_t *results[PCT_EXPERIMENT_MAX_RUNS]; /* NULL: not there */
     pct_report_series series[PCT_EXPERIMENT_MAX_RUNS];
     int series_count;
     json_t *answers; /* answers.json; NULL: answers are not measured yet */
@@ -24,6 +23,8 @@ typedef struct pct_report {
 
 /* "eval.arrangements.acc50" of a result; nan where there is none. */
 double pct_report_number(const json_t *object, const char *path);
+/* The same of a text; "" where there is none. Borrowed. */
+const char *pct_report_text(const json_t *object, const char *path);
 /* Mean and standard deviation (of a sample; 0 for one) over the seeds that have the figure; how many. */
 int pct_report_spread(const pct_report_series *series, const char *path, double *mean, double *deviation);
 /* The seeds' mean Acc@0.5 in percent at each validation, over minutes at the calibrated speed or over pictures; x and y

@@ -140,6 +140,17 @@ void pct_experiment_test_data(char *data, size_t size, const char *split, int64_
     snprintf(data, size, "scenes:%s:%lld:%d", split, (long long)pictures, TEST_SEED);
 }
 
+/* A 1 for each referring question that was hit, a 0 for each that was not, in the questions' order: two runs that were
+ * asked the same can be compared question by question. */
+static percept_status note_hit(void *context, const pct_sample *sample, const pct_turn *turn, const char *text,
+                               const pct_judge_region *regions, int32_t count, const pct_eval_outcome *outcome,
+                               percept_error *error) {
+    (void)sample, (void)turn, (void)text, (void)regions, (void)count;
+    pct_text *hits = context;
+    if (outcome->task == PCT_TASK_REFER && outcome->refers) pct_text_puts(hits, outcome->box_iou >= 0.5 ? "1" : "0");
+    return hits->failed ? pct_fail_memory(error, "result") : PERCEPT_OK;
+}
+
 struct examination {
     pct_pool *pool;
     pct_compute *compute;
@@ -148,15 +159,14 @@ struct examination {
 };
 
 static percept_status examine_split(pct_experiment *experiment, struct examination *on, enum pct_split split,
-                                    json_t *into, percept_error *error) {
+                                    int64_t count, json_t *into, percept_error *error) {
     const int32_t side = pct_model_get_config(on->model)->image.side;
-    const int64_t count = experiment->list.pictures;
     pct_feed feed = {.source = on->source, .split = split, .seed = TEST_SEED, .count = count};
     feed.request = (pct_scene_request){.width = side, .height = side, .questions = QUESTIONS};
-    pct_eval_options how = {.threshold = -1};
+    pct_text text = {0}, hits = {0};
+    const pct_eval_options how = {.threshold = -1, .judged = note_hit, .judged_context = &hits};
     pct_eval_report report;
     char data[96];
-    pct_text text = {0};
     json_t *object = NULL;
     pct_experiment_test_data(data, sizeof data, pct_split_text(split), count);
     percept_status status =
@@ -169,17 +179,19 @@ static percept_status examine_split(pct_experiment *experiment, struct examinati
     if (status == PERCEPT_OK) {
         static const char *const left_out[] = {"schema", "model", "model_hash", "split", "trade"};
         for (size_t i = 0; i < PCT_COUNT(left_out); i++) json_object_del(object, left_out[i]);
+        json_object_set_new(object, "hits", json_string(hits.data ? hits.data : ""));
         json_object_set(into, pct_split_text(split), object);
     }
     json_decref(object);
     pct_text_free(&text);
+    pct_text_free(&hits);
     pct_eval_report_free(&report);
     return status;
 }
 
 /* The written file, as its users have it, on both test splits. */
 static percept_status examine(pct_experiment *experiment, const pct_experiment_plan *plan, const char *folder,
-                              int64_t threads, json_t *into, percept_error *error) {
+                              const pct_experiment_run *run, json_t *into, percept_error *error) {
     struct examination on = {0};
     pct_train_config *config = malloc(sizeof *config);
     pct_config reader = {0};
@@ -191,13 +203,14 @@ static percept_status examine(pct_experiment *experiment, const pct_experiment_p
         if (status == PERCEPT_OK) status = pct_train_scene_options(config, &scenes, error);
         if (status == PERCEPT_OK) status = pct_scene_source_open(&on.source, &scenes, error);
     }
-    if (status == PERCEPT_OK) status = pct_pool_create(&on.pool, (int)threads, error);
+    if (status == PERCEPT_OK) status = pct_pool_create(&on.pool, (int)run->threads, error);
     const uint32_t flags = pct_cpu_flags() & experiment->options->cpu_mask;
     if (status == PERCEPT_OK) status = pct_compute_create(&on.compute, on.pool, flags, error);
     if (status == PERCEPT_OK) pct_compute_use_int8(on.compute); /* as `eval` and `ask` */
     if (status == PERCEPT_OK) status = pct_model_open(&on.model, path, false, error);
-    if (status == PERCEPT_OK) status = examine_split(experiment, &on, PCT_SPLIT_ARRANGEMENTS, into, error);
-    if (status == PERCEPT_OK) status = examine_split(experiment, &on, PCT_SPLIT_CUTOUTS, into, error);
+    static const enum pct_split splits[] = {PCT_SPLIT_ARRANGEMENTS, PCT_SPLIT_CUTOUTS};
+    for (size_t i = 0; i < PCT_COUNT(splits) && status == PERCEPT_OK; i++)
+        status = examine_split(experiment, &on, splits[i], run->pictures, into, error);
     pct_model_close(&on.model);
     pct_compute_destroy(&on.compute);
     pct_pool_destroy(&on.pool);
@@ -299,7 +312,7 @@ percept_status pct_experiment_result(pct_experiment *experiment, int index, cons
         status = read_history(&history, folder, error);
     }
     if (status == PERCEPT_OK && run->judge) {
-        status = examine(experiment, plan, folder, run->threads, figures, error);
+        status = examine(experiment, plan, folder, run, figures, error);
     }
     if (status == PERCEPT_OK) {
         root = describe(experiment, index, plan, numbers, &history);

@@ -51,12 +51,13 @@ static percept_status check_settings(const json_t *result, const pct_experiment_
 }
 
 /* Figures of other pictures are no figures of this list, and curves are averaged point by point. */
-static percept_status check_figures(const json_t *result, const pct_experiment_list *list, percept_error *error) {
+static percept_status check_figures(const json_t *result, const pct_experiment_list *list,
+                                    const pct_experiment_run *run, percept_error *error) {
     static const enum pct_split splits[] = {PCT_SPLIT_ARRANGEMENTS, PCT_SPLIT_CUTOUTS};
     for (size_t i = 0; i < PCT_COUNT(splits); i++) {
         char wanted[96];
         const char *split = pct_split_text(splits[i]);
-        pct_experiment_test_data(wanted, sizeof wanted, split, list->pictures);
+        pct_experiment_test_data(wanted, sizeof wanted, split, run->pictures);
         PCT_TRY(check_text(json_object_get(json_object_get(result, "eval"), split), "data", wanted, error));
     }
     const int64_t steps = json_integer_value(json_object_get(result, "steps"));
@@ -84,19 +85,13 @@ static percept_status check_config(const pct_experiment *experiment, int index, 
     return status;
 }
 
-static bool is_begun_with(const pct_experiment_list *list, int index) {
-    for (int i = 0; i < list->count; i++)
-        if (list->runs[i].needs == index) return true;
-    return false;
-}
-
 percept_status pct_experiment_result_check(const pct_experiment *experiment, int index, const json_t *result,
                                            percept_error *error) {
     const pct_experiment_list *list = &experiment->list;
     const pct_experiment_run *run = &list->runs[index];
     const double minutes = pct_experiment_minutes(experiment, index);
     /* A rehearsal may begin with what was made at full length. */
-    const bool lent = experiment->options->minutes > 0 && is_begun_with(list, index);
+    const bool lent = experiment->options->minutes > 0 && pct_experiment_is_begun_with(experiment, index, true);
     PCT_TRY(check_text(result, "config", pct_experiment_config_name(experiment, run), error));
     PCT_TRY(check_settings(result, run, error));
     PCT_TRY(check_text(result, "begins_with", run->needs >= 0 ? list->runs[run->needs].name : NULL, error));
@@ -104,22 +99,21 @@ percept_status pct_experiment_result_check(const pct_experiment *experiment, int
     if (!lent) PCT_TRY(check_minutes(result, minutes, error));
     if (!lent && minutes <= 0) PCT_TRY(check_integer(result, "steps", run->steps, error));
     PCT_TRY(check_config(experiment, index, result, error));
-    return run->judge ? check_figures(result, list, error) : PERCEPT_OK;
+    return run->judge ? check_figures(result, list, run, error) : PERCEPT_OK;
 }
 
-percept_status pct_experiment_check_results(const pct_experiment *experiment, percept_error *error) {
+percept_status pct_experiment_load_results(pct_experiment *experiment, percept_error *error) {
     percept_status status = PERCEPT_OK;
     for (int i = 0; i < experiment->list.count && status == PERCEPT_OK; i++) {
-        json_t *result = NULL;
+        json_t **result = &experiment->found[i];
         if (!pct_experiment_done(experiment, i)) continue;
         char *path = pct_experiment_result_path(experiment, i);
         status =
-            path ? pct_json_load(&result, path, PCT_EXPERIMENT_MAX_RESULT, error) : pct_fail_memory(error, "result");
+            path ? pct_json_load(result, path, PCT_EXPERIMENT_MAX_RESULT, error) : pct_fail_memory(error, "result");
         if (status == PERCEPT_OK) {
-            status = pct_experiment_result_check(experiment, i, result, error);
+            status = pct_experiment_result_check(experiment, i, *result, error);
             if (status != PERCEPT_OK) pct_error_prefix(error, "%s", path);
         }
-        json_decref(result);
         free(path);
     }
     return status;

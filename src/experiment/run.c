@@ -37,13 +37,6 @@ static percept_status lock_folder(const char *folder, int *lock, percept_error *
 
 /* ---- one run --------------------------------------------------------------------------------------------------- */
 
-/* Whether some run begins with this one's last checkpoint. */
-static bool is_begun_with(const pct_experiment *experiment, int index) {
-    for (int i = 0; i < experiment->list.count; i++)
-        if (experiment->list.runs[i].needs == index && !experiment->list.runs[i].from) return true;
-    return false;
-}
-
 /* What a run's folder holds. */
 struct found {
     bool begun;    /* the run or another one: its settings are to be compared */
@@ -66,8 +59,8 @@ static percept_status look(const pct_experiment *experiment, int index, const ch
     if (status == PERCEPT_OK && pct_file_exists(mark) && pct_file_exists(model)) {
         status = pct_file_read(mark, 64, &data, &size, error);
         found->begun = true;
-        found->finished =
-            status == PERCEPT_OK && strcmp(data, wanted) == 0 && (checkpoint || !is_begun_with(experiment, index));
+        found->finished = status == PERCEPT_OK && strcmp(data, wanted) == 0 &&
+                          (checkpoint || !pct_experiment_is_begun_with(experiment, index, false));
     } else if (status == PERCEPT_OK && checkpoint && !run->judge && pct_file_exists(model)) {
         const char *config;
         pct_checkpoint_state state;
@@ -98,7 +91,7 @@ static void tidy(const pct_experiment *experiment, int index, const char *folder
     char *mark = pct_path_join(folder, MARK);
     bool ours = mark && pct_file_exists(mark) && lstat(folder, &info) == 0 && S_ISDIR(info.st_mode);
     free(mark);
-    if (ours && !is_begun_with(experiment, index)) pct_checkpoint_prune(folder, 0);
+    if (ours && !pct_experiment_is_begun_with(experiment, index, false)) pct_checkpoint_prune(folder, 0);
 }
 
 /* A run that is made anew is unfinished until its end, for those that wait for it too. */

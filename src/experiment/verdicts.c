@@ -11,14 +11,22 @@
 #define HITS   "eval.arrangements.acc50"
 #define MASKS  "eval.arrangements.miou"
 #define TOKENS "eval.arrangements.tokens_per_object"
-#define SURE   2.8 /* standard errors: 95 % for two series of three seeds (Student, four degrees of freedom) */
 
-/* A figure and its standard error; value nan: not measured. */
+/* Standard errors that 95 % takes: of two series of three seeds (Student, four degrees of freedom), of many questions.
+ */
+#define SURE_OF_SEEDS     2.8
+#define SURE_OF_QUESTIONS 2.0
+
+/* A figure, its standard error, and how many of those make it sure; value nan: not measured. */
 struct estimate {
-    double value, error;
+    double value, error, sure;
 };
 
-static const struct estimate unknown = {NAN, 0};
+static const struct estimate unknown = {.value = NAN};
+
+enum verdict { UNMEASURED, UNDECIDED, CONFIRMED, REFUTED };
+
+static const char *const verdict_names[] = {"not measured yet", "undecided", "confirmed", "refuted"};
 
 static const pct_report_series *find_series(const pct_report *page, const char *name) {
     for (int i = 0; i < page->series_count; i++) {
@@ -39,7 +47,7 @@ static struct estimate percent(const pct_report_series *series, const char *path
     if (!count) return unknown;
     const double questions = pct_report_number(series->results[0], "eval.arrangements.tasks.refer.n");
     const double error = count > 1 ? deviation / sqrt(count) : questions > 0 ? sqrt(mean * (1 - mean) / questions) : 0;
-    return (struct estimate){100 * mean, 100 * error};
+    return (struct estimate){100 * mean, 100 * error, count > 1 ? SURE_OF_SEEDS : SURE_OF_QUESTIONS};
 }
 
 static double exact(const pct_report_series *series, const char *path) {
@@ -48,34 +56,54 @@ static double exact(const pct_report_series *series, const char *path) {
 }
 
 static struct estimate minus(struct estimate a, struct estimate b) {
-    return (struct estimate){a.value - b.value, hypot(a.error, b.error)};
+    return (struct estimate){a.value - b.value, hypot(a.error, b.error), fmax(a.sure, b.sure)};
 }
 
 static struct estimate times(double factor, struct estimate a) {
-    return (struct estimate){factor * a.value, fabs(factor) * a.error};
+    return (struct estimate){factor * a.value, fabs(factor) * a.error, a.sure};
 }
+
+/* Hits of one run less `factor` of another's, in percent, by the questions that both were asked: what is hard for one
+ * is hard for the other, so their difference is surer than either. Unknown where results have no hits to pair. */
+static struct estimate minus_paired(const pct_report_series *a, const pct_report_series *b, double factor) {
+    if (!is_whole(a) || !is_whole(b) || a->done != 1 || b->done != 1) return unknown;
+    const char *one = pct_report_text(a->results[0], "eval.arrangements.hits");
+    const char *other = pct_report_text(b->results[0], "eval.arrangements.hits");
+    const size_t count = strlen(one);
+    if (count < 2 || strlen(other) != count) return unknown;
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double difference = (one[i] == '1') - factor * (other[i] == '1');
+        sum += difference;
+        squares += difference * difference;
+    }
+    const double mean = sum / (double)count, variance = (squares - sum * mean) / (double)(count - 1);
+    return (struct estimate){100 * mean, 100 * sqrt(variance / (double)count), SURE_OF_QUESTIONS};
+}
+
+/* margin: how far on the claim's side of its threshold. */
+static enum verdict decide(struct estimate margin) {
+    if (isnan(margin.value)) return UNMEASURED;
+    if (margin.error > 0 && fabs(margin.value) < margin.sure * margin.error) return UNDECIDED;
+    return margin.value >= 0 ? CONFIRMED : REFUTED;
+}
+
+static enum verdict whether(bool known, bool holds) { return !known ? UNMEASURED : holds ? CONFIRMED : REFUTED; }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------ */
 
-/* margin: how far on the claim's side of its threshold; nan: not measured yet. */
-static void add(pct_report *page, const char *claim, struct estimate margin, const char *format, ...) PCT_PRINTF(4, 5);
-static void add(pct_report *page, const char *claim, struct estimate margin, const char *format, ...) {
+/* What was found is written unless nothing was. */
+static void add(pct_report *page, const char *claim, enum verdict verdict, const char *format, ...) PCT_PRINTF(4, 5);
+static void add(pct_report *page, const char *claim, enum verdict verdict, const char *format, ...) {
     char found[300] = "";
     va_list args;
     va_start(args, format);
-    if (!isnan(margin.value)) vsnprintf(found, sizeof found, format, args);
+    if (verdict != UNMEASURED) vsnprintf(found, sizeof found, format, args);
     va_end(args);
-    const char *verdict = isnan(margin.value)                                            ? "not measured yet"
-                          : margin.error > 0 && fabs(margin.value) < SURE * margin.error ? "undecided"
-                          : margin.value >= 0                                            ? "confirmed"
-                                                                                         : "refuted";
-    pct_text_printf(&page->text, "| %s | **%s** | %s |\n", claim, verdict, found);
+    const char *name = verdict_names[verdict];
+    pct_text_printf(&page->text, "| %s | **%s** | %s |\n", claim, name, found);
     json_array_append_new(json_object_get(page->json, "verdicts"),
-                          json_pack("{s:s, s:s, s:s}", "claim", claim, "verdict", verdict, "found", found));
-}
-
-static struct estimate whether(bool known, bool holds) {
-    return known ? (struct estimate){holds ? 1 : -1, 0} : unknown;
+                          json_pack("{s:s, s:s, s:s}", "claim", claim, "verdict", name, "found", found));
 }
 
 /* What the rival's curve ends at is what ours has to reach. Curves are known at their points: between the last that is
@@ -94,14 +122,16 @@ static void add_sooner(pct_report *page, const pct_report_series *token, const p
         count = pct_report_curve(token, false, x, y);
         while (i < count && !(y[i] >= end)) i++;
         const double after = i ? x[i - 1] : 0, until = i < count ? x[i] : INFINITY, quarter = whole / 4;
-        const struct estimate straddles = {0, 1};
         if (i == count)
-            add(page, claim, whether(true, false), "never reaches %.1f", end);
+            add(page, claim, REFUTED, "never reaches %.1f", end);
         else
-            add(page, claim, after < quarter && until >= quarter ? straddles : whether(true, until < quarter),
+            add(page, claim,
+                until < quarter   ? CONFIRMED
+                : after < quarter ? UNDECIDED
+                                  : REFUTED,
                 "%.1f after %.0f to %.0f of %.0f minutes", end, after, until, whole);
     } else {
-        add(page, claim, unknown, "%s", "");
+        add(page, claim, UNMEASURED, "%s", "");
     }
     free(memory);
 }
@@ -123,14 +153,15 @@ static void add_base(pct_report *page) {
     const struct estimate whole = percent(full, HITS), part = percent(lora, HITS);
     const double share = 100 * exact(lora, "trainable") / exact(lora, "parameters");
     const double cost = exact(lora, "step_cpu_seconds") / exact(full, "step_cpu_seconds");
-    struct estimate margin = minus(part, times(0.95, whole));
-    if (!(whole.value > 0) || !isfinite(share))
-        margin = unknown;
-    else if (share > 4)
-        margin = whether(true, false);
-    add(page, "on SmolLM2-135M, at most 4 % of the numbers reach 95 % of full fine-tuning's Acc@0.5", margin,
-        "%.1f %% of the numbers, %.1f ± %.1f against %.1f ± %.1f (%.0f %%); a step takes %.2f times as long", share,
-        part.value, part.error, whole.value, whole.error, 100 * part.value / whole.value, cost);
+    struct estimate margin = minus_paired(lora, full, 0.95);
+    if (isnan(margin.value)) margin = minus(part, times(0.95, whole));
+    const bool known = whole.value > 0 && isfinite(share);
+    add(page, "on SmolLM2-135M, at most 4 % of the numbers reach 95 % of full fine-tuning's Acc@0.5",
+        known && share <= 4 ? decide(margin) : whether(known, false),
+        "%.1f %% of the numbers, %.1f ± %.1f against %.1f ± %.1f (%.0f %%; %+.1f ± %.1f points from 95 %%, question by "
+        "question); a step takes %.2f times as long",
+        share, part.value, part.error, whole.value, whole.error, 100 * part.value / whole.value, margin.value,
+        margin.error, cost);
 }
 
 void pct_report_verdicts(pct_report *page) {
@@ -142,26 +173,26 @@ void pct_report_verdicts(pct_report *page) {
                   "\n## Verdicts\n\nFrom the means of the tables below, the curves and the answer times, against the "
                   "threshold that stands in the claim. ± is a standard error: of the seeds' mean, or of "
                   "the questions where there is one run; what is nearer to the threshold than 2.8 of them "
-                  "(95 % for three seeds) is undecided. All runs answer the same questions: how far "
+                  "(95 % for three seeds; 2 for questions) is undecided. All runs answer the same questions: how far "
                   "others would differ is not in the seeds' error.\n\n"
                   "| claim | verdict | found |\n|---|---|---|\n");
     const struct estimate hits = minus(percent(token, HITS), percent(text, HITS));
     const struct estimate masks = minus(percent(token, MASKS), percent(text, MASKS));
     const struct estimate ten = {10, 0};
-    add(page, "at equal time one token leads text by at least 10 points of Acc@0.5", minus(hits, ten),
+    add(page, "at equal time one token leads text by at least 10 points of Acc@0.5", decide(minus(hits, ten)),
         "%+.1f ± %.1f points", hits.value, hits.error);
     if (boxes) {
         const struct estimate lead = minus(percent(token, HITS), percent(boxes, HITS));
-        add(page, "also text that writes boxes alone and has no masks", minus(lead, ten), "%+.1f ± %.1f points",
+        add(page, "also text that writes boxes alone and has no masks", decide(minus(lead, ten)), "%+.1f ± %.1f points",
             lead.value, lead.error);
     }
-    add(page, "one token leads text by more in mean IoU of masks than in Acc@0.5", minus(masks, hits),
+    add(page, "one token leads text by more in mean IoU of masks than in Acc@0.5", decide(minus(masks, hits)),
         "%+.1f ± %.1f points, against %+.1f of Acc@0.5", masks.value, masks.error, hits.value);
     add_sooner(page, token, text);
     if (plain) {
         const struct estimate lead = minus(percent(token, HITS), percent(plain, HITS));
-        add(page, "a box head that sees the mask's moments leads a plain one", lead, "%+.1f ± %.1f points", lead.value,
-            lead.error);
+        add(page, "a box head that sees the mask's moments leads a plain one", decide(lead), "%+.1f ± %.1f points",
+            lead.value, lead.error);
     }
     const double one = exact(token, TOKENS), four = exact(boxes, TOKENS), many = exact(text, TOKENS);
     add(page, "one token an object, against at least 4 for a box and 30 for a mask as text",

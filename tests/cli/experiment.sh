@@ -226,6 +226,34 @@ printf '{"modes": 3}' >timed/answers.json
 run 3 experiment ./list -o timed --report
 refused 'answers.json: '
 
+# verdicts of one run each go by their questions: both runs' hits, one by one (8 of 10 against 8 of 10, the same ones,
+# is 4.0 points over 95 % of it; others leave it open), and a run's own number of pictures
+from='minutes: 1, from: start, pictures: 2'
+listed "start: { group: start, config: model.yaml, steps: 3 }, token: { config: model.yaml, minutes: 1 },
+  text: { config: model.yaml, minutes: 1 }, base-full: { group: base, config: model.yaml, $from },
+  base-lora-16: { group: base, config: model.yaml, $from, seed: 2 }"
+run 0 experiment ./list -o paired --minutes 0.0005 --only base --quiet
+says paired/results/base-full.json '"data": "scenes:arrangements:2:1"'
+says paired/results/start.json '"data": "scenes:arrangements:1:1"'
+says paired/results/base-full.json '"hits": "'
+report_hits() {
+  for name in full lora-16; do
+    sed -i 's/"hits": "[01]*"/"hits": "'"$1"'"/; s/"acc50": [^,]*, "miou"/"acc50": 0.8, "miou"/; s/"trainable": .*/"trainable": 1,/' \
+      paired/results/base-$name.json
+    shift
+  done
+  run 0 experiment ./list -o paired --minutes 0.0005 --report
+}
+report_hits 1111111100 1111111100
+says paired/list.md '| **confirmed** | 0.0 % of the numbers, 80.0'
+says paired/list.md '(100 %; +4.0 ± 0.7 points from 95 %, question by question)'
+says paired/list.md '1 of 1, 2 pictures |'
+report_hits 1111111100 0011111111
+says paired/list.md '| **undecided** | '
+says paired/list.md '+4.0 ± 20.6 points'
+report_hits 1111111111 0000000001
+says paired/list.md '| **refuted** | '
+
 # a rehearsal: steps come from what a step costs
 listed 'start: { group: start, config: model.yaml, steps: 3, judge: false }, one: { config: model.yaml, minutes: 60, warm: start },
   two: { config: model.yaml, minutes: 60, warm: start, set: { model.heads.box: plain } }'
