@@ -262,7 +262,7 @@ typedef enum percept_finish {
     PERCEPT_FINISH_STOP,      /* whole */
     PERCEPT_FINISH_LENGTH,    /* cut: max_tokens, or the model's context */
     PERCEPT_FINISH_TIME,      /* cut: time_limit */
-    PERCEPT_FINISH_UNPARSABLE /* marks do not balance: phrases are not to be relied on */
+    PERCEPT_FINISH_UNPARSABLE /* percept_answer_flaw says why: phrases, or objects, are not to be relied on */
 } percept_finish;
 /* "stop", "length", "time", "unparsable"; static text. */
 PERCEPT_API const char *percept_finish_text(percept_finish finish);
@@ -293,6 +293,8 @@ PERCEPT_API size_t percept_answer_object_count(const percept_answer *answer);
 /* index < object_count, else NULL. */
 PERCEPT_API const percept_object *percept_answer_object(const percept_answer *answer, size_t index);
 /* Regions that fell below the threshold. */
+/* What an unparsable answer is at fault in, in a few words; static text. NULL: it is not unparsable. */
+PERCEPT_API const char *percept_answer_flaw(const percept_answer *answer);
 PERCEPT_API int32_t percept_answer_dropped(const percept_answer *answer);
 PERCEPT_API percept_usage percept_answer_usage(const percept_answer *answer);
 PERCEPT_API percept_timings percept_answer_timings(const percept_answer *answer);

@@ -150,7 +150,7 @@ static percept_status give(work *w, size_t index, percept_answer *const *answers
     percept_status status = PERCEPT_OK;
     for (size_t i = 0; i < w->asked_count && status == PERCEPT_OK; i++) {
         w->found += percept_answer_object_count(answers[i]);
-        status = pct_cli_print_answer(w->engine, answers[i], w->settings, heads, error);
+        status = pct_cli_print_answer(answers[i], w->settings, heads, error);
     }
     if (status == PERCEPT_OK && w->settings->overlay) status = write_overlay(w, index, answers, error);
     if (status == PERCEPT_OK && w->settings->masks) status = write_masks(w, index, answers, error);

@@ -56,14 +56,14 @@ static percept_status answer_line(talk *t, const char *text, percept_error *erro
     percept_answer_free(&t->last);
     t->last = answer;
     if (s->json) {
-        status = pct_cli_print_answer(t->engine, answer, s, false, error);
+        status = pct_cli_print_answer(answer, s, false, error);
     } else {
         pct_cli_print_objects(answer);
         if (t->words && percept_answer_finish(answer) == PERCEPT_FINISH_LENGTH)
             pct_cli_warn("the answer is cut after %d tokens (see --max-tokens)",
                          percept_answer_usage(answer).answer_tokens);
         else if (!t->words || percept_answer_finish(answer) != PERCEPT_FINISH_STOP)
-            pct_cli_warn_finish(t->engine, answer);
+            pct_cli_warn_finish(answer);
     }
     fflush(stdout);
     return status;

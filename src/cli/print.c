@@ -25,16 +25,7 @@ void pct_cli_print_objects(const percept_answer *answer) {
     }
 }
 
-/* What an answer that cannot be parsed is at fault in. Where regions are text, a broken one takes all objects along. */
-static const char *what_is_broken(const percept_engine *engine, const percept_answer *answer) {
-    percept_model_info info = {.size = sizeof info};
-    if (percept_engine_get_info(engine, &info, NULL) == PERCEPT_OK && strcmp(info.regions, "text") == 0 &&
-        percept_answer_object_count(answer) == 0)
-        return "a region's coordinates in the answer could not be read";
-    return "the answer's phrase marks do not balance";
-}
-
-void pct_cli_warn_finish(const percept_engine *engine, const percept_answer *answer) {
+void pct_cli_warn_finish(const percept_answer *answer) {
     const char *image = percept_answer_image(answer), *question = percept_answer_question(answer);
     switch (percept_answer_finish(answer)) {
     case PERCEPT_FINISH_STOP:
@@ -48,7 +39,7 @@ void pct_cli_warn_finish(const percept_engine *engine, const percept_answer *ans
                      percept_answer_usage(answer).answer_tokens);
         return;
     case PERCEPT_FINISH_UNPARSABLE:
-        pct_cli_warn("%s: \"%.60s\": %s", image, question, what_is_broken(engine, answer));
+        pct_cli_warn("%s: \"%.60s\": %s", image, question, percept_answer_flaw(answer));
         return;
     }
 }
@@ -59,8 +50,8 @@ static void print_timings(const percept_answer *answer) {
             percept_answer_image(answer), t.load, t.decode_image, t.encode_image, t.prefill, t.generate, t.masks);
 }
 
-percept_status pct_cli_print_answer(const percept_engine *engine, const percept_answer *answer,
-                                    const pct_cli_settings *settings, bool heads, percept_error *error) {
+percept_status pct_cli_print_answer(const percept_answer *answer, const pct_cli_settings *settings, bool heads,
+                                    percept_error *error) {
     if (settings->json) {
         percept_json_options options;
         percept_json_options_init(&options);
@@ -77,7 +68,7 @@ percept_status pct_cli_print_answer(const percept_engine *engine, const percept_
         pct_cli_print_objects(answer);
         if (settings->timings) print_timings(answer);
     }
-    pct_cli_warn_finish(engine, answer);
+    pct_cli_warn_finish(answer);
     return PERCEPT_OK;
 }
 

@@ -5,12 +5,12 @@
 #include "cli/options.h"
 
 /* heads: a line "PICTURE: QUESTION" stands before the text. */
-percept_status pct_cli_print_answer(const percept_engine *engine, const percept_answer *answer,
-                                    const pct_cli_settings *settings, bool heads, percept_error *error);
+percept_status pct_cli_print_answer(const percept_answer *answer, const pct_cli_settings *settings, bool heads,
+                                    percept_error *error);
 /* The lines of the regions alone. */
 void pct_cli_print_objects(const percept_answer *answer);
 /* Says on stderr when the answer is not whole. */
-void pct_cli_warn_finish(const percept_engine *engine, const percept_answer *answer);
+void pct_cli_warn_finish(const percept_answer *answer);
 
 /* A report in one of its two forms, which are freed; NULL is left out. */
 void pct_cli_print_report(char *json, char *table);

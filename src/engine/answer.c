@@ -40,6 +40,7 @@ size_t percept_answer_object_count(const percept_answer *answer) { return answer
 const percept_object *percept_answer_object(const percept_answer *answer, size_t index) {
     return index < answer->object_count ? &answer->objects[index] : NULL;
 }
+const char *percept_answer_flaw(const percept_answer *answer) { return answer->flaw; }
 int32_t percept_answer_dropped(const percept_answer *answer) { return answer->dropped; }
 percept_usage percept_answer_usage(const percept_answer *answer) { return answer->usage; }
 percept_timings percept_answer_timings(const percept_answer *answer) { return answer->timings; }

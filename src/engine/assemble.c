@@ -73,18 +73,18 @@ static percept_status add_object(percept_answer *answer, const pct_region_out *r
     return add_mask(answer, object, region->mask, how, error);
 }
 
-static percept_finish finish_of(enum pct_finish finish, bool unbalanced) {
-    switch (finish) {
-    case PCT_FINISH_LENGTH:
-        return PERCEPT_FINISH_LENGTH;
-    case PCT_FINISH_TIME:
-        return PERCEPT_FINISH_TIME;
-    case PCT_FINISH_UNPARSABLE:
-        return PERCEPT_FINISH_UNPARSABLE;
-    case PCT_FINISH_STOP:
-        break;
-    }
-    return unbalanced ? PERCEPT_FINISH_UNPARSABLE : PERCEPT_FINISH_STOP;
+static void set_finish(percept_answer *answer, const pct_reply *reply, bool unbalanced) {
+    static const percept_finish finishes[] = {[PCT_FINISH_STOP] = PERCEPT_FINISH_STOP,
+                                              [PCT_FINISH_LENGTH] = PERCEPT_FINISH_LENGTH,
+                                              [PCT_FINISH_TIME] = PERCEPT_FINISH_TIME,
+                                              [PCT_FINISH_UNPARSABLE] = PERCEPT_FINISH_UNPARSABLE};
+    answer->finish = finishes[reply->finish];
+    if (answer->finish == PERCEPT_FINISH_UNPARSABLE)
+        answer->flaw = reply->broken ? "a region's coordinates in the answer could not be read"
+                                     : "the answer holds a token that no answer may hold";
+    if (answer->finish != PERCEPT_FINISH_STOP || !unbalanced) return;
+    answer->finish = PERCEPT_FINISH_UNPARSABLE;
+    answer->flaw = "the answer's phrase marks do not balance";
 }
 
 static percept_status walk(percept_answer *answer, const pct_reply *reply, const pct_assembly *how,
@@ -126,7 +126,7 @@ percept_status pct_assemble(percept_answer *answer, const pct_reply *reply, cons
     percept_status status = answer->objects ? walk(answer, reply, how, &text, error) : pct_fail_memory(error, "answer");
     pct_reply_text_end(&text);
     if (status == PERCEPT_OK) {
-        answer->finish = finish_of(reply->finish, text.unbalanced);
+        set_finish(answer, reply, text.unbalanced);
         if (how->template->style->begun_end && answer->object_count == 0) say_absent(&text.text, how->fallback);
         if (!text.text.failed) answer->text = pct_arena_text(&answer->arena, text.text.data, text.text.length);
         if (!answer->text) status = pct_fail_memory(error, "answer");

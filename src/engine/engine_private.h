@@ -81,6 +81,7 @@ struct percept_answer {
     pct_fingerprint *fingerprint; /* a reference; may be NULL when model_hash is not */
     const char *question, *text;
     percept_finish finish;
+    const char *flaw; /* static; NULL: not unparsable */
     percept_object *objects;
     size_t object_count;
     int32_t dropped;

@@ -112,6 +112,10 @@ static void check_text(const char *reply, const char *text, percept_finish finis
     percept_answer *answer = assemble(reply, NULL, 0, NULL);
     assert_string_equal(percept_answer_text(answer), text);
     assert_int_equal(percept_answer_finish(answer), finish);
+    if (finish == PERCEPT_FINISH_UNPARSABLE)
+        assert_string_equal(percept_answer_flaw(answer), "the answer's phrase marks do not balance");
+    else
+        assert_null(percept_answer_flaw(answer));
     percept_answer_free(&answer);
 }
 
