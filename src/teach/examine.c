@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SIDE      320 /* of composed pictures: large enough to be looked at */
 #define QUESTIONS 6
 #define A_NAME    12 /* pictures of a test for each name */
 #define LEAST     48
@@ -39,7 +38,7 @@ percept_status teach_examine_old(const teach_examiner *examiner, const char *rep
                            .split = PCT_SPLIT_ARRANGEMENTS,
                            .seed = SEED,
                            .count = examiner->pictures ? examiner->pictures : OLD,
-                           .request = {.width = SIDE, .height = SIDE, .questions = QUESTIONS}};
+                           .request = {.width = TEACH_SIDE, .height = TEACH_SIDE, .questions = QUESTIONS}};
     const pct_eval_options options = {.threshold = -1};
     percept_status status = ask(examiner, &feed, &options, &report, error);
     if (status == PERCEPT_OK)
@@ -144,7 +143,7 @@ static percept_status pass(const teach_examiner *examiner, const pct_scene_sourc
                      .count = examiner->pictures ? examiner->pictures
                               : count < LEAST    ? LEAST
                                                  : count,
-                     .request = {.width = SIDE, .height = SIDE, .questions = QUESTIONS}};
+                     .request = {.width = TEACH_SIDE, .height = TEACH_SIDE, .questions = QUESTIONS}};
     const pct_eval_options options = {.threshold = -1, .judged = listen, .judged_context = in};
     return ask(examiner, &feed, &options, report, error);
 }

@@ -11,7 +11,6 @@
 static const char *const fixed[] = {
     "data.hold_taught=1",
     "data.generated=0.6",
-    "data.side=240",
     "data.questions=6",
     "data.names=1024",
     "data.weights=30,10,13,12,3,12,7,3,2",
@@ -31,7 +30,7 @@ static const char *const fixed[] = {
     "run.keep=1",
     "run.test=0",
     "run.blend=0.9",
-    "run.blend_vision=0.5",
+    "run.blend_vision=0.45",
     "run.name=percept-taught",
     "run.description=percept-nano taught a folder of things",
 };
@@ -77,6 +76,7 @@ percept_status teach_recipe(const pct_teach_options *options, const char *run, c
         const char *key;
         double value;
     } numbers[] = {{"data.taught", TAUGHT},
+                   {"data.side", TEACH_SIDE},
                    {"schedule.steps", (double)steps},
                    {"schedule.warmup", (double)pct_min_i64(20, steps / 4)},
                    {"optimiser.ema", ema},

@@ -7,6 +7,9 @@
 #include "teach/run.h"
 
 #define TEACH_MIXED 6 /* answers that a name is mistaken for, kept a name */
+/* Pixels of composed pictures, lessons and tests alike: what percept-nano learned from. Sharper or coarser pictures than
+ * those teach less and undo more (docs/teach.md). */
+#define TEACH_SIDE 320
 
 /* How one name was found and named. */
 typedef struct teach_score {
