@@ -114,8 +114,8 @@ static bool has_line(const char *text, const char *line, size_t length) {
 }
 
 /* Of what the canonical text sets, without the seed: a key that a later percept knows and nobody sets changes nothing.
- */
-static percept_status hash_series(const pct_text *canonical, uint64_t *hash, percept_error *error) {
+ * `model`: the run whose model gives it its structure, NULL for none. */
+static percept_status hash_series(const pct_text *canonical, const char *model, uint64_t *hash, percept_error *error) {
     pct_train_config *config = malloc(sizeof *config);
     pct_config reader;
     pct_text defaults = {0}, text = {0};
@@ -130,6 +130,7 @@ static percept_status hash_series(const pct_text *canonical, uint64_t *hash, per
     }
     if (status == PERCEPT_OK && text.failed) status = pct_fail_memory(error, "settings");
     *hash = pct_hash_bytes(text.data ? text.data : "", text.length);
+    if (model) *hash = pct_hash_u64(*hash ^ pct_hash_bytes(model, strlen(model)));
     pct_text_free(&text);
     pct_text_free(&defaults);
     pct_config_free(&reader);
@@ -167,11 +168,8 @@ static percept_status make(pct_experiment_plan *plan, const pct_experiment *expe
     plan->count = before;
     if (status == PERCEPT_OK) status = add_lengths(plan, experiment, run, config, error);
     if (status == PERCEPT_OK) status = look(plan, config, &plan->canonical, error);
-    if (status == PERCEPT_OK) status = hash_series(&plan->canonical, &plan->config, error);
-    if (run->from) { /* its structure is that of the model it begins with */
-        const char *begins = experiment->list.runs[run->needs].name;
-        plan->config = pct_hash_u64(plan->config ^ pct_hash_bytes(begins, strlen(begins)));
-    }
+    const char *model = run->from ? experiment->list.runs[run->needs].name : NULL;
+    if (status == PERCEPT_OK) status = hash_series(&plan->canonical, model, &plan->config, error);
     free(config);
     return status;
 }
