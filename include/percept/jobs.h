@@ -66,7 +66,7 @@ PERCEPT_API percept_status percept_teach_run(const percept_teach_options *option
 typedef struct percept_eval_options {
     size_t size;
     const char *model; /* a model file */
-    const char *data;  /* a data set folder, or "scenes:SPLIT:COUNT:SEED" */
+    const char *data;  /* a data set folder, or "scenes:SPLIT:COUNT:SEED[:SIDE]" */
     const char *pack;  /* prepared cut-outs for "scenes:"; NULL: assets/scenes.pack */
     float threshold;   /* regions below are dropped; negative: the model's default */
     int64_t limit;     /* at most so many pictures; 0: all */

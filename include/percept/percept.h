@@ -292,9 +292,9 @@ PERCEPT_API percept_finish percept_answer_finish(const percept_answer *answer);
 PERCEPT_API size_t percept_answer_object_count(const percept_answer *answer);
 /* index < object_count, else NULL. */
 PERCEPT_API const percept_object *percept_answer_object(const percept_answer *answer, size_t index);
-/* Regions that fell below the threshold. */
 /* What an unparsable answer is at fault in, in a few words; static text. NULL: it is not unparsable. */
 PERCEPT_API const char *percept_answer_flaw(const percept_answer *answer);
+/* Regions that fell below the threshold. */
 PERCEPT_API int32_t percept_answer_dropped(const percept_answer *answer);
 PERCEPT_API percept_usage percept_answer_usage(const percept_answer *answer);
 PERCEPT_API percept_timings percept_answer_timings(const percept_answer *answer);

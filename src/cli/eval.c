@@ -12,7 +12,7 @@ static percept_status evaluate(const pct_cli_line *line, char **json, char **tab
     if (line->argument_count != 1) {
         return pct_cli_fail(error, PERCEPT_ERROR_USAGE,
                             "%zu arguments; give one data set folder, or "
-                            "scenes:SPLIT:COUNT:SEED",
+                            "scenes:SPLIT:COUNT:SEED[:SIDE]",
                             line->argument_count);
     }
     char *model = NULL, *pack = NULL;
@@ -51,8 +51,10 @@ const pct_cli_command pct_cli_eval = {
     .name = "eval",
     .arguments = "DATA",
     .summary = "a model's figures on a data set",
-    .details = "DATA is a data set folder (percept scenes writes one) or scenes:SPLIT:COUNT:SEED, which composes the\n"
-               "pictures on the way; SPLIT is arrangements, cutouts, calibration or training.",
+    .details =
+        "DATA is a data set folder (percept scenes writes one) or scenes:SPLIT:COUNT:SEED[:SIDE], which composes\n"
+        "the pictures on the way; SPLIT is arrangements, cutouts, calibration or training, SIDE their pixels\n"
+        "(the model's own). All lines of a folder are asked, whatever their split.",
     .options = PCT_CLI_BIT(PCT_CLI_MODEL) | PCT_CLI_BIT(PCT_CLI_JSON) | PCT_CLI_BIT(PCT_CLI_THRESHOLD) |
                PCT_CLI_BIT(PCT_CLI_LIMIT) | PCT_CLI_BIT(PCT_CLI_PACK),
     .run = run_eval,

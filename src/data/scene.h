@@ -69,13 +69,20 @@ percept_status pct_scene_compose(const pct_scene_source *source, enum pct_split 
                                  const pct_scene_request *request, pct_arena *arena, pct_sample *sample,
                                  percept_error *error);
 
-/* "scenes:SPLIT:COUNT:SEED"; COUNT 1..10 million. PERCEPT_ERROR_USAGE names the field that is wrong. */
+/* "scenes:SPLIT:COUNT:SEED[:SIDE]": test questions that anyone can have again; COUNT 1..10 million, SIDE 64..2048 pixels
+ * of the composed squares. */
 typedef struct pct_scene_spec {
     enum pct_split split;
     int64_t count;
     uint64_t seed;
+    int32_t side; /* 0: the model's own */
 } pct_scene_spec;
 bool pct_scene_is_spec(const char *text);
+/* PERCEPT_ERROR_USAGE names the field that is wrong. */
 percept_status pct_scene_spec_parse(const char *text, pct_scene_spec *spec, percept_error *error);
+/* The same as text, cut at `size`. */
+void pct_scene_spec_write(const pct_scene_spec *spec, char *out, size_t size);
+/* What every test asks of a square of `side` pixels: 6 questions. */
+pct_scene_request pct_scene_test_request(int32_t side);
 
 #endif

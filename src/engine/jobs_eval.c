@@ -30,7 +30,7 @@ static void close_all(setting *b) {
     pct_pool_destroy(&b->pool);
 }
 
-/* Scenes are composed at the model's own size, as in training and its validation. */
+/* Without a side scenes are composed at the model's own: nothing is lost in fitting them into its square. */
 static percept_status open_scenes(setting *b, const percept_eval_options *options, percept_error *error) {
     pct_scene_spec spec;
     pct_scene_options scenes;
@@ -38,14 +38,14 @@ static percept_status open_scenes(setting *b, const percept_eval_options *option
     pct_scene_options_default(&scenes);
     scenes.pack = options->pack ? options->pack : "assets/scenes.pack";
     PCT_TRY(pct_scene_source_open(&b->source, &scenes, error));
-    int32_t side = pct_model_get_config(b->model)->image.side;
+    const int32_t side = spec.side ? spec.side : pct_model_get_config(b->model)->image.side;
     b->split = pct_split_text(spec.split);
     b->feed = (pct_feed){
         .source = b->source,
         .split = spec.split,
         .seed = spec.seed,
         .count = spec.count,
-        .request = {.width = side, .height = side, .questions = 6},
+        .request = pct_scene_test_request(side),
     };
     return PERCEPT_OK;
 }

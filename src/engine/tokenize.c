@@ -23,7 +23,7 @@ percept_status percept_tokenizer_open(percept_tokenizer **out, const char *path,
 }
 
 void percept_tokenizer_close(percept_tokenizer **tokenizer) {
-    if (!*tokenizer) return;
+    if (!tokenizer || !*tokenizer) return;
     pct_token_scratch_free(&(*tokenizer)->scratch);
     pct_tokenizer_destroy(&(*tokenizer)->tokenizer);
     free(*tokenizer);

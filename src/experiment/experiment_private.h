@@ -108,7 +108,7 @@ percept_status pct_experiment_result(pct_experiment *experiment, int run, const 
 /* The config by the name that it has beside the list. */
 const char *pct_experiment_config_name(const pct_experiment *experiment, const pct_experiment_run *run);
 /* "scenes:SPLIT:PICTURES:SEED", what finished runs are examined on. */
-void pct_experiment_test_data(char *data, size_t size, const char *split, int64_t pictures);
+void pct_experiment_test_data(char *data, size_t size, enum pct_split split, int64_t pictures);
 
 /* result_check.c: INPUT when a result is of other settings, another length or other test pictures than the list's run.
  */

@@ -248,9 +248,9 @@ static void add_head(pct_report *page, const char *name) {
     pct_text_printf(
         &page->text,
         ".\n\nFigures are percent where they can be, means ± standard deviation over the seeds, of "
-        "`scenes:arrangements:%lld:1` and, unseen, `scenes:cutouts:%lld:1` (6 questions a picture; where a row says "
-        "so, of more pictures; \"unparsable\" and "
-        "\"cut\" count answers). Acc@0.5 is of the box, mIoU of the mask (the box filled, where a run has boxes alone) "
+        "`scenes:arrangements:%lld:1` and, unseen, `scenes:cutouts:%lld:1` (6 questions a picture in the "
+        "configs' mix of tasks; where a row says so, of more pictures; \"unparsable\" and \"cut\" count answers). "
+        "Acc@0.5 is of the box, mIoU of the mask (the box filled, where a run has boxes alone) "
         "of an answer's region of highest score above the run's own threshold; none counts as 0. Time is equal: a "
         "run's "
         "steps are its minutes over what its step costs beside the reference's, measured in turn. Those are minutes of "

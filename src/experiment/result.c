@@ -16,7 +16,6 @@
 #define MAX_METRICS ((size_t)64 << 20)
 #define LOSS_POINTS 60
 #define TEST_SEED   1
-#define QUESTIONS   6 /* a picture, as `percept eval` asks */
 
 /* ---- metrics.jsonl --------------------------------------------------------------------------------------------- */
 
@@ -136,8 +135,8 @@ static void free_history(struct history *history) {
 
 /* ---- the finished model ---------------------------------------------------------------------------------------- */
 
-void pct_experiment_test_data(char *data, size_t size, const char *split, int64_t pictures) {
-    snprintf(data, size, "scenes:%s:%lld:%d", split, (long long)pictures, TEST_SEED);
+void pct_experiment_test_data(char *data, size_t size, enum pct_split split, int64_t pictures) {
+    pct_scene_spec_write(&(pct_scene_spec){.split = split, .count = pictures, .seed = TEST_SEED}, data, size);
 }
 
 /* A 1 for each referring question that was hit, a 0 for each that was not, in the questions' order: two runs that were
@@ -162,13 +161,13 @@ static percept_status examine_split(pct_experiment *experiment, struct examinati
                                     int64_t count, json_t *into, percept_error *error) {
     const int32_t side = pct_model_get_config(on->model)->image.side;
     pct_feed feed = {.source = on->source, .split = split, .seed = TEST_SEED, .count = count};
-    feed.request = (pct_scene_request){.width = side, .height = side, .questions = QUESTIONS};
+    feed.request = pct_scene_test_request(side);
     pct_text text = {0}, hits = {0};
     const pct_eval_options how = {.threshold = -1, .judged = note_hit, .judged_context = &hits};
     pct_eval_report report;
     char data[96];
     json_t *object = NULL;
-    pct_experiment_test_data(data, sizeof data, pct_split_text(split), count);
+    pct_experiment_test_data(data, sizeof data, split, count);
     percept_status status =
         pct_eval_run(on->model, on->compute, &feed, &how, pct_experiment_progress, experiment, &report, error);
     if (status == PERCEPT_OK) {

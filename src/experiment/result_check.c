@@ -57,7 +57,7 @@ static percept_status check_figures(const json_t *result, const pct_experiment_l
     for (size_t i = 0; i < PCT_COUNT(splits); i++) {
         char wanted[96];
         const char *split = pct_split_text(splits[i]);
-        pct_experiment_test_data(wanted, sizeof wanted, split, run->pictures);
+        pct_experiment_test_data(wanted, sizeof wanted, splits[i], run->pictures);
         PCT_TRY(check_text(json_object_get(json_object_get(result, "eval"), split), "data", wanted, error));
     }
     const int64_t steps = json_integer_value(json_object_get(result, "steps"));

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUESTIONS 6
 #define A_NAME    12 /* pictures of a test for each name */
 #define LEAST     48
 #define MOST      240
@@ -38,7 +37,7 @@ percept_status teach_examine_old(const teach_examiner *examiner, const char *rep
                            .split = PCT_SPLIT_ARRANGEMENTS,
                            .seed = SEED,
                            .count = examiner->pictures ? examiner->pictures : OLD,
-                           .request = {.width = TEACH_SIDE, .height = TEACH_SIDE, .questions = QUESTIONS}};
+                           .request = pct_scene_test_request(TEACH_SIDE)};
     const pct_eval_options options = {.threshold = -1};
     percept_status status = ask(examiner, &feed, &options, &report, error);
     if (status == PERCEPT_OK)
@@ -143,7 +142,7 @@ static percept_status pass(const teach_examiner *examiner, const pct_scene_sourc
                      .count = examiner->pictures ? examiner->pictures
                               : count < LEAST    ? LEAST
                                                  : count,
-                     .request = {.width = TEACH_SIDE, .height = TEACH_SIDE, .questions = QUESTIONS}};
+                     .request = pct_scene_test_request(TEACH_SIDE)};
     const pct_eval_options options = {.threshold = -1, .judged = listen, .judged_context = in};
     return ask(examiner, &feed, &options, report, error);
 }

@@ -116,6 +116,7 @@ struct ending {
     pct_text provenance, figures;
     pct_calibration calibration;
     float threshold;
+    pct_scene_source *tests; /* scenes asked about in the default mix of tasks, whatever mix was learned from */
 };
 
 static percept_status save(struct ending *end, percept_error *error) {
@@ -137,20 +138,20 @@ static percept_status save(struct ending *end, percept_error *error) {
 }
 
 /* Runs the file that was just written, as its users will, over one split. */
-static percept_status examine(struct ending *end, enum pct_split split, uint64_t seed, int64_t count, bool keep,
-                              pct_eval_report *report, pct_model **model, percept_error *error) {
-    pct_feed feed = pct_trainer_feed(end->trainer, split, seed, count);
+static percept_status examine(struct ending *end, const pct_feed *feed, bool keep, pct_eval_report *report,
+                              pct_model **model, percept_error *error) {
     PCT_TRY(pct_model_open(model, end->path, false, error));
     pct_eval_options options = {.threshold = keep ? 0 : -1, .keep = keep};
-    return pct_eval_run(*model, end->trainer->compute, &feed, &options, end->progress, end->context, report, error);
+    return pct_eval_run(*model, end->trainer->compute, feed, &options, end->progress, end->context, report, error);
 }
 
 static percept_status calibrate(struct ending *end, percept_error *error) {
-    if (pct_trainer_feed(end->trainer, PCT_SPLIT_CALIBRATION, 0, 1).count == 0) return PERCEPT_OK;
+    const pct_feed feed =
+        pct_trainer_feed(end->trainer, PCT_SPLIT_CALIBRATION, PCT_SEED_CALIBRATION, end->trainer->config.run.calibrate);
+    if (feed.count == 0) return PERCEPT_OK;
     pct_eval_report report = {0};
     pct_model *model = NULL;
-    percept_status status = examine(end, PCT_SPLIT_CALIBRATION, PCT_SEED_CALIBRATION,
-                                    end->trainer->config.run.calibrate, true, &report, &model, error);
+    percept_status status = examine(end, &feed, true, &report, &model, error);
     pct_model_close(&model);
     if (status == PERCEPT_OK) {
         percept_error reason = {0};
@@ -165,17 +166,31 @@ static percept_status calibrate(struct ending *end, percept_error *error) {
     return status;
 }
 
+/* What `percept eval` asks when it is given `data`: the file's figures can be had again. */
+static pct_feed test_feed(const struct ending *end, enum pct_split split, char *data, size_t size) {
+    const pct_trainer *trainer = end->trainer;
+    pct_feed feed = pct_trainer_feed(trainer, split, PCT_SEED_TEST, trainer->config.run.test);
+    const int32_t side = trainer->request.width;
+    pct_scene_spec spec = {.split = split, .count = feed.count, .seed = PCT_SEED_TEST};
+    if (side != trainer->config.model.image.side) spec.side = side;
+    if (end->tests) {
+        feed.source = end->tests;
+        feed.request = pct_scene_test_request(side);
+    }
+    pct_scene_spec_write(&spec, data, size);
+    return feed;
+}
+
 static percept_status test_split(struct ending *end, enum pct_split split, percept_error *error) {
     pct_eval_report report = {0};
     pct_model *model = NULL;
     pct_text json = {0};
     char name[64], data[96], *path = NULL;
-    int64_t count = pct_trainer_feed(end->trainer, split, 0, end->trainer->config.run.test).count;
-    if (count == 0) return PERCEPT_OK;
-    percept_status status = examine(end, split, PCT_SEED_TEST, count, false, &report, &model, error);
+    const pct_feed feed = test_feed(end, split, data, sizeof data);
+    if (feed.count == 0) return PERCEPT_OK;
+    percept_status status = examine(end, &feed, false, &report, &model, error);
     if (status == PERCEPT_OK) {
         snprintf(name, sizeof name, "test-%s.json", pct_split_text(split));
-        snprintf(data, sizeof data, "scenes:%s:%lld:%d", pct_split_text(split), (long long)count, PCT_SEED_TEST);
         pct_eval_report_json(&report, model, data, pct_split_text(split), &json);
         path = pct_path_join(end->trainer->config.run.out, name);
         status = path && !json.failed ? pct_file_write(path, json.data, json.length, error)
@@ -219,6 +234,21 @@ static percept_status blend(pct_trainer *trainer, percept_error *error) {
     return status;
 }
 
+static percept_status test(struct ending *end, percept_error *error) {
+    pct_scene_options scenes;
+    const pct_train_config *config = &end->trainer->config;
+    if (config->run.test == 0) return PERCEPT_OK;
+    if (end->trainer->source) {
+        PCT_TRY(pct_train_scene_options(config, &scenes, error));
+        memset(scenes.weights, 0, sizeof scenes.weights);
+        PCT_TRY(pct_scene_source_open(&end->tests, &scenes, error));
+    }
+    percept_status status = test_split(end, PCT_SPLIT_ARRANGEMENTS, error);
+    if (status == PERCEPT_OK) status = test_split(end, PCT_SPLIT_CUTOUTS, error);
+    pct_scene_source_close(&end->tests);
+    return status == PERCEPT_OK ? save(end, error) : status;
+}
+
 percept_status pct_trainer_finish(pct_trainer *trainer, percept_progress_fn *progress, void *context,
                                   percept_error *error) {
     struct ending end = {.trainer = trainer, .progress = progress, .context = context};
@@ -232,11 +262,7 @@ percept_status pct_trainer_finish(pct_trainer *trainer, percept_progress_fn *pro
         status = calibrate(&end, error);
         if (status == PERCEPT_OK) status = save(&end, error);
     }
-    if (status == PERCEPT_OK && trainer->config.run.test > 0) {
-        status = test_split(&end, PCT_SPLIT_ARRANGEMENTS, error);
-        if (status == PERCEPT_OK) status = test_split(&end, PCT_SPLIT_CUTOUTS, error);
-        if (status == PERCEPT_OK) status = save(&end, error);
-    }
+    if (status == PERCEPT_OK) status = test(&end, error);
     pct_optimiser_swap(&trainer->optimiser);
     if (status == PERCEPT_OK) status = pct_metrics_plot(&trainer->metrics, error);
     pct_text_free(&end.provenance);

@@ -527,6 +527,8 @@ static void words_go_to_ids_and_back(void **state) {
     percept_free(text);
     percept_free(ids);
     percept_tokenizer_close(&tokenizer);
+    percept_tokenizer_close(&tokenizer);
+    percept_tokenizer_close(NULL);
     assert_null(tokenizer);
     assert_int_equal(percept_tokenizer_open(&tokenizer, "/nowhere/a.gguf", &error), PERCEPT_ERROR_INPUT);
     assert_int_equal(percept_tokenizer_open(&tokenizer, picture, &error), PERCEPT_ERROR_MODEL);

@@ -136,12 +136,24 @@ static void test_spec(void **state) {
     assert_int_equal(spec.split, PCT_SPLIT_CUTOUTS);
     assert_int_equal(spec.count, 120);
     assert_int_equal(spec.seed, 7);
+    assert_int_equal(spec.side, 0);
+    char again[64];
+    pct_scene_spec_write(&spec, again, sizeof again);
+    assert_string_equal(again, "scenes:cutouts:120:7");
+    assert_int_equal(pct_scene_spec_parse("scenes:arrangements:1:0:320", &spec, &error), PERCEPT_OK);
+    assert_int_equal(spec.side, 320);
+    pct_scene_spec_write(&spec, again, sizeof again);
+    assert_string_equal(again, "scenes:arrangements:1:0:320");
     static const char *const bad[] = {"scenes:",
                                       "scenes:x:1:1",
                                       "scenes:training:0:1",
                                       "scenes:training:1",
                                       "scenes:training:1:-1",
+                                      "scenes:training:1:1:",
                                       "scenes:training:1:1:1",
+                                      "scenes:training:1:1:2049",
+                                      "scenes:training:1:1:320:",
+                                      "scenes:training:1:1:320:1",
                                       "folder"};
     for (size_t i = 0; i < PCT_COUNT(bad); i++)
         assert_int_equal(pct_scene_spec_parse(bad[i], &spec, &error), PERCEPT_ERROR_USAGE);
