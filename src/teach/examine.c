@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define A_NAME    12 /* pictures of a test for each name */
-#define LEAST     48
-#define MOST      240
-#define OLD       100 /* pictures of the test of old names */
-#define SEED      77  /* of all tests: the same scenes before and after */
+#define A_NAME 12 /* pictures of a test for each name */
+#define LEAST  48
+#define MOST   240
+#define OLD    100 /* pictures of the test of old names */
+#define SEED   77  /* of all tests: the same scenes before and after */
 
 static percept_status ask(const teach_examiner *examiner, const pct_feed *feed, const pct_eval_options *options,
                           pct_eval_report *report, percept_error *error) {

@@ -32,14 +32,11 @@ static const char *const fixed[] = {
     "run.blend=0.9",
     "run.blend_vision=0.45",
     "run.name=percept-taught",
-    "run.description=percept-nano taught a folder of things",
 };
 
 /* The parts that taught the tower to name, as far as the model has them: a key that names nothing is refused. */
-static percept_status slow_parts(const char *model, pct_text *text, percept_error *error) {
+static void slow_parts(const pct_gguf *file, pct_text *text) {
     static const char *const heads[] = {"percept.naming.", "percept.presence."};
-    pct_gguf *file = NULL;
-    PCT_TRY(pct_gguf_open(&file, model, error));
     pct_text_puts(text, "optimiser.slow=vision,token_embd");
     for (size_t i = 0; i < PCT_COUNT(heads); i++) {
         bool there = false;
@@ -48,8 +45,35 @@ static percept_status slow_parts(const char *model, pct_text *text, percept_erro
         if (there) pct_text_printf(text, ",%s", heads[i]);
     }
     pct_text_add(text, "", 1);
-    pct_gguf_close(&file);
+}
+
+/* What the taught model's card keeps of the model's, and what is added to it. */
+static percept_status card(const pct_gguf *file, pct_text *text, size_t *count, percept_error *error) {
+    static const struct {
+        const char *key, *setting, *more;
+    } lines[] = {{"general.name", "run.description", " taught a folder of things"},
+                 {"percept.domain", "run.domain", "; and the things of that folder"},
+                 {"general.license", "run.licence", ""},
+                 {"percept.data_licences", "run.data_licences", "; the folder's pictures: its owner's"}};
+    for (size_t i = 0; i < PCT_COUNT(lines); i++) {
+        const char *was;
+        PCT_TRY(pct_gguf_get_string_or(file, lines[i].key, "", &was, error));
+        if (!*was) continue;
+        pct_text_printf(text, "%s=%s%s", lines[i].setting, was, lines[i].more);
+        pct_text_add(text, "", 1);
+        ++*count;
+    }
     return PERCEPT_OK;
+}
+
+static percept_status from_model(const char *model, pct_text *text, size_t *count, percept_error *error) {
+    pct_gguf *file = NULL;
+    PCT_TRY(pct_gguf_open(&file, model, error));
+    slow_parts(file, text);
+    *count = 1;
+    percept_status status = card(file, text, count, error);
+    pct_gguf_close(&file);
+    return status;
 }
 
 percept_status teach_recipe(const pct_teach_options *options, const char *run, const char *cutouts,
@@ -70,7 +94,8 @@ percept_status teach_recipe(const pct_teach_options *options, const char *run, c
         pct_text_add(text, "", 1);
     }
     for (size_t i = 0; i < PCT_COUNT(fixed); i++) pct_text_add(text, fixed[i], strlen(fixed[i]) + 1);
-    PCT_TRY(slow_parts(options->model, text, error));
+    size_t of_model;
+    PCT_TRY(from_model(options->model, text, &of_model, error));
     const double ema = steps >= 100 ? 0.98 : 0.9;
     const struct {
         const char *key;
@@ -86,7 +111,7 @@ percept_status teach_recipe(const pct_teach_options *options, const char *run, c
         pct_text_printf(text, "%s=%.15g", numbers[i].key, numbers[i].value);
         pct_text_add(text, "", 1);
     }
-    *count = PCT_COUNT(paths) + PCT_COUNT(fixed) + 1 + PCT_COUNT(numbers);
+    *count = PCT_COUNT(paths) + PCT_COUNT(fixed) + of_model + PCT_COUNT(numbers);
     *settings = calloc(*count + 1, sizeof **settings);
     if (text->failed || !*settings) return pct_fail_memory(error, "settings");
     const char *at = text->data;

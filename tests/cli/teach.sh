@@ -128,6 +128,7 @@ absent one.gguf.run/taught.json
 clean
 run 0 info one.gguf
 says out 'percept teach'
+says out 'tests alone; and the things of that folder'
 run 0 find -m one.gguf good/blue_egg-1.png 'the blue egg'
 
 # the same again gives the same bytes; another seed gives others
