@@ -64,6 +64,7 @@ typedef struct pct_experiment_plan {
     size_t count;
     pct_train_options train; /* config, settings, threads; borrowed from here: do not copy the plan */
     int64_t steps;
+    const char *base;   /* the language model file that it begins on; NULL: none */
     uint64_t config;    /* hash of what it learns, whatever its length, seed and folder */
     pct_text canonical; /* the text of that, with the seed */
 } pct_experiment_plan;

@@ -145,6 +145,10 @@ static percept_status look(pct_experiment_plan *plan, pct_train_config *config, 
         pct_train_config_load(config, &reader, plan->train.config, plan->settings, plan->count, error);
     if (status == PERCEPT_OK && canonical) status = make_canonical(&reader, canonical, error);
     if (status == PERCEPT_OK) config->data.pack = config->data.pack[0] ? "named" : ""; /* outlives the reader */
+    if (status == PERCEPT_OK && config->base[0]) {
+        plan->base = pct_arena_text(&plan->arena, config->base, strlen(config->base));
+        if (!plan->base) status = pct_fail_memory(error, "settings");
+    }
     pct_config_free(&reader);
     return status;
 }

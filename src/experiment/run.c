@@ -240,8 +240,27 @@ static percept_status pass(pct_experiment *experiment, bool *made, bool *waiting
                     experiment->list.runs[run->needs].name);
 }
 
+/* A language model that nobody has fetched is found before the first run begins, not hours later. */
+static percept_status check_bases(const pct_experiment *experiment, percept_error *error) {
+    percept_status status = PERCEPT_OK;
+    for (int i = 0; i < experiment->list.count && status == PERCEPT_OK; i++) {
+        if (!experiment->wanted[i] || !pct_experiment_is_open(experiment, i)) continue;
+        pct_experiment_plan plan;
+        status = pct_experiment_plan_make(&plan, experiment, i, 0, error);
+        if (status == PERCEPT_OK && plan.base && !pct_file_exists(plan.base))
+            status =
+                pct_fail(error, PERCEPT_ERROR_INPUT,
+                         "run '%s': model.base: %s is not there; fetch it first (docs/experiments.md), or leave its "
+                         "runs out with --only",
+                         experiment->list.runs[i].name, plan.base);
+        pct_experiment_plan_free(&plan);
+    }
+    return status;
+}
+
 static percept_status run_all(pct_experiment *experiment, percept_error *error) {
     percept_error first = {0};
+    PCT_TRY(check_bases(experiment, error));
     for (bool made = true, waiting = false; made || waiting;) {
         PCT_TRY(pass(experiment, &made, &waiting, &first, error));
         if (!made && waiting) PCT_TRY(rest(experiment, error));

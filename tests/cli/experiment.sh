@@ -48,6 +48,11 @@ refused "'b' is no run, series or group"
 run 2 experiment ./list --minutes 1
 refused 'name a folder'
 absent list/runs
+listed 'a: { config: model.yaml, steps: 3, judge: false }, b: { config: model.yaml, steps: 3, set: { model.base: nobody.gguf } }'
+run 3 experiment ./list
+refused "run 'b': model.base: nobody.gguf is not there; fetch it first"
+absent list/results/a.json
+rm -rf list/runs list/results
 # the one that ships can be read, whatever is there to train on
 run 0 experiment claims --list -o nothing
 says out 'start-names953'
