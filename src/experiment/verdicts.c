@@ -59,10 +59,6 @@ static struct estimate minus(struct estimate a, struct estimate b) {
     return (struct estimate){a.value - b.value, hypot(a.error, b.error), fmax(a.sure, b.sure)};
 }
 
-static struct estimate times(double factor, struct estimate a) {
-    return (struct estimate){factor * a.value, fabs(factor) * a.error, a.sure};
-}
-
 /* Hits of one run less `factor` of another's, in percent, by the questions that both were asked: what is hard for one
  * is hard for the other, so their difference is surer than either. Unknown where results have no hits to pair. */
 static struct estimate minus_paired(const pct_report_series *a, const pct_report_series *b, double factor) {
@@ -153,9 +149,8 @@ static void add_base(pct_report *page) {
     const struct estimate whole = percent(full, HITS), part = percent(lora, HITS);
     const double share = 100 * exact(lora, "trainable") / exact(lora, "parameters");
     const double cost = exact(lora, "step_cpu_seconds") / exact(full, "step_cpu_seconds");
-    struct estimate margin = minus_paired(lora, full, 0.95);
-    if (isnan(margin.value)) margin = minus(part, times(0.95, whole));
-    const bool known = whole.value > 0 && isfinite(share);
+    const struct estimate margin = minus_paired(lora, full, 0.95);
+    const bool known = whole.value > 0 && isfinite(share) && isfinite(margin.value);
     add(page, "on SmolLM2-135M, at most 4 % of the numbers reach 95 % of full fine-tuning's Acc@0.5",
         known && share <= 4 ? decide(margin) : whether(known, false),
         "%.1f %% of the numbers, %.1f ± %.1f against %.1f ± %.1f (%.0f %%; %+.1f ± %.1f points from 95 %%, question by "

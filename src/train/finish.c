@@ -172,8 +172,8 @@ static pct_feed test_feed(const struct ending *end, enum pct_split split, char *
     pct_feed feed = pct_trainer_feed(trainer, split, PCT_SEED_TEST, trainer->config.run.test);
     const int32_t side = trainer->request.width;
     pct_scene_spec spec = {.split = split, .count = feed.count, .seed = PCT_SEED_TEST};
-    if (side != trainer->config.model.image.side) spec.side = side;
     if (end->tests) {
+        if (side != trainer->config.model.image.side) spec.side = side;
         feed.source = end->tests;
         feed.request = pct_scene_test_request(side);
     }
