@@ -40,8 +40,8 @@ PERCEPT_API const char *percept_flat_error(const percept_flat *flat);
  * Gives {"answers": [...]}, one object a question as `percept ask --json` prints them, malloc'd (percept_free); NULL on
  * failure. Unknown keys are refused. */
 PERCEPT_API char *percept_flat_ask(percept_flat *flat, const void *image, size_t image_size, const char *request);
-/* Goes on with a text, with the language model alone (percept/language.h). The request (all but
- * "prompt" may be left out):
+/* Goes on with a text, with the language model alone (percept/language.h). The request (all but "prompt"
+ * may be left out):
  *   {"prompt": "...", "max_tokens": 100, "time_limit": 2.5, "temperature": 0, "top_k": 40, "top_p": 1, "min_p": 0,
  *    "repeat_penalty": 1, "seed": 1, "timings": false}
  * Gives {"text", "ids", "finish", "usage"} as `percept complete --json` prints it, malloc'd (percept_free); NULL on

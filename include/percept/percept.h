@@ -88,8 +88,8 @@ typedef struct percept_engine_options {
 PERCEPT_API void percept_engine_options_init(percept_engine_options *options);
 
 /* Opens a model file. The file is mapped and must not be changed while it is open. The caller closes the engine, after
- * all its sessions. INPUT: missing or unreadable; MODEL: malformed, or neither
- * percept's nor a language model that it runs (percept/language.h); RESOURCE: out of memory. */
+ * all its sessions. INPUT: missing or unreadable; MODEL: malformed, or neither percept's nor a language model that it
+ * runs (percept/language.h); RESOURCE: out of memory. */
 PERCEPT_API percept_status percept_engine_open(percept_engine **engine, const char *path,
                                                const percept_engine_options *options, percept_error *error);
 PERCEPT_API void percept_engine_close(percept_engine **engine);

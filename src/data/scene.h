@@ -54,8 +54,11 @@ int32_t pct_scene_cutout_name(const pct_scene_source *source, int32_t cutout); /
 /* A hash over names, cut-outs and backgrounds: two sources with the same fingerprint make the same samples. */
 uint64_t pct_scene_fingerprint(const pct_scene_source *source);
 
+#define PCT_SCENE_MIN_SIDE 64
+#define PCT_SCENE_MAX_SIDE 2048
+
 typedef struct pct_scene_request {
-    int32_t width, height; /* 64..2048 each */
+    int32_t width, height; /* PCT_SCENE_MIN_SIDE..PCT_SCENE_MAX_SIDE each */
     int32_t questions;     /* turns wanted, 1..32; a picture that does not offer as many gives fewer, never none */
     int32_t objects_min;   /* 0: 1 */
     int32_t objects_max;   /* 0: 8 */
@@ -69,8 +72,8 @@ percept_status pct_scene_compose(const pct_scene_source *source, enum pct_split 
                                  const pct_scene_request *request, pct_arena *arena, pct_sample *sample,
                                  percept_error *error);
 
-/* "scenes:SPLIT:COUNT:SEED[:SIDE]": test questions that anyone can have again; COUNT 1..10 million, SIDE 64..2048 pixels
- * of the composed squares. */
+/* "scenes:SPLIT:COUNT:SEED[:SIDE]": test questions that anyone can have again; COUNT 1..10 million, SIDE 64..2048
+ * pixels of the composed squares. */
 typedef struct pct_scene_spec {
     enum pct_split split;
     int64_t count;

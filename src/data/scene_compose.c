@@ -207,10 +207,12 @@ static percept_status compose(struct composing *in, enum pct_split split) {
     return scene_questions(in->source, in->request, background, &in->random, in->arena, in->sample, in->error);
 }
 
+static bool is_side(int32_t pixels) { return pixels >= PCT_SCENE_MIN_SIDE && pixels <= PCT_SCENE_MAX_SIDE; }
+
 static percept_status check_request(const pct_scene_request *request, percept_error *error) {
-    if (request->width < 64 || request->width > 2048 || request->height < 64 || request->height > 2048)
-        return pct_fail(error, PERCEPT_ERROR_USAGE, "scene size %d x %d: sides must lie in 64 ... 2048", request->width,
-                        request->height);
+    if (!is_side(request->width) || !is_side(request->height))
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "scene size %d x %d: sides must lie in %d ... %d", request->width,
+                        request->height, PCT_SCENE_MIN_SIDE, PCT_SCENE_MAX_SIDE);
     if (!(request->augment >= 0 && request->augment <= 1))
         return pct_fail(error, PERCEPT_ERROR_USAGE, "augment: %g must lie in 0 ... 1", (double)request->augment);
     if (request->questions < 1 || request->questions > 32)

@@ -8,8 +8,6 @@
 
 #define PREFIX    "scenes:"
 #define MAX_COUNT 10000000
-#define MIN_SIDE  64
-#define MAX_SIDE  2048
 #define QUESTIONS 6 /* a picture */
 
 bool pct_scene_is_spec(const char *text) { return !strncmp(text, PREFIX, strlen(PREFIX)); }
@@ -42,10 +40,10 @@ percept_status pct_scene_spec_parse(const char *text, pct_scene_spec *spec, perc
         return pct_fail(error, PERCEPT_ERROR_USAGE, "'%.80s': SEED must be a whole number of at least 0", text);
     spec->seed = (uint64_t)value;
     if (at[-1] != ':') return PERCEPT_OK;
-    if (!next_field(&at, number, sizeof number) || !pct_parse_i64(number, &value) || value < MIN_SIDE ||
-        value > MAX_SIDE || at[-1] == ':')
+    if (!next_field(&at, number, sizeof number) || !pct_parse_i64(number, &value) || value < PCT_SCENE_MIN_SIDE ||
+        value > PCT_SCENE_MAX_SIDE || at[-1] == ':')
         return pct_fail(error, PERCEPT_ERROR_USAGE, "'%.80s': SIDE must lie in %d ... %d pixels, and be the last", text,
-                        MIN_SIDE, MAX_SIDE);
+                        PCT_SCENE_MIN_SIDE, PCT_SCENE_MAX_SIDE);
     spec->side = (int32_t)value;
     return PERCEPT_OK;
 }

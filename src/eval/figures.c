@@ -4,13 +4,15 @@
 #include <math.h>
 #include <string.h>
 
+bool pct_eval_is_hit(const pct_eval_outcome *outcome) { return outcome->refers && outcome->box_iou >= 0.5; }
+
 void pct_figures_add(pct_figures *figures, const pct_eval_outcome *outcome) {
     figures->n++;
     if (outcome->refers) {
         figures->refers++;
         figures->mask_iou += outcome->mask_iou;
         figures->box_iou += outcome->box_iou;
-        figures->hits += outcome->box_iou >= 0.5;
+        figures->hits += pct_eval_is_hit(outcome);
         figures->intersection += outcome->intersection;
         figures->union_area += outcome->union_area;
         figures->generalised++;

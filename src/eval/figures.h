@@ -33,6 +33,9 @@ typedef struct pct_eval_outcome {
     int32_t region_count;
 } pct_eval_outcome;
 
+/* A referring question whose region was hit: box IoU of at least 0.5. False of other questions. */
+bool pct_eval_is_hit(const pct_eval_outcome *outcome);
+
 typedef struct pct_figures {
     int64_t n;
     int64_t refers;

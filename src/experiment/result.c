@@ -146,7 +146,7 @@ static percept_status note_hit(void *context, const pct_sample *sample, const pc
                                percept_error *error) {
     (void)sample, (void)turn, (void)text, (void)regions, (void)count;
     pct_text *hits = context;
-    if (outcome->task == PCT_TASK_REFER && outcome->refers) pct_text_puts(hits, outcome->box_iou >= 0.5 ? "1" : "0");
+    if (outcome->task == PCT_TASK_REFER && outcome->refers) pct_text_puts(hits, pct_eval_is_hit(outcome) ? "1" : "0");
     return hits->failed ? pct_fail_memory(error, "result") : PERCEPT_OK;
 }
 
