@@ -118,6 +118,10 @@ typedef struct percept_model_info {
 /* Set info->size = sizeof *info first. USAGE when the size makes no sense. */
 PERCEPT_API percept_status percept_engine_get_info(const percept_engine *engine, percept_model_info *info,
                                                    percept_error *error);
+/* Whether sessions take pictures; false: a language model alone. Unlike all the info it needs no hash of the file. */
+PERCEPT_API bool percept_engine_sees(const percept_engine *engine);
+/* Whether a question can go on from an earlier answer (percept_question.after). */
+PERCEPT_API bool percept_engine_converses(const percept_engine *engine);
 
 typedef struct percept_tensor_info {
     size_t size;
@@ -170,6 +174,9 @@ PERCEPT_API percept_status percept_session_load_pixels(percept_session *session,
 /* Size of the session's picture as a person sees it; 0 without one. */
 PERCEPT_API int32_t percept_session_width(const percept_session *session);
 PERCEPT_API int32_t percept_session_height(const percept_session *session);
+/* Frees the pixels that keep_pixels kept: no more overlays of answers about this picture, none of which may be drawn
+ * meanwhile. For who keeps many answers; the session's picture stays as it is encoded. */
+PERCEPT_API void percept_session_drop_pixels(percept_session *session);
 
 /* From any thread, also from a signal handler: the call that runs on this session ends soon with
  * PERCEPT_ERROR_INTERRUPTED, and so does every later one until percept_session_uncancel. */
@@ -210,7 +217,7 @@ typedef struct percept_question {
     const percept_region *regions; /* as many as the text has "<obj>" */
     size_t region_count;
     const percept_answer *after; /* the question goes on with the dialogue that this answer ended, about the same
-                                    picture in the same session; NULL: a new one */
+                                    picture in the same session, or in words with the same engine; NULL: a new one */
 } percept_question;
 PERCEPT_API void percept_question_init(percept_question *question);
 

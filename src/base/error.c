@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Control characters, C1 among them (U+0080 to U+009F), which a terminal obeys too, become blanks. */
 static void one_line(char *text) {
     for (char *c = text; *c; c++) {
         if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = ' ';
+        const unsigned char next = (unsigned char)c[1];
+        if ((unsigned char)*c == 0xc2 && next >= 0x80 && next < 0xa0) c[0] = c[1] = ' ';
     }
 }
 

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,7 +20,10 @@ static percept_status read_stream(FILE *file, const char *path, size_t limit, ch
     while (buffer) {
         used += fread(buffer + used, 1, capacity - used - 1, file);
         if (ferror(file)) {
+            const int reason = errno;
             free(buffer);
+            if (reason == EINTR) return pct_fail(error, PERCEPT_ERROR_INTERRUPTED, "%s: interrupted", path);
+            errno = reason;
             return pct_fail(error, PERCEPT_ERROR_INPUT, "%s: cannot be read: %s", path, strerror(errno));
         }
         if (used > limit) {
@@ -86,6 +90,20 @@ void pct_map_release(const void *data, size_t size) {
     if (end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED); /* no page of a read-only map is ours alone */
 }
 
+/* A new file beside `path`, its name in `name`; -1 with errno. Not mkstemp's: that makes files for the owner alone, and
+ * what the caller's mask leaves to others cannot be read without changing it for all threads. */
+static int open_beside(char *name, size_t size, const char *path) {
+    static atomic_uint made;
+    int file = -1;
+    for (int tries = 0; tries < 1000; tries++) {
+        const unsigned mark = (unsigned)getpid() * 1000003u + atomic_fetch_add(&made, 1);
+        snprintf(name, size, "%s.%08x", path, mark);
+        file = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file >= 0 || errno != EEXIST) break;
+    }
+    return file;
+}
+
 percept_status pct_writer_open(pct_writer *writer, const char *path, percept_error *error) {
     *writer = (pct_writer){0};
     size_t length = strlen(path);
@@ -97,14 +115,8 @@ percept_status pct_writer_open(pct_writer *writer, const char *path, percept_err
         pct_writer_abort(writer);
         return pct_fail_memory(error, path);
     }
-    snprintf(writer->temporary, length + 16, "%s.XXXXXX", path);
-    int file = mkstemp(writer->temporary);
-    if (file >= 0) {
-        mode_t mask = umask(0);
-        umask(mask);
-        fchmod(file, 0666 & ~mask);
-        writer->file = fdopen(file, "wb");
-    }
+    int file = open_beside(writer->temporary, length + 16, path);
+    if (file >= 0) writer->file = fdopen(file, "wb");
     if (!writer->file) {
         percept_status status =
             pct_fail(error, PERCEPT_ERROR_RESOURCE, "%s: cannot be written: %s", path, strerror(errno));

@@ -90,8 +90,9 @@ static percept_status check_outputs(const pct_cli_settings *settings, percept_er
 static percept_status make_questions(work *w, percept_error *error) {
     w->asked_count = w->task == PERCEPT_TASK_DESCRIBE ? 1 : w->questions.count;
     w->asked = calloc(w->asked_count, sizeof *w->asked);
-    w->answer_capacity = w->asked_count * (keeps_answers(w) ? w->pictures.count : 1);
-    w->answers = calloc(w->answer_capacity, sizeof(percept_answer *));
+    const size_t capacity = w->asked_count * (keeps_answers(w) ? w->pictures.count : 1);
+    w->answers = calloc(capacity, sizeof(percept_answer *));
+    if (w->answers) w->answer_capacity = capacity;
     if (!w->asked || !w->answers) return pct_cli_fail(error, PERCEPT_ERROR_RESOURCE, "out of memory");
     for (size_t i = 0; i < w->asked_count; i++) {
         percept_question_init(&w->asked[i]);
@@ -153,6 +154,7 @@ static percept_status give(work *w, size_t index, percept_answer *const *answers
         status = pct_cli_print_answer(answers[i], w->settings, heads, error);
     }
     if (status == PERCEPT_OK && w->settings->overlay) status = write_overlay(w, index, answers, error);
+    percept_session_drop_pixels(w->session); /* answers that wait for the export share them */
     if (status == PERCEPT_OK && w->settings->masks) status = write_masks(w, index, answers, error);
     return status;
 }
@@ -196,7 +198,8 @@ static percept_status answer_picture(work *w, size_t index, percept_error *error
 }
 
 static percept_status answer_all(work *w, percept_error *error) {
-    for (size_t i = 0; i < w->pictures.count && !pct_cli_output_closed(); i++) {
+    const bool files = w->settings->overlay || w->settings->masks || keeps_answers(w);
+    for (size_t i = 0; i < w->pictures.count && (files || !pct_cli_output_closed()); i++) {
         percept_status status = answer_picture(w, i, error);
         if (status != PERCEPT_OK) return status;
     }

@@ -23,8 +23,7 @@ typedef struct talk {
 static bool print_piece(void *context, const percept_stream_event *event) {
     talk *t = context;
     t->said = true;
-    fputs(event->text, stdout);
-    fflush(stdout);
+    pct_cli_say(event->text);
     return pct_cli_interrupted() || pct_cli_output_closed();
 }
 
@@ -36,7 +35,7 @@ static percept_status answer_line(talk *t, const char *text, percept_error *erro
     percept_question_init(&question);
     percept_ask_options_init(&options);
     question.text = text;
-    question.after = t->last;
+    question.after = percept_engine_converses(t->engine) ? t->last : NULL;
     options.threshold = (float)s->threshold;
     options.max_tokens = s->max_tokens == 0 && t->words ? PCT_CLI_CHAT_TOKENS : (int32_t)s->max_tokens;
     options.time_limit = s->time_limit;
@@ -98,6 +97,10 @@ static percept_status talk_on(talk *t, percept_error *error) {
         if (person) fputs("> ", stderr);
         ssize_t length = getline(&line, &capacity, stdin);
         if (length < 0) break;
+        if (strlen(line) != (size_t)length) {
+            status = pct_cli_fail(error, PERCEPT_ERROR_USAGE, "a line of standard input holds a NUL byte; give text");
+            break;
+        }
         while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) line[--length] = 0;
         if (strcmp(line, "/quit") == 0) break;
         if (strcmp(line, "/new") == 0)
@@ -126,9 +129,7 @@ static percept_status check_line(const pct_cli_line *line, percept_error *error)
 
 /* A model that looks at pictures wants one. */
 static percept_status check_words(const percept_engine *engine, percept_error *error) {
-    percept_model_info info = {.size = sizeof info};
-    percept_status status = percept_engine_get_info(engine, &info, error);
-    if (status != PERCEPT_OK || info.side == 0) return status;
+    if (!percept_engine_sees(engine)) return PERCEPT_OK;
     return pct_cli_fail(error, PERCEPT_ERROR_USAGE,
                         "no picture is named; this model talks about a picture (a language model, -m FILE.gguf, about "
                         "anything)");

@@ -11,8 +11,7 @@
 
 static bool print_piece(void *context, const char *text) {
     (void)context;
-    fputs(text, stdout);
-    fflush(stdout);
+    pct_cli_say(text);
     return pct_cli_interrupted() || pct_cli_output_closed();
 }
 

@@ -99,7 +99,8 @@ const pct_cli_command pct_cli_experiment = {
     .summary = "reruns a comparison: every run of its list, its curve and its figures",
     .details = "NAME is an experiment that came with percept (claims), or a folder with a list.yaml. Runs that have a\n"
                "result are passed over; Ctrl-C stops, the same command goes on. Started several times at once, the\n"
-               "processes share the list. Results go to results/ in -o, or in the experiment's own folder.",
+               "processes share the list. A run has the threads that the list gives it. Results go to results/ in -o,\n"
+               "or in the experiment's own folder.",
     .options = PCT_CLI_BIT(PCT_CLI_OUT) | PCT_CLI_BIT(PCT_CLI_PACK) | PCT_CLI_BIT(PCT_CLI_LIST) |
                PCT_CLI_BIT(PCT_CLI_ONLY) | PCT_CLI_BIT(PCT_CLI_REPORT) | PCT_CLI_BIT(PCT_CLI_ANSWERS) |
                PCT_CLI_BIT(PCT_CLI_MINUTES),

@@ -1,11 +1,16 @@
 /* info.c: `info`: a model's card. */
 #include "cli/command.h"
 #include "cli/inputs.h"
+#include "cli/terminal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void print_row(const char *name, const char *text) {
-    if (*text) printf("%-14s%s\n", name, text);
+    if (!*text) return;
+    printf("%-14s", name);
+    pct_cli_put(stdout, text);
+    putchar('\n');
 }
 
 static percept_status print_text(const percept_engine *engine, bool tensors, percept_error *error) {
@@ -34,7 +39,9 @@ static percept_status print_text(const percept_engine *engine, bool tensors, per
     for (int32_t i = 0; i < info.tensors && tensors && status == PERCEPT_OK; i++) {
         percept_tensor_info tensor = {.size = sizeof tensor};
         status = percept_engine_get_tensor(engine, i, &tensor, error);
-        printf("%s%-44s %-5s", i ? "" : "\n", tensor.name, tensor.type);
+        if (i == 0) putchar('\n');
+        pct_cli_put(stdout, tensor.name);
+        printf("%*s %-5s", (int)(strlen(tensor.name) < 44 ? 44 - strlen(tensor.name) : 0), "", tensor.type);
         for (int d = 0; d < tensor.rank; d++) printf(d ? " x %lld" : " %lld", (long long)tensor.dim[d]);
         putchar('\n');
     }

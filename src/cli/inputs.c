@@ -45,6 +45,11 @@ static percept_status add_line(pct_cli_texts *lines, const char *path, const cha
     return add_text(lines, line, length, error);
 }
 
+percept_status pct_cli_fail_read(const char *name, percept_error *error) {
+    if (errno == EINTR) return pct_cli_fail(error, PERCEPT_ERROR_INTERRUPTED, "interrupted");
+    return pct_cli_fail(error, PERCEPT_ERROR_INPUT, "%s: cannot be read: %s", name, strerror(errno));
+}
+
 percept_status pct_cli_read_lines(const char *path, pct_cli_texts *lines, percept_error *error) {
     bool standard_input = strcmp(path, "-") == 0;
     const char *name = standard_input ? "standard input" : path;
@@ -53,7 +58,7 @@ percept_status pct_cli_read_lines(const char *path, pct_cli_texts *lines, percep
         return pct_cli_fail(error, PERCEPT_ERROR_INPUT, "%s: is a folder; give a text file", name);
     }
     FILE *file = standard_input ? stdin : fopen(path, "rb");
-    if (!file) return pct_cli_fail(error, PERCEPT_ERROR_INPUT, "%s: cannot be read: %s", name, strerror(errno));
+    if (!file) return pct_cli_fail_read(name, error);
     char *line = NULL;
     size_t capacity = 0;
     ssize_t length;
@@ -61,9 +66,7 @@ percept_status pct_cli_read_lines(const char *path, pct_cli_texts *lines, percep
     while (status == PERCEPT_OK && (length = getline(&line, &capacity, file)) >= 0) {
         status = add_line(lines, name, line, (size_t)length, error);
     }
-    if (status == PERCEPT_OK && ferror(file)) {
-        status = pct_cli_fail(error, PERCEPT_ERROR_INPUT, "%s: cannot be read: %s", name, strerror(errno));
-    }
+    if (status == PERCEPT_OK && ferror(file)) status = pct_cli_fail_read(name, error);
     if (status == PERCEPT_OK && lines->count == 0) {
         status = pct_cli_fail(error, PERCEPT_ERROR_INPUT, "%s: holds no line; put one entry on each", name);
     }
@@ -145,7 +148,10 @@ percept_status pct_cli_regions(const pct_cli_settings *settings, percept_region 
 }
 
 void pct_cli_regions_free(percept_region *regions, size_t count) {
-    for (size_t i = 0; i < count; i++) percept_free((void *)(uintptr_t)regions[i].mask);
+    for (size_t i = 0; i < count; i++) {
+        percept_free((void *)(uintptr_t)regions[i].mask);
+        regions[i].mask = NULL;
+    }
 }
 
 /* ---- the model ----------------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ void pct_cli_texts_free(pct_cli_texts *texts);
  * input is wanted twice (taken: by -q already); INPUT when a list cannot be read. */
 percept_status pct_cli_pictures(const pct_cli_line *line, size_t from, size_t to, bool taken, pct_cli_texts *pictures,
                                 percept_error *error);
+/* What errno says of a file that could not be read: INPUT, or INTERRUPTED by a signal. */
+percept_status pct_cli_fail_read(const char *name, percept_error *error);
 /* A file's lines without line ends; empty ones are left out; "-" is standard input. INPUT when it cannot be read or
  * holds none. */
 percept_status pct_cli_read_lines(const char *path, pct_cli_texts *lines, percept_error *error);

@@ -143,15 +143,22 @@ static const option_row rows[PCT_CLI_OPTION_COUNT] = {
     [PCT_CLI_HELP] = {"help", 'h', FLAG, AT(help), NULL, 0, 0, NULL, false, "this text"},
 };
 
+void pct_cli_tame(char *text, bool lines) {
+    for (char *c = text; *c; c++) {
+        const unsigned char next = (unsigned char)c[1];
+        const bool kept = lines && (*c == '\n' || *c == '\t');
+        if (((unsigned char)*c < 0x20 && !kept) || *c == 0x7f) *c = ' ';
+        if ((unsigned char)*c == 0xc2 && next >= 0x80 && next < 0xa0) c[0] = c[1] = ' ';
+    }
+}
+
 percept_status pct_cli_fail(percept_error *error, percept_status status, const char *format, ...) {
     va_list args;
     va_start(args, format);
     error->status = status;
     vsnprintf(error->message, sizeof error->message, format, args);
     va_end(args);
-    for (char *c = error->message; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = ' ';
-    }
+    pct_cli_tame(error->message, false);
     return status;
 }
 

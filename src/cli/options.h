@@ -158,6 +158,9 @@ pct_cli_option_text pct_cli_get_option(pct_cli_option option);
 /* The nearest of `count` names that a person could have meant, or NULL. */
 const char *pct_cli_nearest(const char *word, const char *const *names, size_t count);
 
+/* Control characters (C0, DEL, and C1 as UTF-8 has them) become blanks, line breaks and tabs not when `lines`: names of
+ * files and words of models shall not work on the terminal. */
+void pct_cli_tame(char *text, bool lines);
 /* Fills *error; returns `status`. */
 percept_status pct_cli_fail(percept_error *error, percept_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -19,9 +19,9 @@ percept_status pct_cli_make_folder(const char *path, percept_error *error) {
 void pct_cli_print_objects(const percept_answer *answer) {
     for (size_t i = 0; i < percept_answer_object_count(answer); i++) {
         const percept_object *object = percept_answer_object(answer, i);
-        printf("%s  %.1f,%.1f\xe2\x80\x93%.1f,%.1f  %.2f\n", object->phrase ? object->phrase : "region",
-               (double)object->box.x0, (double)object->box.y0, (double)object->box.x1, (double)object->box.y1,
-               (double)object->score);
+        pct_cli_put(stdout, object->phrase ? object->phrase : "region");
+        printf("  %.1f,%.1f\xe2\x80\x93%.1f,%.1f  %.2f\n", (double)object->box.x0, (double)object->box.y0,
+               (double)object->box.x1, (double)object->box.y1, (double)object->score);
     }
 }
 
@@ -46,8 +46,9 @@ void pct_cli_warn_finish(const percept_answer *answer) {
 
 static void print_timings(const percept_answer *answer) {
     percept_timings t = percept_answer_timings(answer);
-    fprintf(stderr, "%s: load %.1f ms, decode_image %.1f, encode_image %.1f, prefill %.1f, generate %.1f, masks %.1f\n",
-            percept_answer_image(answer), t.load, t.decode_image, t.encode_image, t.prefill, t.generate, t.masks);
+    pct_cli_put(stderr, percept_answer_image(answer));
+    fprintf(stderr, ": load %.1f ms, decode_image %.1f, encode_image %.1f, prefill %.1f, generate %.1f, masks %.1f\n",
+            t.load, t.decode_image, t.encode_image, t.prefill, t.generate, t.masks);
 }
 
 percept_status pct_cli_print_answer(const percept_answer *answer, const pct_cli_settings *settings, bool heads,
@@ -63,8 +64,14 @@ percept_status pct_cli_print_answer(const percept_answer *answer, const pct_cli_
         puts(line);
         percept_free(line);
     } else {
-        if (heads) printf("%s: %s\n", percept_answer_image(answer), percept_answer_question(answer));
-        puts(percept_answer_text(answer));
+        if (heads) {
+            pct_cli_put(stdout, percept_answer_image(answer));
+            fputs(": ", stdout);
+            pct_cli_put(stdout, percept_answer_question(answer));
+            putchar('\n');
+        }
+        pct_cli_put(stdout, percept_answer_text(answer));
+        putchar('\n');
         pct_cli_print_objects(answer);
         if (settings->timings) print_timings(answer);
     }

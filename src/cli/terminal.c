@@ -59,22 +59,46 @@ void pct_cli_cancel_on_signal(percept_session *session) {
     if (session && pct_cli_interrupted()) percept_session_cancel(session);
 }
 
+void pct_cli_put(FILE *file, const char *text) {
+    char part[1024];
+    while (*text) { /* in parts that end between characters */
+        size_t length = strnlen(text, sizeof part - 1);
+        while (text[length] && length > 1 && ((unsigned char)text[length] & 0xc0) == 0x80) length--;
+        memcpy(part, text, length);
+        part[length] = 0;
+        pct_cli_tame(part, true);
+        fputs(part, file);
+        text += length;
+    }
+}
+
+void pct_cli_say(const char *text) {
+    if (isatty(STDOUT_FILENO))
+        pct_cli_put(stdout, text);
+    else
+        fputs(text, stdout);
+    fflush(stdout);
+}
+
 void pct_cli_warn(const char *format, ...) {
     if (terminal.quiet) return;
     pct_cli_progress_end();
+    char text[1200];
     va_list args;
     va_start(args, format);
-    fputs("percept: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    pct_cli_tame(text, false);
+    fprintf(stderr, "percept: %s\n", text);
 }
 
 void pct_cli_log(void *context, percept_log_level level, const char *message) {
     (void)context;
     if (level == PERCEPT_LOG_WARNING ? terminal.quiet : !terminal.verbose) return;
     pct_cli_progress_end();
-    fprintf(stderr, "percept: %s\n", message);
+    fputs("percept: ", stderr);
+    pct_cli_put(stderr, message);
+    fputc('\n', stderr);
 }
 
 /* "1:02:03", "4:05" */
@@ -106,7 +130,11 @@ static void show_bar(const percept_progress *p) {
     int full = p->total > 0 ? (int)(p->done * cells / p->total) : 0;
     for (int i = 0; i < cells; i++) bar[i] = i < full ? '#' : '.';
     bar[cells] = 0;
-    if (p->message) fprintf(stderr, "\r\033[K%s\n", p->message);
+    if (p->message) {
+        fputs("\r\033[K", stderr);
+        pct_cli_put(stderr, p->message);
+        fputc('\n', stderr);
+    }
     fprintf(stderr, "\r\033[K[%s] %s", bar, text);
     fflush(stderr);
     terminal.bar_shown = true;
@@ -122,7 +150,10 @@ static void show_line(const percept_progress *p) {
     terminal.line_time = now;
     terminal.line_stage = p->stage;
     format_progress(text, sizeof text, p);
-    fprintf(stderr, p->message ? "%s: %s\n" : "%s\n", text, p->message);
+    fputs(text, stderr);
+    if (p->message) fputs(": ", stderr);
+    if (p->message) pct_cli_put(stderr, p->message);
+    fputc('\n', stderr);
 }
 
 bool pct_cli_progress(void *context, const percept_progress *progress) {

@@ -6,6 +6,8 @@
 
 #include "cli/options.h"
 
+#include <stdio.h>
+
 /* Reads the settings and the environment (NO_COLOR, TERM) once; installs the handlers: the first SIGINT or SIGTERM asks
  * the work to stop, the second kills; SIGPIPE is ignored, so that a closed pipe is an error of writing. */
 void pct_cli_terminal_start(const pct_cli_settings *settings);
@@ -16,6 +18,10 @@ void pct_cli_interrupt_again(void);
 /* The session that a signal cancels; NULL: none. */
 void pct_cli_cancel_on_signal(percept_session *session);
 
+/* Text that came from a file or a model, tamed (pct_cli_tame). */
+void pct_cli_put(FILE *file, const char *text);
+/* A piece of what a model says: to a terminal tamed, else as it is. */
+void pct_cli_say(const char *text);
 /* A line on stderr; nothing with --quiet. */
 void pct_cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A percept_progress_fn. True after a signal. */

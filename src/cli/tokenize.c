@@ -1,10 +1,10 @@
 /* tokenize.c: `tokenize`: the ids of a text, or of each line of a file. */
 #include "cli/command.h"
 #include "cli/inputs.h"
+#include "cli/terminal.h"
 
 #include "percept/tokenizer.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,14 +32,14 @@ static percept_status print_lines(percept_tokenizer *tokenizer, const pct_cli_se
     size_t capacity = 0;
     ssize_t length;
     percept_status status = PERCEPT_OK;
-    if (!file)
-        return pct_cli_fail(error, PERCEPT_ERROR_INPUT, "%s: cannot be read: %s", settings->file, strerror(errno));
-    while (status == PERCEPT_OK && (length = getline(&line, &capacity, file)) >= 0) {
+    if (!file) return pct_cli_fail_read(settings->file, error);
+    while (status == PERCEPT_OK && !pct_cli_output_closed() && (length = getline(&line, &capacity, file)) >= 0) {
         if (length > 0 && line[length - 1] == '\n') length--;
         status = print_ids(tokenizer, settings, line, (size_t)length, error);
+        if (status == PERCEPT_OK && pct_cli_interrupted())
+            status = pct_cli_fail(error, PERCEPT_ERROR_INTERRUPTED, "interrupted");
     }
-    if (status == PERCEPT_OK && ferror(file))
-        status = pct_cli_fail(error, PERCEPT_ERROR_INPUT, "%s: cannot be read: %s", settings->file, strerror(errno));
+    if (status == PERCEPT_OK && ferror(file)) status = pct_cli_fail_read(settings->file, error);
     free(line);
     if (!standard_input) fclose(file);
     return status;

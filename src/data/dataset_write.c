@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NAME_SIZE = 64 }; /* of a picture's file */
+
 struct pct_dataset_writer {
     char *folder;
     int jpeg_quality;
@@ -20,6 +22,7 @@ struct pct_dataset_writer {
     char **categories; /* in order of first appearance; owned */
     int32_t category_count, category_capacity;
     int64_t count, annotation_count;
+    bool folder_made, finished;
     unsigned char *mask; /* reused */
     size_t mask_capacity;
 };
@@ -44,6 +47,7 @@ percept_status pct_dataset_writer_open(pct_dataset_writer **out, const char *fol
     if (status == PERCEPT_OK && (jpeg_quality < 0 || jpeg_quality > 100))
         status = pct_fail(error, PERCEPT_ERROR_USAGE, "JPEG quality %d: must lie in 1 ... 100, or be 0 for PNG",
                           jpeg_quality);
+    writer->folder_made = status == PERCEPT_OK && !pct_file_exists(folder);
     if (status == PERCEPT_OK) status = pct_make_directory(images, error);
     if (status == PERCEPT_OK) status = open_file(&writer->lines, folder, "data.jsonl", error);
     if (status == PERCEPT_OK) status = open_file(&writer->coco, folder, "annotations.json", error);
@@ -165,8 +169,12 @@ static percept_status add_line(pct_dataset_writer *writer, const pct_sample *sam
     return PERCEPT_OK;
 }
 
+static void picture_name(const pct_dataset_writer *writer, int64_t index, char name[NAME_SIZE]) {
+    snprintf(name, NAME_SIZE, "images/%06lld.%s", (long long)index, writer->jpeg_quality ? "jpg" : "png");
+}
+
 percept_status pct_dataset_writer_add(pct_dataset_writer *writer, const pct_sample *sample, percept_error *error) {
-    char file[64];
+    char file[NAME_SIZE];
     size_t pixels = (size_t)sample->image.width * (size_t)sample->image.height;
     if (pixels > writer->mask_capacity) {
         free(writer->mask);
@@ -174,7 +182,7 @@ percept_status pct_dataset_writer_add(pct_dataset_writer *writer, const pct_samp
         writer->mask_capacity = writer->mask ? pixels : 0;
         if (!writer->mask) return pct_fail_memory(error, "data set");
     }
-    snprintf(file, sizeof file, "images/%06lld.%s", (long long)writer->count, writer->jpeg_quality ? "jpg" : "png");
+    picture_name(writer, writer->count, file);
     char *path = pct_path_join(writer->folder, file);
     if (!path) return pct_fail_memory(error, "data set");
     percept_status status = writer->jpeg_quality ? pct_jpeg_write(path, &sample->image, writer->jpeg_quality, error)
@@ -199,8 +207,26 @@ percept_status pct_dataset_writer_finish(pct_dataset_writer **out, percept_error
         status = pct_writer_commit(&writer->coco, error);
     }
     if (status == PERCEPT_OK) status = pct_writer_commit(&writer->lines, error);
+    writer->finished = status == PERCEPT_OK;
     pct_dataset_writer_abort(out);
     return status;
+}
+
+static void remove_below(const pct_dataset_writer *writer, const char *name) {
+    char *path = pct_path_join(writer->folder, name);
+    if (path) remove(path);
+    free(path);
+}
+
+/* The pictures so far, and the folders unless others put something into them. */
+static void remove_pictures(const pct_dataset_writer *writer) {
+    char name[NAME_SIZE];
+    for (int64_t i = 0; i <= writer->count; i++) { /* the last may be without its line */
+        picture_name(writer, i, name);
+        remove_below(writer, name);
+    }
+    remove_below(writer, "images");
+    if (writer->folder_made) remove(writer->folder);
 }
 
 void pct_dataset_writer_abort(pct_dataset_writer **out) {
@@ -208,6 +234,7 @@ void pct_dataset_writer_abort(pct_dataset_writer **out) {
     if (!writer) return;
     pct_writer_abort(&writer->lines);
     pct_writer_abort(&writer->coco);
+    if (writer->folder && !writer->finished) remove_pictures(writer);
     pct_text_free(&writer->line);
     pct_text_free(&writer->pictures);
     pct_text_free(&writer->names);

@@ -78,6 +78,7 @@ percept_status percept_answer_mask(const percept_answer *answer, size_t index, u
 
 percept_status percept_answer_write_masks(const percept_answer *answer, const char *folder, size_t first,
                                           percept_error *error) {
+    if (!folder) return pct_fail(error, PERCEPT_ERROR_USAGE, "masks: no folder is named");
     PCT_TRY(pct_make_directory(folder, error));
     for (size_t i = 0; i < answer->object_count; i++) {
         const percept_object *object = &answer->objects[i];
@@ -134,6 +135,7 @@ static percept_status draw_all(const percept_answer *const *answers, size_t coun
 percept_status percept_answer_overlay(const percept_answer *const *answers, size_t count, const char *path,
                                       percept_error *error) {
     if (count == 0) return pct_fail(error, PERCEPT_ERROR_USAGE, "overlay: no answer was given");
+    if (!path) return pct_fail(error, PERCEPT_ERROR_USAGE, "overlay: no file is named");
     const pct_picture *picture = answers[0]->picture;
     size_t objects = 0;
     for (size_t a = 0; a < count; a++) {

@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Questions that are decoded as one batch; more are taken in several, so that memory stays bounded. */
-enum { batch_size = 64 };
+/* Questions that are decoded as one batch, and bytes of their keys and values; more are taken in several, so that
+ * memory stays bounded. */
+enum { batch_size = 64, batch_bytes = 1 << 30 };
 
 void percept_ask_options_init(percept_ask_options *options) {
     *options = (percept_ask_options){
@@ -57,17 +58,43 @@ static bool send(ask_call *call, int32_t prompt, size_t from, const pct_region_o
     return call->options.stream(call->options.stream_context, &event);
 }
 
+/* A family that is made to speak says what the mask then leaves of it: its answers are streamed when they are whole. */
+static bool speaks_late(const ask_call *call) { return call->session->engine->template.style->begun_end != NULL; }
+
 static bool on_token(void *context, int32_t prompt, int32_t id, const pct_region_out *region) {
     ask_call *call = context;
     if (call->first_token == 0) call->first_token = pct_clock_seconds();
     if (atomic_load(&call->session->cancelled)) return true;
-    if (!call->options.stream || call->stopped) return call->stopped;
+    if (!call->options.stream || call->stopped || speaks_late(call)) return call->stopped;
     pct_reply_text *stream = &call->streams[prompt];
     size_t from = stream->text.length;
     bool kept = region && region->score >= call->threshold;
     pct_reply_text_add(stream, id, kept);
     call->stopped = send(call, prompt, from, region, kept);
     return call->stopped;
+}
+
+static bool send_piece(const ask_call *call, size_t question, const char *text, size_t length,
+                       const percept_object *object) {
+    char *piece = length > 0 ? strndup(text, length) : NULL;
+    percept_stream_event event = {.question = question, .text = piece};
+    if (object) {
+        event.box = &object->box;
+        event.score = object->score;
+    }
+    const bool stopped = piece && call->options.stream(call->options.stream_context, &event);
+    free(piece);
+    return stopped;
+}
+
+/* A finished answer, its "<obj>" with their regions. */
+static void send_whole(ask_call *call, size_t question, const percept_answer *answer) {
+    const char *text = answer->text, *mark;
+    for (size_t k = 0; !call->stopped && (mark = strstr(text, "<obj>")) && k < answer->object_count; text = mark + 5) {
+        call->stopped = send_piece(call, question, text, (size_t)(mark - text), NULL) ||
+                        send_piece(call, question, mark, 5, &answer->objects[k++]);
+    }
+    if (!call->stopped) call->stopped = send_piece(call, question, text, strlen(text), NULL);
 }
 
 /* Half a character that hangs in the air at the end of an answer. */
@@ -122,20 +149,22 @@ static percept_status make_answer(percept_answer **out, const ask_call *call, co
     return PERCEPT_OK;
 }
 
+static pct_prompt prompt_of(const ask_call *call, const pct_asked *asked) {
+    return (pct_prompt){.ids = asked->rendered.ids.data,
+                        .count = (int32_t)asked->rendered.ids.count,
+                        .begun = asked->rendered.begun,
+                        .end = call->session->engine->begun_end.data,
+                        .end_count = (int32_t)call->session->engine->begun_end.count,
+                        .regions = asked->regions,
+                        .region_count = asked->region_count};
+}
+
 /* Inside the gate: the model's replies and the answers made of them. Questions of a batch share its times. */
 static percept_status answer_batch(ask_call *call, const pct_asked *asked, int32_t count, percept_answer **answers,
                                    percept_error *error) {
     pct_prompt prompts[batch_size];
     pct_reply replies[batch_size];
-    for (int32_t i = 0; i < count; i++) {
-        prompts[i] = (pct_prompt){.ids = asked[i].rendered.ids.data,
-                                  .count = (int32_t)asked[i].rendered.ids.count,
-                                  .begun = asked[i].rendered.begun,
-                                  .end = call->session->engine->begun_end.data,
-                                  .end_count = (int32_t)call->session->engine->begun_end.count,
-                                  .regions = asked[i].regions,
-                                  .region_count = asked[i].region_count};
-    }
+    for (int32_t i = 0; i < count; i++) prompts[i] = prompt_of(call, &asked[i]);
     pct_answer_options options = {
         .max_tokens = call->options.max_tokens,
         .deadline = call->deadline,
@@ -153,8 +182,11 @@ static percept_status answer_batch(ask_call *call, const pct_asked *asked, int32
     PCT_TRY(pct_state_answer(call->session->state, prompts, count, &options, replies, error));
     if (atomic_load(&call->session->cancelled)) return pct_fail_cancelled(error);
     double generated = pct_clock_seconds();
-    for (int32_t i = 0; i < count && call->options.stream && !call->stopped; i++) send_rest(call, i);
+    const bool late = speaks_late(call);
+    for (int32_t i = 0; i < count && call->options.stream && !late && !call->stopped; i++) send_rest(call, i);
     for (int32_t i = 0; i < count; i++) PCT_TRY(make_answer(&answers[i], call, &asked[i], &replies[i], error));
+    for (int32_t i = 0; i < count && call->options.stream && late && !call->stopped; i++)
+        send_whole(call, call->first + (size_t)i, answers[i]);
     double ended = pct_clock_seconds();
     double first = call->first_token > 0 ? call->first_token : generated;
     for (int32_t i = 0; i < count; i++) {
@@ -209,22 +241,55 @@ static percept_status check_size(const percept_question *questions, percept_erro
     return PERCEPT_OK;
 }
 
-static percept_status prepare_all(pct_asked *asked, percept_session *session, const percept_question *questions,
-                                  size_t count, percept_error *error) {
-    for (size_t i = 0; i < count; i++) {
-        percept_status status = pct_asked_prepare(&asked[i], session, question_at(questions, i), error);
-        if (status != PERCEPT_OK && count > 1) pct_error_prefix(error, "question %zu", i + 1);
+static percept_status prepare(pct_asked *asked, const ask_call *call, const percept_question *questions, size_t count,
+                              size_t index, percept_error *error) {
+    percept_status status = pct_asked_prepare(asked, call->session, question_at(questions, index), error);
+    if (status != PERCEPT_OK && count > 1) pct_error_prefix(error, "question %zu", index + 1);
+    return status;
+}
+
+/* Questions of several batches are all looked at before the first is answered. */
+static percept_status check_all(const ask_call *call, const percept_question *questions, size_t count,
+                                percept_error *error) {
+    for (size_t i = 0; count > batch_size && i < count; i++) {
+        pct_asked asked;
+        percept_status status = prepare(&asked, call, questions, count, i, error);
+        pct_asked_free(&asked);
         if (status != PERCEPT_OK) return status;
     }
     return PERCEPT_OK;
 }
 
-static percept_status run_all(ask_call *call, const pct_asked *asked, size_t count, percept_answer **answers,
+/* Prepares the batch that begins with question `first`; how many it has. */
+static percept_status fill_batch(const ask_call *call, const percept_question *questions, size_t count, size_t first,
+                                 pct_asked *asked, int32_t *part, percept_error *error) {
+    size_t bytes = 0;
+    for (*part = 0; *part < batch_size && first + (size_t)*part < count; ++*part) {
+        pct_asked *next = &asked[*part];
+        percept_status status = prepare(next, call, questions, count, first + (size_t)*part, error);
+        const pct_prompt prompt = prompt_of(call, next);
+        if (status == PERCEPT_OK)
+            bytes += pct_state_answer_bytes(call->session->state, &prompt, call->options.max_tokens);
+        if (status != PERCEPT_OK || (*part > 0 && bytes > batch_bytes)) {
+            pct_asked_free(next); /* not of this batch */
+            return status;
+        }
+    }
+    return PERCEPT_OK;
+}
+
+static percept_status run_all(ask_call *call, const percept_question *questions, size_t count, percept_answer **answers,
                               percept_error *error) {
-    for (size_t i = 0; i < count; i += batch_size) {
-        int32_t part = (int32_t)(count - i < batch_size ? count - i : batch_size);
-        call->first = i;
-        PCT_TRY(run_batch(call, asked + i, part, answers + i, error));
+    pct_asked asked[batch_size];
+    PCT_TRY(check_all(call, questions, count, error));
+    for (size_t done = 0; done < count;) {
+        int32_t part;
+        percept_status status = fill_batch(call, questions, count, done, asked, &part, error);
+        call->first = done;
+        if (status == PERCEPT_OK) status = run_batch(call, asked, part, answers + done, error);
+        for (int32_t i = 0; i < part; i++) pct_asked_free(&asked[i]);
+        if (status != PERCEPT_OK) return status;
+        done += (size_t)part;
     }
     return PERCEPT_OK;
 }
@@ -243,11 +308,10 @@ percept_status percept_session_ask_many(percept_session *session, const percept_
     PCT_TRY(check_size(questions, error));
     double now = pct_clock_seconds(), deadline = options.time_limit > 0 ? now + options.time_limit : 0;
     if (!session->state) return pct_talk_ask(session, questions, count, &options, deadline, answers, error);
-    pct_asked *asked = calloc(count, sizeof *asked);
     percept_answer **made = calloc(count, sizeof *made);
     ask_call *call = calloc(1, sizeof *call);
     percept_status status = PERCEPT_OK;
-    if (!asked || !made || !call) {
+    if (!made || !call) {
         status = pct_fail_memory(error, "questions");
     } else {
         call->session = session;
@@ -255,10 +319,8 @@ percept_status percept_session_ask_many(percept_session *session, const percept_
         call->threshold =
             options.threshold < 0 ? pct_model_get_card(session->engine->model)->threshold : options.threshold;
         call->deadline = deadline;
-        status = prepare_all(asked, session, questions, count, error);
-        if (status == PERCEPT_OK) status = run_all(call, asked, count, made, error);
+        status = run_all(call, questions, count, made, error);
     }
-    for (size_t i = 0; asked && i < count; i++) pct_asked_free(&asked[i]);
     for (size_t i = 0; made && i < count; i++) {
         if (status == PERCEPT_OK)
             answers[i] = made[i];
@@ -267,7 +329,6 @@ percept_status percept_session_ask_many(percept_session *session, const percept_
     }
     free(call);
     free(made);
-    free(asked);
     return status;
 }
 

@@ -127,7 +127,8 @@ percept_status pct_assemble(percept_answer *answer, const pct_reply *reply, cons
     pct_reply_text_end(&text);
     if (status == PERCEPT_OK) {
         set_finish(answer, reply, text.unbalanced);
-        if (how->template->style->begun_end && answer->object_count == 0) say_absent(&text.text, how->fallback);
+        if (how->template->style->begun_end && answer->dropped && answer->object_count == 0)
+            say_absent(&text.text, how->fallback);
         if (!text.text.failed) answer->text = pct_arena_text(&answer->arena, text.text.data, text.text.length);
         if (!answer->text) status = pct_fail_memory(error, "answer");
     }

@@ -204,7 +204,8 @@ percept_status percept_completion_json(const percept_completion *completion, boo
 
 /* The caller's stream with the caller's question whether to stop. */
 typedef struct watch {
-    const percept_complete_options *options;
+    percept_text_fn *stream;
+    void *stream_context;
     percept_progress_fn *progress;
     void *context;
     int64_t pieces;
@@ -217,7 +218,7 @@ static bool watch_text(void *context, const char *text) {
         .stage = "complete", .unit = "piece", .done = ++w->pieces, .total = 0, .seconds_left = -1};
     if (w->progress && w->progress(w->context, &progress)) w->stopped = true;
     if (w->stopped) return true;
-    return w->options->stream && w->options->stream(w->options->stream_context, text);
+    return w->stream && w->stream(w->stream_context, text);
 }
 
 percept_status percept_complete_run(const percept_complete_options *given, percept_progress_fn *progress, void *context,
@@ -231,7 +232,8 @@ percept_status percept_complete_run(const percept_complete_options *given, perce
     how.cpu_mask = options.cpu_mask;
     how.cache = options.cache;
     how.exact = options.exact;
-    watch w = {.options = given, .progress = progress, .context = context};
+    watch w = {
+        .stream = options.stream, .stream_context = options.stream_context, .progress = progress, .context = context};
     percept_engine *engine = NULL;
     percept_session *session = NULL;
     percept_completion *made = NULL;

@@ -58,8 +58,7 @@ static percept_status open_parts(percept_engine *engine, const char *path, const
     engine->gate_made = true;
     PCT_TRY(pct_pool_create(&engine->pool, options->threads, error));
     PCT_TRY(pct_compute_create(&engine->compute, engine->pool, pct_cpu_flags() & options->cpu_mask, error));
-    engine->fingerprint = pct_fingerprint_new(path);
-    if (!engine->fingerprint) return pct_fail_memory(error, "engine");
+    PCT_TRY(pct_fingerprint_new(&engine->fingerprint, path, error));
     if (options->with_hash) pct_fingerprint_begin(engine->fingerprint);
     PCT_TRY(pct_model_open(&engine->model, path, false, error));
     measure_weights(engine);

@@ -119,6 +119,7 @@ percept_status percept_answer_export(const percept_answer *const *answers, size_
     percept_export_options options;
     percept_export_options_init(&options);
     PCT_TRY(pct_options_take(&options, sizeof options, given, "percept_export_options", error));
+    if (!path) return pct_fail(error, PERCEPT_ERROR_USAGE, "export: no file or folder is named");
     size_t objects = 0;
     for (size_t a = 0; a < count; a++) objects += answers[a]->object_count;
     pct_arena arena;

@@ -139,6 +139,8 @@ static percept_status write_folder(const pct_export *job, const char *folder, pe
 percept_status pct_export_labelme(const pct_export *job, const char *path, percept_error *error) {
     size_t length = strlen(path);
     bool is_file = length > 5 && strcmp(path + length - 5, ".json") == 0 && !pct_is_directory(path);
+    if (is_file && job->picture_count == 0)
+        return PERCEPT_OK; /* no picture could be read: a folder of that name helps nobody */
     if (job->picture_count != 1 || !is_file) return write_folder(job, path, error);
     const char *slash = strrchr(path, '/');
     char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");

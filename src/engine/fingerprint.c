@@ -1,31 +1,34 @@
 /* fingerprint.c: see fingerprint.h. */
 #include "engine/fingerprint.h"
 
+#include "base/file.h"
 #include "formats/sha256.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct pct_fingerprint {
     atomic_int references;
     pthread_mutex_t lock;
+    pct_map file; /* mapped when the engine was opened: another file may have the name by now */
     char hex[65]; /* "" until it is made */
-    char path[];
 };
 
-pct_fingerprint *pct_fingerprint_new(const char *path) {
-    size_t length = strlen(path) + 1;
-    pct_fingerprint *made = calloc(1, sizeof *made + length);
-    if (!made) return NULL;
-    if (pthread_mutex_init(&made->lock, NULL) != 0) {
-        free(made);
-        return NULL;
-    }
+percept_status pct_fingerprint_new(pct_fingerprint **out, const char *path, percept_error *error) {
+    pct_fingerprint *made = calloc(1, sizeof *made);
+    if (!made) return pct_fail_memory(error, path);
     atomic_init(&made->references, 1);
-    memcpy(made->path, path, length);
-    return made;
+    percept_status status = pct_map_open(&made->file, path, error);
+    if (status == PERCEPT_OK && pthread_mutex_init(&made->lock, NULL) != 0) {
+        pct_map_close(&made->file);
+        status = pct_fail(error, PERCEPT_ERROR_RESOURCE, "%s: no lock could be made", path);
+    }
+    if (status == PERCEPT_OK)
+        *out = made;
+    else
+        free(made);
+    return status;
 }
 
 pct_fingerprint *pct_fingerprint_share(pct_fingerprint *fingerprint) {
@@ -38,6 +41,7 @@ void pct_fingerprint_drop(pct_fingerprint **handle) {
     *handle = NULL;
     if (!fingerprint || atomic_fetch_sub(&fingerprint->references, 1) != 1) return;
     pthread_mutex_destroy(&fingerprint->lock);
+    pct_map_close(&fingerprint->file);
     free(fingerprint);
 }
 
@@ -62,8 +66,10 @@ void pct_fingerprint_begin(pct_fingerprint *fingerprint) {
 
 const char *pct_fingerprint_text(pct_fingerprint *fingerprint) {
     pthread_mutex_lock(&fingerprint->lock);
-    if (!fingerprint->hex[0] && pct_sha256_file(fingerprint->path, fingerprint->hex, NULL) != PERCEPT_OK)
-        fingerprint->hex[0] = 0;
+    if (!fingerprint->hex[0]) {
+        pct_sha256_bytes(fingerprint->file.data, fingerprint->file.size, fingerprint->hex);
+        pct_map_close(&fingerprint->file);
+    }
     pthread_mutex_unlock(&fingerprint->lock);
     return fingerprint->hex;
 }

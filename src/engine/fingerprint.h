@@ -3,16 +3,19 @@
 #ifndef PCT_ENGINE_FINGERPRINT_H
 #define PCT_ENGINE_FINGERPRINT_H
 
+#include "base/error.h"
+
 typedef struct pct_fingerprint pct_fingerprint;
 
-/* One reference, of the file at `path`; NULL when memory is out. */
-pct_fingerprint *pct_fingerprint_new(const char *path);
+/* One reference, of the file that is at `path` now: what takes its place later is not hashed. INPUT when it cannot be
+ * opened. */
+percept_status pct_fingerprint_new(pct_fingerprint **fingerprint, const char *path, percept_error *error);
 pct_fingerprint *pct_fingerprint_share(pct_fingerprint *fingerprint);
 /* Gives a reference back and sets it to NULL; NULL is fine. */
 void pct_fingerprint_drop(pct_fingerprint **fingerprint);
 /* Begins to make it on a thread of its own; where none can be had, it is made when it is read. */
 void pct_fingerprint_begin(pct_fingerprint *fingerprint);
-/* 64 hexadecimal digits; "" when the file is gone. From any thread. */
+/* 64 hexadecimal digits. From any thread. */
 const char *pct_fingerprint_text(pct_fingerprint *fingerprint);
 
 #endif

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { max_mask_bytes = 1 << 30 }; /* masks are decoded at the picture's size, however few bytes they came in */
+
 struct percept_flat {
     percept_engine *engine;
     percept_session *session;
@@ -150,11 +152,19 @@ static percept_status read_question(request *r, const json_t *item, percept_erro
 static percept_status read_questions(request *r, percept_error *error) {
     json_t *list = NULL;
     PCT_TRY(pct_json_get_array(r->document, "questions", &list, error));
-    size_t count = json_array_size(list), regions = 0;
+    size_t count = json_array_size(list), regions = 0, masks = 0;
     if (count == 0) return pct_fail(error, PERCEPT_ERROR_USAGE, "key 'questions': empty; give at least one");
     for (size_t i = 0; i < count; i++) {
-        regions += json_array_size(json_object_get(json_array_get(list, i), "regions"));
+        const json_t *given = json_object_get(json_array_get(list, i), "regions");
+        for (size_t k = 0; k < json_array_size(given); k++)
+            masks += json_object_get(json_array_get(given, k), "mask") != NULL;
+        regions += json_array_size(given);
     }
+    const size_t most = max_mask_bytes / ((size_t)r->width * (size_t)r->height);
+    if (masks > most)
+        return pct_fail(error, PERCEPT_ERROR_USAGE,
+                        "key 'questions': %zu masks of %d x %d pixels; give at most %zu a request", masks, r->width,
+                        r->height, most);
     r->questions = calloc(count, sizeof *r->questions);
     r->regions = calloc(regions + 1, sizeof *r->regions);
     if (!r->questions || !r->regions) return pct_fail_memory(error, "request");

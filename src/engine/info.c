@@ -69,6 +69,15 @@ percept_status percept_engine_get_info(const percept_engine *engine, percept_mod
     return give(info, info->size, &whole, sizeof whole, "percept_model_info", error);
 }
 
+bool percept_engine_sees(const percept_engine *engine) {
+    return pct_model_get_config(engine->model)->kind == PCT_MODEL_JOINED;
+}
+
+/* A family that is made to speak begins each answer by itself. */
+bool percept_engine_converses(const percept_engine *engine) {
+    return !percept_engine_sees(engine) || !engine->template.style->begun_end;
+}
+
 static void fill_tensor(const percept_engine *engine, int32_t index, percept_tensor_info *info) {
     const pct_parameter *parameter = pct_model_get_parameters(engine->model)->list[index];
     const pct_tensor *tensor = &parameter->tensor;

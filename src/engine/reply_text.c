@@ -26,7 +26,7 @@ static void add_char(pct_reply_text *reply, char c) {
     if (reply->space_pending && !closes) pct_text_add(text, " ", 1);
     reply->space_pending = reply->after_special = false;
     size_t mark = sizeof object_text - 2;
-    if (c == '>' && text->length >= reply->word_begin + mark &&
+    if (c == '>' && text->length >= mark && /* behind a real one stands "obj>" */
         memcmp(text->data + text->length - mark, object_text, mark) == 0) {
         pct_text_add(text, " ", 1);
     }
@@ -93,7 +93,6 @@ void pct_reply_text_add(pct_reply_text *reply, int32_t id, bool keep) {
     } else if (id == template->object) {
         add_object(reply, keep);
     }
-    reply->word_begin = reply->text.length;
     reply->after_special = true;
 }
 

@@ -15,7 +15,6 @@ typedef struct pct_reply_text {
     pct_text text;                /* what the user sees so far */
     pct_text phrase;              /* between the last <p> and </p> */
     pct_token_stream stream;
-    size_t word_begin;  /* where in `text` the ordinary text since the last mark begins */
     size_t open_begin;  /* where in `text` the open phrase began */
     bool open;          /* inside <p> */
     bool has_phrase;    /* `phrase` holds one */

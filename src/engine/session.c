@@ -77,6 +77,10 @@ void percept_session_free(percept_session **handle) {
     free(session);
 }
 
+void percept_session_drop_pixels(percept_session *session) {
+    if (session->picture) pct_image_free(&session->picture->pixels);
+}
+
 void percept_session_cancel(percept_session *session) { atomic_store(&session->cancelled, true); }
 void percept_session_uncancel(percept_session *session) { atomic_store(&session->cancelled, false); }
 
@@ -188,6 +192,7 @@ percept_status percept_session_load_image(percept_session *session, const char *
                                           const percept_image_options *given, percept_error *error) {
     percept_image_options options;
     PCT_TRY(take_image_options(session, &options, given, error));
+    if (!path) return pct_fail(error, PERCEPT_ERROR_USAGE, "no picture is named; give a file");
     pct_picture_drop(&session->picture);
     bool standard_input = strcmp(path, "-") == 0;
     const char *name = standard_input ? "standard input" : path;
@@ -251,6 +256,7 @@ percept_status percept_session_load_pixels(percept_session *session, const unsig
 percept_status percept_mask_read(const char *path, unsigned char **mask, int32_t *width, int32_t *height,
                                  percept_error *error) {
     pct_mask read = {0};
+    if (!path) return pct_fail(error, PERCEPT_ERROR_USAGE, "no mask is named; give a file");
     PCT_TRY(pct_mask_read(&read, path, NULL, error));
     *mask = read.data; /* the mask's one block is malloc'd (image.h), so it can be handed over as it is */
     *width = read.width;

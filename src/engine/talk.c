@@ -24,6 +24,8 @@ static percept_status check(const percept_session *session, const percept_questi
     if (strlen(question->text) > 1 << 20)
         return pct_fail(error, PERCEPT_ERROR_USAGE, "the question has %zu bytes; give at most 1048576",
                         strlen(question->text));
+    if (question->after && question->after->fingerprint != session->engine->fingerprint)
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "the earlier answer is another engine's; start a new dialogue");
     if (question->after && question->after->talk_count == 0)
         return pct_fail(error, PERCEPT_ERROR_USAGE,
                         "the dialogue was about a picture; a language model alone cannot go on with it");

@@ -11,7 +11,7 @@ struct percept_tokenizer {
 };
 
 percept_status percept_tokenizer_open(percept_tokenizer **out, const char *path, percept_error *error) {
-    *out = NULL;
+    if (!path) return pct_fail(error, PERCEPT_ERROR_USAGE, "no tokenizer is named; give a file or folder");
     percept_tokenizer *made = calloc(1, sizeof *made);
     if (!made) return pct_fail_memory(error, "tokenizer");
     percept_status status = pct_tokenizer_open(&made->tokenizer, path, error);
@@ -37,8 +37,6 @@ percept_status percept_tokenizer_encode(percept_tokenizer *tokenizer, const char
     if (flags & PERCEPT_TOKENIZE_SPECIAL) inside |= PCT_TOKENIZE_SPECIAL;
     if (flags & PERCEPT_TOKENIZE_BOS) inside |= PCT_TOKENIZE_BOS;
     if (flags & PERCEPT_TOKENIZE_EOS) inside |= PCT_TOKENIZE_EOS;
-    *ids = NULL;
-    *count = 0;
     percept_status status = pct_ids_reserve(&list, 1, error); /* so that no ids are a pointer too */
     if (status == PERCEPT_OK)
         status = pct_tokenizer_encode(tokenizer->tokenizer, &tokenizer->scratch, text, length, inside, &list, error);
@@ -54,8 +52,6 @@ percept_status percept_tokenizer_encode(percept_tokenizer *tokenizer, const char
 percept_status percept_tokenizer_decode(percept_tokenizer *tokenizer, const int32_t *ids, size_t count, int special,
                                         char **text, size_t *length, percept_error *error) {
     pct_text out = {0};
-    *text = NULL;
-    *length = 0;
     pct_tokenizer_decode(tokenizer->tokenizer, ids, count, special != 0, &out);
     pct_text_add(&out, "", 0); /* so that no text is a pointer too */
     if (out.failed || !out.data) {

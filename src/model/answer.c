@@ -49,10 +49,23 @@ static bool feeds_masks(const pct_answering *a) {
     return a->state->model->config.heads.feedback == PCT_FEEDBACK_MASK && !pct_answering_begun(a);
 }
 
+/* Tokens of the answer at most. */
+static int32_t answer_limit(const pct_state *state, const pct_prompt *prompt, int32_t max_tokens) {
+    if (pct_model_begins(state->model)) return prompt->begun + 1 + prompt->end_count;
+    const int64_t left = (int64_t)state->model->config.language.context - state->prefix - prompt->count;
+    return (int32_t)(max_tokens > 0 && max_tokens < left ? max_tokens : left);
+}
+
+size_t pct_state_answer_bytes(const pct_state *state, const pct_prompt *prompt, int32_t max_tokens) {
+    const pct_language_options *o = &state->model->language.options;
+    const size_t row = 2 * (size_t)o->layers * (size_t)o->kv_heads * (size_t)o->head_width * sizeof(pct_real);
+    return (size_t)(prompt->count + answer_limit(state, prompt, max_tokens)) * row;
+}
+
 static percept_status prepare(pct_answering *a, const pct_prompt *prompts, pct_reply *replies, percept_error *error) {
     pct_state *state = a->state;
     pct_arena *arena = &state->reply;
-    int64_t context = state->model->config.language.context, begin = state->prefix;
+    int64_t begin = state->prefix;
     const bool told = state->model->spelling.bins > 0;
     pct_prompt *written = told ? pct_arena_take_zeroed(arena, (size_t)a->count, sizeof *written) : NULL;
     if (told && !written) return pct_fail_memory(error, "answers");
@@ -68,10 +81,7 @@ static percept_status prepare(pct_answering *a, const pct_prompt *prompts, pct_r
             prompt = &written[i];
             PCT_TRY(check_room(state, prompt->count, error));
         }
-        int64_t left = context - state->prefix - prompt->count;
-        r->limit =
-            (int32_t)(a->options->max_tokens > 0 && a->options->max_tokens < left ? a->options->max_tokens : left);
-        if (pct_answering_begun(a)) r->limit = prompt->begun + 1 + prompt->end_count;
+        r->limit = answer_limit(state, prompt, a->options->max_tokens);
         r->prompt = prompt;
         r->reply = &replies[i];
         r->begin = begin;

@@ -92,8 +92,10 @@ percept_status pct_answering_point(pct_answering *a, percept_error *error) {
     for (int32_t i = 0; i < a->count; i += point_batch) {
         pct_tape_clear(&state->tape);
         pct_arena_reset(&state->step);
-        if (a->options->deadline > 0 && pct_clock_seconds() >= a->options->deadline) {
-            for (int32_t k = i; k < a->count; k++) pct_runner_finish(&a->runners[k], PCT_FINISH_TIME);
+        const bool late = a->options->deadline > 0 && pct_clock_seconds() >= a->options->deadline;
+        if (late || a->stopped) {
+            const enum pct_finish finish = a->stopped ? PCT_FINISH_STOP : PCT_FINISH_TIME;
+            for (int32_t k = i; k < a->count; k++) pct_runner_finish(&a->runners[k], finish);
             break;
         }
         PCT_TRY(point_some(a, states, i, a->count - i < point_batch ? a->count - i : point_batch, error));

@@ -44,9 +44,8 @@ typedef struct pct_pass {
  * (the tape says so). */
 pct_tensor *pct_answering_read(pct_answering *a, pct_pass *p);
 /* MLLMSeg's models do not choose their own object token. */
-static inline bool pct_answering_begun(const pct_answering *a) {
-    return a->state->model->config.heads.kind == PCT_HEADS_RES;
-}
+static inline bool pct_model_begins(const pct_model *model) { return model->config.heads.kind == PCT_HEADS_RES; }
+static inline bool pct_answering_begun(const pct_answering *a) { return pct_model_begins(a->state->model); }
 /* Regions in text. The prompt with its regions written out, its ids in the arena. */
 percept_status pct_answering_write(const pct_state *state, const pct_prompt *given, pct_arena *arena, pct_prompt *out,
                                    percept_error *error);

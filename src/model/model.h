@@ -214,6 +214,8 @@ typedef struct pct_answer_options {
  * A region that the limit cuts is left out. */
 percept_status pct_state_answer(pct_state *state, const pct_prompt *prompts, int32_t count,
                                 const pct_answer_options *options, pct_reply *replies, percept_error *error);
+/* Bytes of keys and values that the prompt and its answer take at most (pct_answer_options.max_tokens). */
+size_t pct_state_answer_bytes(const pct_state *state, const pct_prompt *prompt, int32_t max_tokens);
 /* Whether the prompt, its regions written out where they are text, leaves room for an answer in the context. */
 percept_status pct_state_fits(const pct_state *state, const pct_prompt *prompt, bool *fits, percept_error *error);
 

@@ -398,6 +398,16 @@ static void overlays_need_the_pixels(void **state) {
     assert_int_equal(percept_answer_overlay(NULL, 0, "overlay.png", &error), PERCEPT_ERROR_USAGE);
     percept_answer_free(&answer);
     percept_session_free(&session);
+    session = open_session(engine, true);
+    list[0] = answer = ask(session, "where?");
+    assert_int_equal(percept_answer_overlay(list, 1, NULL, &error), PERCEPT_ERROR_USAGE);
+    percept_session_drop_pixels(session);
+    assert_int_equal(percept_answer_overlay(list, 1, "overlay.png", &error), PERCEPT_ERROR_USAGE);
+    percept_answer_free(&answer);
+    answer = ask(session, "where?"); /* the picture is encoded as it was */
+    assert_int_equal(percept_answer_object_count(answer), 1);
+    percept_answer_free(&answer);
+    percept_session_free(&session);
     percept_engine_close(&engine);
 }
 
@@ -412,6 +422,7 @@ static void a_card_can_be_read(void **state) {
     assert_string_equal(info.figures, "");
     assert_int_equal(strlen(info.hash), 64);
     assert_int_equal(info.side, 64);
+    assert_true(percept_engine_sees(engine) && percept_engine_converses(engine));
     assert_true(info.tensors > 50 && info.parameters > 100000);
     percept_tensor_info tensor = {.size = sizeof tensor};
     assert_int_equal(percept_engine_get_tensor(engine, 0, &tensor, &error), PERCEPT_OK);

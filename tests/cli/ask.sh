@@ -171,6 +171,10 @@ run 2 ask a.png 'what is <obj>?' --mask other-mask.png $m
 refused 'a mask of the picture'
 run 3 ask a.png 'what is <obj>?' --mask missing.png $m
 refused 'missing.png'
+run 3 ask a.png 'is <obj> beside <obj>?' --mask mask.png --mask missing.png $m
+refused 'missing.png'
+run 2 ask a.png 'is <obj> beside <obj>?' --mask mask.png --box 1,2 $m
+refused 'is not x0,y0,x1,y1'
 printf 'what?\n' >one
 run 2 ask a.png -q one --box 1,2,30,40 $m
 refused 'each <obj> stands for one'

@@ -52,6 +52,11 @@ says out '"answer": "Sure,the red cup: <obj>."'
 says out '"calibrated": false'
 run 0 find "$families/picture.png" 'the red cup' -m seg.gguf --threshold 1
 says out 'No region here shows "the red cup".'
+last='percept chat'
+printf 'the cup\nthe dog\n' | "$percept" chat "$families/picture.png" -m seg.gguf --threshold 1 >out 2>err || fail "$last"
+lines out 2
+says out 'No region here shows'
+lines err 0
 run 0 ask "$families/picture.png" 'what is it good for?' -m seg.gguf
 says out '<obj>.'
 run 2 describe "$families/picture.png" -m seg.gguf

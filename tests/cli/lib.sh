@@ -69,9 +69,10 @@ absent() {
   [ ! -e "$1" ] || fail "$last: $1 is there"
 }
 # no temporary file of an interrupted write is left in the folder
+hex='[0-9a-f]'
 clean() {
   checks=$((checks + 1))
-  left=$(find "${1:-.}" -name '*.tmp*' -o -name '.*.??????' | head -n 3)
+  left=$(find "${1:-.}" -name '*.tmp*' -o -name '*.'"$hex$hex$hex$hex$hex$hex$hex$hex" | head -n 3)
   [ -z "$left" ] || fail "$last: left behind: $left"
 }
 finish() {

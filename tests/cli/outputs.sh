@@ -63,6 +63,9 @@ run 0 ask a.png deep/a.jpg 'where?' $m --format labelme -o labelme
 there labelme/a.json
 says labelme/a.json '"imagePath": "../a.png"'
 says labelme/a-2.json '"imagePath": "../deep/a.jpg"'
+printf 'no picture' >bad.png
+run 3 ask bad.png 'where?' $m --format labelme -o none.json
+absent none.json
 run 5 ask a.png 'where?' $m --format coco -o missing/coco.json
 lines err 1
 clean .

@@ -138,6 +138,8 @@ static void errors_are_one_line(void **state) {
     assert_int_equal(pct_fail(&error, PERCEPT_ERROR_INPUT, "bad\nvalue %d\t", 7), PERCEPT_ERROR_INPUT);
     pct_error_prefix(&error, "a/b%s", ".png");
     assert_string_equal(error.message, "a/b.png: bad value 7 ");
+    pct_fail(&error, PERCEPT_ERROR_INPUT, "\x1b[2J\x7f \xc2\x9b and \xc2\xab");
+    assert_string_equal(error.message, " [2J     and \xc2\xab");
     char longer[3000];
     memset(longer, 'x', sizeof longer - 1);
     longer[sizeof longer - 1] = 0;
@@ -195,6 +197,9 @@ static void written_files_appear_whole(void **state) {
     assert_int_equal(pct_make_directory(deep, &error), PERCEPT_OK);
     pct_writer writer;
     assert_int_equal(pct_writer_open(&writer, path, &error), PERCEPT_OK);
+    pct_writer other;
+    assert_int_equal(pct_writer_open(&other, path, &error), PERCEPT_OK); /* beside it, under another name */
+    pct_writer_abort(&other);
     fputs("half", writer.file);
     assert_false(pct_file_exists(path));
     pct_writer_abort(&writer);

@@ -143,6 +143,20 @@ static void unbalanced_marks_are_unparsable(void **state) {
     percept_answer_free(&answer);
 }
 
+/* A family that is made to speak says that nothing is there only when its mask said so. */
+static void absence_is_said_of_what_was_looked_at(void **state) {
+    (void)state;
+    const pct_template_style begun = {.name = "begun", .begun_end = "."}, *own = template.style;
+    template.style = &begun;
+    percept_answer *dropped = assemble("here <obj>.", (const float[]){0}, 0.5f, "a cup");
+    percept_answer *late = assemble("", NULL, 0.5f, "a cup");
+    template.style = own;
+    assert_string_equal(percept_answer_text(dropped), "No region here shows \"a cup\".");
+    assert_string_equal(percept_answer_text(late), "");
+    percept_answer_free(&dropped);
+    percept_answer_free(&late);
+}
+
 /* Letters that look like an object token must not be counted as one. */
 static void plain_letters_are_no_object(void **state) {
     (void)state;
@@ -159,6 +173,7 @@ static void plain_letters_are_no_object(void **state) {
     assert_int_equal(pct_count_objects(percept_answer_text(answer)), 0);
     percept_answer_free(&answer);
     pct_picture_drop(&picture);
+    check_text("<p>x<obj</p>>", "x<obj >", PERCEPT_FINISH_STOP); /* nor across a mark */
 }
 
 /* Nor when the dialogue goes on: as many object tokens are read as there are regions. */
@@ -462,6 +477,7 @@ int main(void) {
         cmocka_unit_test(marks_leave_the_text),
         cmocka_unit_test(unbalanced_marks_are_unparsable),
         cmocka_unit_test(plain_letters_are_no_object),
+        cmocka_unit_test(absence_is_said_of_what_was_looked_at),
         cmocka_unit_test(plain_letters_are_no_object_in_a_dialogue),
         cmocka_unit_test(phrases_belong_to_their_objects),
         cmocka_unit_test(the_threshold_drops_regions_and_their_token),

@@ -111,11 +111,23 @@ static void test_aborted_writer_leaves_nothing(void **state) {
     char path[300], file[320];
     pct_dataset_writer *writer = NULL;
     snprintf(path, sizeof path, "%s/aborted", scene_folder);
-    assert_int_equal(pct_dataset_writer_open(&writer, path, 80, NULL, NULL), PERCEPT_OK);
-    pct_dataset_writer_abort(&writer);
-    assert_null(writer);
-    snprintf(file, sizeof file, "%s/data.jsonl", path);
-    assert_false(pct_file_exists(file));
+    for (int made = 0; made < 2; made++) { /* a folder that was there stays */
+        pct_arena arena;
+        pct_sample sample;
+        pct_arena_init(&arena, 0);
+        compose(0, &arena, &sample);
+        assert_int_equal(pct_dataset_writer_open(&writer, path, 80, NULL, NULL), PERCEPT_OK);
+        assert_int_equal(pct_dataset_writer_add(writer, &sample, NULL), PERCEPT_OK);
+        snprintf(file, sizeof file, "%s/images/000000.jpg", path);
+        assert_true(pct_file_exists(file));
+        pct_dataset_writer_abort(&writer);
+        assert_null(writer);
+        snprintf(file, sizeof file, "%s/images", path);
+        assert_false(pct_file_exists(file));
+        assert_int_equal(pct_file_exists(path), made);
+        assert_int_equal(pct_make_directory(path, NULL), PERCEPT_OK);
+        pct_arena_free(&arena);
+    }
     assert_int_equal(pct_dataset_writer_open(&writer, path, 101, NULL, NULL), PERCEPT_ERROR_USAGE);
 }
 
