@@ -106,7 +106,7 @@ typedef struct percept_model_info {
     const char *figures;         /* how well it does, and where that was measured */
     const char *hash;            /* SHA-256 of the file, 64 hexadecimal digits */
     int64_t parameters;          /* numbers that were learned */
-    int64_t weight_bytes;        /* what they take in the file */
+    int64_t weight_bytes;        /* what they take once the file is open: small tensors are widened */
     int32_t side;                /* the model's square input, pixels; 0: a language model alone */
     int32_t image_tokens;        /* tokens a picture costs */
     int32_t vocabulary, context; /* tokens known; longest picture + question + answer in tokens */

@@ -1,5 +1,6 @@
 /* finish.c: validation on the way; at the end the model file, its calibration and its figures. See trainer.h. */
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/file.h"
 #include "base/size.h"
 #include "eval/calibrate.h"
@@ -116,6 +117,7 @@ struct ending {
     pct_text provenance, figures;
     pct_calibration calibration;
     float threshold;
+    pct_compute *asking;     /* answers as users get them; training's own rounds otherwise */
     pct_scene_source *tests; /* scenes asked about in the default mix of tasks, whatever mix was learned from */
 };
 
@@ -142,7 +144,7 @@ static percept_status examine(struct ending *end, const pct_feed *feed, bool kee
                               pct_model **model, percept_error *error) {
     PCT_TRY(pct_model_open(model, end->path, false, error));
     pct_eval_options options = {.threshold = keep ? 0 : -1, .keep = keep};
-    return pct_eval_run(*model, end->trainer->compute, feed, &options, end->progress, end->context, report, error);
+    return pct_eval_run(*model, end->asking, feed, &options, end->progress, end->context, report, error);
 }
 
 static percept_status calibrate(struct ending *end, percept_error *error) {
@@ -255,6 +257,9 @@ percept_status pct_trainer_finish(pct_trainer *trainer, percept_progress_fn *pro
     end.path = pct_path_join(trainer->config.run.out, "model.gguf");
     add_provenance(trainer, &end.provenance);
     percept_status status = end.path && !end.provenance.failed ? PERCEPT_OK : pct_fail_memory(error, "model file");
+    if (status == PERCEPT_OK)
+        status = pct_compute_create(&end.asking, trainer->pool, pct_cpu_flags() & trainer->options->cpu_mask, error);
+    if (status == PERCEPT_OK) pct_compute_use_int8(end.asking); /* as `eval` and `ask` */
     pct_optimiser_swap(&trainer->optimiser);
     if (status == PERCEPT_OK) status = blend(trainer, error);
     if (status == PERCEPT_OK) status = save(&end, error);
@@ -265,6 +270,7 @@ percept_status pct_trainer_finish(pct_trainer *trainer, percept_progress_fn *pro
     if (status == PERCEPT_OK) status = test(&end, error);
     pct_optimiser_swap(&trainer->optimiser);
     if (status == PERCEPT_OK) status = pct_metrics_plot(&trainer->metrics, error);
+    pct_compute_destroy(&end.asking);
     pct_text_free(&end.provenance);
     pct_text_free(&end.figures);
     free(end.path);
