@@ -29,8 +29,8 @@ static const char *const fixed[] = {
     "run.checkpoint_every=100",
     "run.keep=1",
     "run.test=0",
-    "run.blend=0.9",
-    "run.blend_vision=0.45",
+    "run.blend=0.75",
+    "run.blend_vision=0.35",
     "run.name=percept-taught",
 };
 
