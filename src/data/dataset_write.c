@@ -21,7 +21,8 @@ struct pct_dataset_writer {
     pct_text names;    /* COCO "categories" */
     char **categories; /* in order of first appearance; owned */
     int32_t category_count, category_capacity;
-    int64_t count, annotation_count;
+    int64_t count, begun; /* pictures with their line; pictures that may have a file */
+    int64_t annotation_count;
     bool folder_made, finished;
     unsigned char *mask; /* reused */
     size_t mask_capacity;
@@ -183,6 +184,7 @@ percept_status pct_dataset_writer_add(pct_dataset_writer *writer, const pct_samp
         if (!writer->mask) return pct_fail_memory(error, "data set");
     }
     picture_name(writer, writer->count, file);
+    writer->begun = writer->count + 1;
     char *path = pct_path_join(writer->folder, file);
     if (!path) return pct_fail_memory(error, "data set");
     percept_status status = writer->jpeg_quality ? pct_jpeg_write(path, &sample->image, writer->jpeg_quality, error)
@@ -221,7 +223,7 @@ static void remove_below(const pct_dataset_writer *writer, const char *name) {
 /* The pictures so far, and the folders unless others put something into them. */
 static void remove_pictures(const pct_dataset_writer *writer) {
     char name[NAME_SIZE];
-    for (int64_t i = 0; i <= writer->count; i++) { /* the last may be without its line */
+    for (int64_t i = 0; i < writer->begun; i++) {
         picture_name(writer, i, name);
         remove_below(writer, name);
     }

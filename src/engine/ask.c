@@ -248,10 +248,10 @@ static percept_status prepare(pct_asked *asked, const ask_call *call, const perc
     return status;
 }
 
-/* Questions of several batches are all looked at before the first is answered. */
+/* All questions are looked at before the first is answered, in however many batches. */
 static percept_status check_all(const ask_call *call, const percept_question *questions, size_t count,
                                 percept_error *error) {
-    for (size_t i = 0; count > batch_size && i < count; i++) {
+    for (size_t i = 0; count > 1 && i < count; i++) {
         pct_asked asked;
         percept_status status = prepare(&asked, call, questions, count, i, error);
         pct_asked_free(&asked);

@@ -128,7 +128,11 @@ static void test_aborted_writer_leaves_nothing(void **state) {
         assert_int_equal(pct_make_directory(path, NULL), PERCEPT_OK);
         pct_arena_free(&arena);
     }
+    snprintf(file, sizeof file, "%s/set/images/000000.png", scene_folder); /* another's, from the test before */
+    snprintf(path, sizeof path, "%s/set", scene_folder);
+    assert_true(pct_file_exists(file));
     assert_int_equal(pct_dataset_writer_open(&writer, path, 101, NULL, NULL), PERCEPT_ERROR_USAGE);
+    assert_true(pct_file_exists(file));
 }
 
 #define HEAD   "{\"image\":\"images/a.png\",\"width\":4,\"height\":2,\"split\":\"x\","
