@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -207,6 +208,23 @@ static int skip_dots(const struct dirent *entry) {
 }
 
 static int by_byte(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+
+percept_status pct_lock_directory(const char *path, int *lock, percept_error *error) {
+    PCT_TRY(pct_make_directory(path, error));
+    *lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*lock < 0) {
+        return pct_fail(error, PERCEPT_ERROR_RESOURCE, "%s: cannot be opened: %s", path, strerror(errno));
+    }
+    while (flock(*lock, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EINTR) continue;
+        int reason = errno;
+        close(*lock);
+        *lock = -1;
+        if (reason == EWOULDBLOCK) return PERCEPT_OK;
+        return pct_fail(error, PERCEPT_ERROR_RESOURCE, "%s: cannot be locked: %s", path, strerror(reason));
+    }
+    return PERCEPT_OK;
+}
 
 percept_status pct_directory_list(const char *path, char ***names, size_t *count, percept_error *error) {
     *names = NULL;

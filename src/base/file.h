@@ -43,6 +43,9 @@ bool pct_is_directory(const char *path);
 bool pct_is_device(const char *path);
 /* Creates the folder and its parents; fine if it is there. */
 percept_status pct_make_directory(const char *path, percept_error *error);
+/* Makes the folder and takes its lock, for as long as *lock stays open (a killed process gives it back too). *lock -1:
+ * another process has it, or another place of this one. */
+percept_status pct_lock_directory(const char *path, int *lock, percept_error *error);
 /* Names (not paths) in a folder, sorted by byte, without "." and ".."; *names is one malloc'd block to free(). */
 percept_status pct_directory_list(const char *path, char ***names, size_t *count, percept_error *error);
 /* "a" + "b" = "a/b", malloc'd; NULL when memory is out. */

@@ -52,6 +52,11 @@ void pct_text_printf(pct_text *text, const char *format, ...) {
 
 /* The library never changes the locale, but a program that uses it may have: numbers are formatted with '.' by
  * replacing whatever the locale uses. */
+/* Whatever the locale's decimal sign is. */
+static void add_with_point(pct_text *text, const char *number) {
+    for (; *number; number++) pct_text_add(text, *number == ',' ? "." : number, 1);
+}
+
 void pct_text_number(pct_text *text, double value) {
     if (!isfinite(value)) {
         pct_text_puts(text, "null");
@@ -66,10 +71,13 @@ void pct_text_number(pct_text *text, double value) {
             if (strtod(buffer, NULL) == value) break;
         }
     }
-    for (char *c = buffer; *c; c++) {
-        if (*c == ',') *c = '.';
-    }
-    pct_text_puts(text, buffer);
+    add_with_point(text, buffer);
+}
+
+void pct_text_digits(pct_text *text, double value, int digits) {
+    char buffer[64];
+    snprintf(buffer, sizeof buffer, "%.*g", digits, value);
+    add_with_point(text, isfinite(value) ? buffer : "null");
 }
 
 void pct_text_clear(pct_text *text) {

@@ -18,6 +18,8 @@ void pct_text_puts(pct_text *text, const char *string);
 void pct_text_printf(pct_text *text, const char *format, ...) PCT_PRINTF(2, 3);
 /* Shortest decimal that reads back as the same double, e.g. 0.5, 12, 1e-07; nan and infinities give null (for JSON). */
 void pct_text_number(pct_text *text, double value);
+/* The same, rounded to so many significant digits (17 at most). */
+void pct_text_digits(pct_text *text, double value, int digits);
 void pct_text_clear(pct_text *text); /* keeps the memory */
 void pct_text_free(pct_text *text);
 /* Hands the string over (caller frees); "" when nothing was added; NULL when memory ran out. The text is left empty. */

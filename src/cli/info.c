@@ -27,8 +27,8 @@ static percept_status print_text(const percept_engine *engine, bool tensors, per
     print_row("made by", info.provenance);
     print_row("figures", info.figures);
     print_row("hash", info.hash);
-    printf("%-14s%.2f million in %d tensors, %.1f MB when open\n", "parameters", (double)info.parameters * 1e-6, info.tensors,
-           (double)info.weight_bytes * 1e-6);
+    printf("%-14s%.2f million in %d tensors, %.1f MB when open\n", "parameters", (double)info.parameters * 1e-6,
+           info.tensors, (double)info.weight_bytes * 1e-6);
     const bool sees = info.side > 0; /* else a language model alone */
     if (sees) printf("%-14s%d x %d pixels, %d tokens\n", "picture", info.side, info.side, info.image_tokens);
     printf("%-14s%d words, %d tokens of context\n", "language", info.vocabulary, info.context);

@@ -6,11 +6,13 @@
 #include <ctype.h>
 #include <string.h>
 
-/* The next run of letters, digits and apostrophes, lower-cased into `word`; NULL at the end. Marks are passed over. */
-static const char *next_word(const char *text, char *word, size_t size) {
+/* The next run of letters, digits and apostrophes, lower-cased into `word`; NULL at the end. Marks are passed over, and
+ * unless `phrases` what stands between <p> and </p> too. */
+static const char *next_word(const char *text, bool phrases, char *word, size_t size) {
     for (;;) {
         if (*text == '<') {
-            const char *close = strchr(text, '>');
+            const char *end = phrases || strncmp(text, "<p>", 3) != 0 ? NULL : strstr(text, "</p>");
+            const char *close = strchr(end ? end : text, '>');
             text = close ? close + 1 : text + 1;
         } else if (*text && !isalnum((unsigned char)*text) && !((unsigned char)*text & 0x80)) {
             text++;
@@ -31,7 +33,7 @@ static const char *next_word(const char *text, char *word, size_t size) {
 bool pct_answer_denies(const char *text) {
     static const char *const denials[] = {"no", "not", "none", "nothing", "cannot", "neither", "never"};
     char word[32];
-    while ((text = next_word(text, word, sizeof word))) {
+    while ((text = next_word(text, true, word, sizeof word))) {
         size_t length = strlen(word);
         for (size_t i = 0; i < PCT_COUNT(denials); i++) {
             if (strcmp(word, denials[i]) == 0) return true;
@@ -60,13 +62,18 @@ static int number_of(const char *word) {
     return value;
 }
 
-int pct_answer_count(const char *text) {
+static int first_number(const char *text, bool phrases) {
     char word[32];
-    while ((text = next_word(text, word, sizeof word))) {
+    while ((text = next_word(text, phrases, word, sizeof word))) {
         int number = number_of(word);
         if (number >= 0) return number;
     }
     return -1;
+}
+
+int pct_answer_count(const char *text) {
+    const int number = first_number(text, false);
+    return number >= 0 ? number : first_number(text, true);
 }
 
 /* Drops `lead` with the blank after it from the front; true when it was there. */

@@ -13,7 +13,7 @@
  * in "n't". */
 bool pct_answer_denies(const char *text);
 /* The number the text speaks of: digits or the words zero to twenty, "none" and "no" as 0, "a single" and "only one" as
- * 1. The first one wins; -1: none. */
+ * 1. The first one outside <p>...</p> wins, for names have numbers too ("eight ball"); else the first one; -1: none. */
 int pct_answer_count(const char *text);
 /* The name the text gives: what stands between the first <p> and </p>, else the whole; lower case, without lead-in
  * ("it is", "this looks like", ...), article and full stop. Cut at PCT_ANSWER_NAME_SIZE. */

@@ -71,7 +71,8 @@ static void add_trade(const pct_eval_report *report, pct_text *out) {
         pct_calibrate_trade(NULL, report->regions, report->question_list, report->question_count, threshold, &trade);
         const double values[] = {trade.absent_acc, trade.present_recall, trade.precision, trade.recall, trade.f1};
         const char *const keys[] = {"absent_acc", "present_recall", "precision", "recall", "f1"};
-        pct_text_printf(out, "%s{\"threshold\": %.2f", first ? "" : ", ", 0.05 * i);
+        pct_text_puts(out, first ? "{\"threshold\": " : ", {\"threshold\": ");
+        pct_text_number(out, 5 * i / 100.0);
         first = false;
         for (int k = 0; k < 5; k++) {
             pct_text_printf(out, ", \"%s\": ", keys[k]);

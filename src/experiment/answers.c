@@ -209,9 +209,6 @@ static percept_status make_model(struct measurement *m, struct mode *mode, int r
         status = pct_experiment_plan_untrained(&plan, &experiment->list.runs[run], CONTEXT, error);
     if (status == PERCEPT_OK)
         status = pct_train_config_load(config, &reader, plan.train.config, plan.settings, plan.count, error);
-    if (status == PERCEPT_OK && config->data.folder[0])
-        status = pct_fail(error, PERCEPT_ERROR_INPUT, "run '%s': learns from a folder; composed scenes are wanted",
-                          experiment->list.runs[run].name);
     if (status == PERCEPT_OK && !m->side) {
         m->side = config->model.image.side;
         status = pct_train_scene_options(config, &scenes, error);

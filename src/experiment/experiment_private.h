@@ -115,6 +115,9 @@ void pct_experiment_test_data(char *data, size_t size, enum pct_split split, int
  */
 percept_status pct_experiment_result_check(const pct_experiment *experiment, int run, const json_t *result,
                                            percept_error *error);
+/* The same of answer times: of settings that a series no longer has. */
+percept_status pct_experiment_answers_check(const pct_experiment *experiment, const json_t *answers,
+                                            percept_error *error);
 /* Reads and checks all that are there, into experiment->found. */
 percept_status pct_experiment_load_results(pct_experiment *experiment, percept_error *error);
 

@@ -144,7 +144,10 @@ static percept_status look(pct_experiment_plan *plan, pct_train_config *config, 
     percept_status status =
         pct_train_config_load(config, &reader, plan->train.config, plan->settings, plan->count, error);
     if (status == PERCEPT_OK && canonical) status = make_canonical(&reader, canonical, error);
-    if (status == PERCEPT_OK) config->data.pack = config->data.pack[0] ? "named" : ""; /* outlives the reader */
+    if (status == PERCEPT_OK) { /* outlives the reader */
+        config->data.pack = config->data.pack[0] ? "named" : "";
+        config->data.folder = config->data.folder[0] ? "named" : "";
+    }
     if (status == PERCEPT_OK && config->base[0]) {
         plan->base = pct_arena_text(&plan->arena, config->base, strlen(config->base));
         if (!plan->base) status = pct_fail_memory(error, "settings");
@@ -170,6 +173,10 @@ static percept_status make(pct_experiment_plan *plan, const pct_experiment *expe
     if (status == PERCEPT_OK) status = add(plan, error, "schedule.steps=%d", LOOK_STEPS);
     if (status == PERCEPT_OK) status = look(plan, config, NULL, error);
     plan->count = before;
+    if (status == PERCEPT_OK && run->judge && config->data.folder[0])
+        status = pct_fail(error, PERCEPT_ERROR_INPUT,
+                          "data.folder: answers are examined on composed scenes; give data.pack or data.cutouts, or "
+                          "set judge: false");
     if (status == PERCEPT_OK) status = add_lengths(plan, experiment, run, config, error);
     if (status == PERCEPT_OK) status = look(plan, config, &plan->canonical, error);
     const char *model = run->from ? experiment->list.runs[run->needs].name : NULL;
@@ -191,6 +198,7 @@ percept_status pct_experiment_plan_make(pct_experiment_plan *plan, const pct_exp
     plan->train.setting_count = plan->count;
     plan->train.cpu_mask = experiment->options->cpu_mask;
     plan->train.command = "percept experiment";
+    plan->train.locked = true; /* run.c locks runs while it makes them; everything else is dry */
     plan->train.log = experiment->options->log;
     if (status != PERCEPT_OK) {
         pct_error_prefix(error, "%s/list.yaml:%lld: run '%s'", experiment->list.folder, (long long)run->line,

@@ -301,9 +301,11 @@ static percept_status make_page(pct_report *page, const char *folder, const char
 }
 
 static percept_status write_page(pct_report *page, const char *folder, const char *name, percept_error *error) {
+    const pct_experiment_options *options = page->experiment->options;
+    const char *out = options->out ? options->out : options->folder;
     char file[100];
     snprintf(file, sizeof file, "%.80s.md", name);
-    char *path = pct_path_join(folder, file), *tables = pct_path_join(page->experiment->results, "../tables.json");
+    char *path = pct_path_join(folder, file), *tables = pct_path_join(out, "tables.json");
     percept_status status = path && tables ? pct_file_write(path, page->text.data, page->text.length, error)
                                            : pct_fail_memory(error, "report");
     if (status == PERCEPT_OK) status = pct_experiment_write_json(tables, page->json, error);

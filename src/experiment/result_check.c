@@ -1,5 +1,5 @@
-/* result_check.c: whether a result that is there is of the run that the list has now. A file of other settings, of a
- * rehearsal, or of other test pictures would give figures that no run of the list has. */
+/* result_check.c: whether results and answer times that are there are of the runs that the list has now. A file of
+ * other settings, of a rehearsal, or of other test pictures would give figures that no run of the list has. */
 #include "base/size.h"
 #include "experiment/experiment_private.h"
 
@@ -70,9 +70,9 @@ static percept_status check_figures(const json_t *result, const pct_experiment_l
 }
 
 /* A config that was edited since; results of before this was kept are taken at their word. */
-static percept_status check_config(const pct_experiment *experiment, int index, const json_t *result,
+static percept_status check_config(const pct_experiment *experiment, int index, const json_t *result, const char *key,
                                    percept_error *error) {
-    const char *kept = json_string_value(json_object_get(result, "config_hash"));
+    const char *kept = json_string_value(json_object_get(result, key));
     pct_experiment_plan plan;
     if (!kept) return PERCEPT_OK;
     percept_status status = pct_experiment_plan_make(&plan, experiment, index, 0, error);
@@ -98,7 +98,7 @@ percept_status pct_experiment_result_check(const pct_experiment *experiment, int
     PCT_TRY(check_integer(result, "seed", run->seed, error));
     if (!lent) PCT_TRY(check_minutes(result, minutes, error));
     if (!lent && minutes <= 0) PCT_TRY(check_integer(result, "steps", run->steps, error));
-    PCT_TRY(check_config(experiment, index, result, error));
+    PCT_TRY(check_config(experiment, index, result, "config_hash", error));
     return run->judge ? check_figures(result, list, run, error) : PERCEPT_OK;
 }
 
@@ -117,4 +117,19 @@ percept_status pct_experiment_load_results(pct_experiment *experiment, percept_e
         free(path);
     }
     return status;
+}
+
+percept_status pct_experiment_answers_check(const pct_experiment *experiment, const json_t *answers,
+                                            percept_error *error) {
+    const pct_experiment_list *list = &experiment->list;
+    for (int i = 0; i < list->count; i++) {
+        const json_t *mode = json_object_get(json_object_get(answers, "modes"), list->runs[i].series);
+        if (!mode || pct_experiment_series(experiment, i) != i) continue;
+        const percept_status status = check_config(experiment, i, mode, "config", error);
+        if (status != PERCEPT_OK) {
+            pct_error_prefix(error, "%s: series '%s'", experiment->answers, list->runs[i].series);
+            return status;
+        }
+    }
+    return PERCEPT_OK;
 }

@@ -4,36 +4,13 @@
 #include "experiment/experiment_private.h"
 #include "train/checkpoint.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define MARK "finished" /* in a run's folder: its steps, when all of training was done */
-
-/* ---- taking a run ---------------------------------------------------------------------------------------------- */
-
-/* Locks a folder; *lock -1: somebody else has it. Closing it gives it back, also when the process is killed. */
-static percept_status lock_folder(const char *folder, int *lock, percept_error *error) {
-    PCT_TRY(pct_make_directory(folder, error));
-    *lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (*lock < 0) {
-        return pct_fail(error, PERCEPT_ERROR_RESOURCE, "%s: cannot be opened: %s", folder, strerror(errno));
-    }
-    while (flock(*lock, LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EINTR) continue;
-        int reason = errno;
-        close(*lock);
-        *lock = -1;
-        if (reason == EWOULDBLOCK) return PERCEPT_OK;
-        return pct_fail(error, PERCEPT_ERROR_RESOURCE, "%s: cannot be locked: %s", folder, strerror(reason));
-    }
-    return PERCEPT_OK;
-}
 
 /* ---- one run --------------------------------------------------------------------------------------------------- */
 
@@ -152,7 +129,7 @@ static percept_status try_run(pct_experiment *experiment, int index, enum taken 
     int lock;
     char *folder = pct_experiment_run_folder(experiment, index);
     if (!folder) return pct_fail_memory(error, "run");
-    percept_status status = lock_folder(folder, &lock, error);
+    percept_status status = pct_lock_directory(folder, &lock, error);
     *taken = TAKEN_BY_OTHERS;
     if (status == PERCEPT_OK && lock >= 0) {
         *taken = TAKEN_DONE;
@@ -188,7 +165,7 @@ static percept_status rest(pct_experiment *experiment, percept_error *error) {
 percept_status pct_experiment_lock_measuring(pct_experiment *experiment, int *lock, percept_error *error) {
     const pct_experiment_options *options = experiment->options;
     for (*lock = -1; *lock < 0;) {
-        PCT_TRY(lock_folder(options->out ? options->out : options->folder, lock, error));
+        PCT_TRY(pct_lock_directory(options->out ? options->out : options->folder, lock, error));
         if (*lock < 0) PCT_TRY(rest(experiment, error));
     }
     return PERCEPT_OK;

@@ -12,17 +12,19 @@
 #define MASKS  "eval.arrangements.miou"
 #define TOKENS "eval.arrangements.tokens_per_object"
 
-/* Standard errors that 95 % takes: of two series of three seeds (Student, four degrees of freedom), of many questions.
- */
-#define SURE_OF_SEEDS     2.8
-#define SURE_OF_QUESTIONS 2.0
-
-/* A figure, its standard error, and how many of those make it sure; value nan: not measured. */
+/* A figure and its standard error; value nan: not measured. */
 struct estimate {
-    double value, error, sure;
+    double value, error;
+    int freedom; /* degrees of freedom of the error: seeds beyond the first; 0: it is of many questions, or exact */
 };
 
 static const struct estimate unknown = {.value = NAN};
+
+/* Standard errors on either side that 95 % takes (Student). */
+static double sure(int freedom) {
+    static const double seeds[] = {12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23};
+    return freedom > 0 && freedom <= (int)PCT_COUNT(seeds) ? seeds[freedom - 1] : freedom > 0 ? 2.2 : 2.0;
+}
 
 enum verdict { UNMEASURED, UNDECIDED, CONFIRMED, REFUTED };
 
@@ -38,16 +40,37 @@ static const pct_report_series *find_series(const pct_report *page, const char *
 
 static bool is_whole(const pct_report_series *series) { return series && series->done == series->planned; }
 
-/* Of a share or of a mean of overlaps, in percent. The error is that of the seeds' mean; of one run, that of as many
- * questions, at most (a mean of values between 0 and 1 varies no more than hits and misses do). */
-static struct estimate percent(const pct_report_series *series, const char *path) {
-    double mean, deviation;
+/* Of the seeds: the mean of one figure, or of one less another (less: NULL for none) in each of them, in percent. */
+static struct estimate over_seeds(const pct_report_series *series, const char *path, const char *less) {
+    double sum = 0, squares = 0;
     if (!is_whole(series)) return unknown;
-    const int count = pct_report_spread(series, path, &mean, &deviation);
-    if (!count) return unknown;
+    for (int i = 0; i < series->done; i++) {
+        const double value = pct_report_number(series->results[i], path);
+        sum += less ? value - pct_report_number(series->results[i], less) : value;
+    }
+    const double mean = sum / series->done;
+    for (int i = 0; i < series->done; i++) {
+        const double value = pct_report_number(series->results[i], path);
+        const double off = (less ? value - pct_report_number(series->results[i], less) : value) - mean;
+        squares += off * off;
+    }
+    const int freedom = series->done - 1;
+    const double error = freedom ? sqrt(squares / freedom / series->done) : 0;
+    return (struct estimate){100 * mean, 100 * error, freedom};
+}
+
+/* What the questions leave open in a mean of one run, at most: values between 0 and 1 vary no more than hits and misses
+ * do; differences of two such values, no more than +1 and -1. */
+static double of_questions(const pct_report_series *series, double percent, bool difference) {
     const double questions = pct_report_number(series->results[0], "eval.arrangements.tasks.refer.n");
-    const double error = count > 1 ? deviation / sqrt(count) : questions > 0 ? sqrt(mean * (1 - mean) / questions) : 0;
-    return (struct estimate){100 * mean, 100 * error, count > 1 ? SURE_OF_SEEDS : SURE_OF_QUESTIONS};
+    const double least = difference ? -100 : 0;
+    return questions > 0 ? sqrt(fmax(0, (percent - least) * (100 - percent)) / questions) : 0;
+}
+
+static struct estimate percent(const pct_report_series *series, const char *path) {
+    struct estimate mean = over_seeds(series, path, NULL);
+    if (!mean.freedom && isfinite(mean.value)) mean.error = of_questions(series, mean.value, false);
+    return mean;
 }
 
 static double exact(const pct_report_series *series, const char *path) {
@@ -56,7 +79,19 @@ static double exact(const pct_report_series *series, const char *path) {
 }
 
 static struct estimate minus(struct estimate a, struct estimate b) {
-    return (struct estimate){a.value - b.value, hypot(a.error, b.error), fmax(a.sure, b.sure)};
+    return (struct estimate){a.value - b.value, hypot(a.error, b.error), a.freedom + b.freedom};
+}
+
+/* One series less another by the seeds of both. Where one of them has a single run, it is taken to vary from seed to
+ * seed as the other does, beside what its questions leave open. */
+static struct estimate lead(const pct_report_series *a, const pct_report_series *b, const char *path,
+                            const char *less) {
+    struct estimate of_a = over_seeds(a, path, less), of_b = over_seeds(b, path, less);
+    if (isnan(of_a.value) || isnan(of_b.value)) return unknown;
+    const double deviation = fmax(of_a.error * sqrt(a->done), of_b.error * sqrt(b->done)); /* 0: no seeds */
+    if (!of_a.freedom) of_a.error = hypot(of_questions(a, of_a.value, less != NULL), deviation);
+    if (!of_b.freedom) of_b.error = hypot(of_questions(b, of_b.value, less != NULL), deviation);
+    return minus(of_a, of_b);
 }
 
 /* Hits of one run less `factor` of another's, in percent, by the questions that both were asked: what is hard for one
@@ -73,14 +108,15 @@ static struct estimate minus_paired(const pct_report_series *a, const pct_report
         sum += difference;
         squares += difference * difference;
     }
-    const double mean = sum / (double)count, variance = (squares - sum * mean) / (double)(count - 1);
-    return (struct estimate){100 * mean, 100 * sqrt(variance / (double)count), SURE_OF_QUESTIONS};
+    const double mean = sum / (double)count, variance = fmax(0, squares - sum * mean) / (double)(count - 1);
+    return (struct estimate){100 * mean, 100 * sqrt(variance / (double)count), 0};
 }
 
 /* margin: how far on the claim's side of its threshold. */
 static enum verdict decide(struct estimate margin) {
     if (isnan(margin.value)) return UNMEASURED;
-    if (margin.error > 0 && fabs(margin.value) < margin.sure * margin.error) return UNDECIDED;
+    if (!isfinite(margin.error)) return UNDECIDED;
+    if (margin.error > 0 && fabs(margin.value) < sure(margin.freedom) * margin.error) return UNDECIDED;
     return margin.value >= 0 ? CONFIRMED : REFUTED;
 }
 
@@ -166,28 +202,31 @@ void pct_report_verdicts(pct_report *page) {
     json_object_set_new(page->json, "verdicts", json_array());
     pct_text_puts(&page->text,
                   "\n## Verdicts\n\nFrom the means of the tables below, the curves and the answer times, against the "
-                  "threshold that stands in the claim. ± is a standard error: of the seeds' mean, or of "
-                  "the questions where there is one run; what is nearer to the threshold than 2.8 of them "
-                  "(95 % for three seeds; 2 for questions) is undecided. All runs answer the same questions: how far "
-                  "others would differ is not in the seeds' error.\n\n"
+                  "threshold that stands in the claim. ± is a standard error: of the seeds' means; where a "
+                  "series has one run, of its questions (taken as independent, though several are of one picture) and "
+                  "of seeds that vary as the other series' do; of two runs of one seed each, of the questions that "
+                  "both were asked. What is nearer to the threshold than Student's 95 % of it (2.8 for three seeds on "
+                  "either side; 4.3 where three stand beside one run; 2 for questions) is undecided. All runs "
+                  "answer the same questions: how far others would differ is not in the seeds' error.\n\n"
                   "| claim | verdict | found |\n|---|---|---|\n");
-    const struct estimate hits = minus(percent(token, HITS), percent(text, HITS));
-    const struct estimate masks = minus(percent(token, MASKS), percent(text, MASKS));
-    const struct estimate ten = {10, 0};
+    const struct estimate hits = lead(token, text, HITS, NULL), masks = lead(token, text, MASKS, NULL);
+    const struct estimate ten = {.value = 10};
     add(page, "at equal time one token leads text by at least 10 points of Acc@0.5", decide(minus(hits, ten)),
         "%+.1f ± %.1f points", hits.value, hits.error);
     if (boxes) {
-        const struct estimate lead = minus(percent(token, HITS), percent(boxes, HITS));
-        add(page, "also text that writes boxes alone and has no masks", decide(minus(lead, ten)), "%+.1f ± %.1f points",
-            lead.value, lead.error);
+        const struct estimate by = lead(token, boxes, HITS, NULL);
+        add(page, "also text that writes boxes alone and has no masks", decide(minus(by, ten)), "%+.1f ± %.1f points",
+            by.value, by.error);
     }
-    add(page, "one token leads text by more in mean IoU of masks than in Acc@0.5", decide(minus(masks, hits)),
-        "%+.1f ± %.1f points, against %+.1f of Acc@0.5", masks.value, masks.error, hits.value);
+    const struct estimate more = lead(token, text, MASKS, HITS);
+    add(page, "one token leads text by more in mean IoU of masks than in Acc@0.5", decide(more),
+        "%+.1f ± %.1f points, against %+.1f of Acc@0.5: %+.1f ± %.1f more", masks.value, masks.error, hits.value,
+        more.value, more.error);
     add_sooner(page, token, text);
     if (plain) {
-        const struct estimate lead = minus(percent(token, HITS), percent(plain, HITS));
-        add(page, "a box head that sees the mask's moments leads a plain one", decide(lead), "%+.1f ± %.1f points",
-            lead.value, lead.error);
+        const struct estimate by = lead(token, plain, HITS, NULL);
+        add(page, "a box head that sees the mask's moments leads a plain one", decide(by), "%+.1f ± %.1f points",
+            by.value, by.error);
     }
     const double one = exact(token, TOKENS), four = exact(boxes, TOKENS), many = exact(text, TOKENS);
     add(page, "one token an object, against at least 4 for a box and 30 for a mask as text",

@@ -104,6 +104,7 @@ static percept_status judge_refer(struct listening *in, const pct_sample *sample
         if (regions[r].score > regions[best].score) best = r;
     score->asked++;
     score->iou += outcome->mask_iou;
+    if (!in->held) pct_figures_add(&in->result->views, outcome);
     if (outcome->mask_iou >= 0.5)
         score->found++;
     else if (count == 0)
@@ -164,10 +165,7 @@ percept_status teach_examine_new(const teach_examiner *examiner, const pct_scene
         status =
             pass(examiner, source, with_held ? PCT_SPLIT_CUTOUTS : PCT_SPLIT_ARRANGEMENTS, names, &in, &report, error);
         if (status == PERCEPT_OK) {
-            if (with_held)
-                result->held = report.held_out;
-            else
-                result->views = report.all;
+            if (with_held) result->held = report.held_out;
             pct_figures_merge(&absent, &report.task[PCT_TASK_ABSENT]);
         }
         pct_eval_report_free(&report);

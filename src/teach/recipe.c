@@ -96,6 +96,8 @@ percept_status teach_recipe(const pct_teach_options *options, const char *run, c
     for (size_t i = 0; i < PCT_COUNT(fixed); i++) pct_text_add(text, fixed[i], strlen(fixed[i]) + 1);
     size_t of_model;
     PCT_TRY(from_model(options->model, text, &of_model, error));
+    pct_text_printf(text, "run.seed=%llu", (unsigned long long)options->seed);
+    pct_text_add(text, "", 1);
     const double ema = steps >= 100 ? 0.98 : 0.9;
     const struct {
         const char *key;
@@ -105,13 +107,13 @@ percept_status teach_recipe(const pct_teach_options *options, const char *run, c
                    {"schedule.steps", (double)steps},
                    {"schedule.warmup", (double)pct_min_i64(20, steps / 4)},
                    {"optimiser.ema", ema},
-                   {"run.seed", (double)options->seed},
                    {"run.calibrate", options->pictures ? (double)options->pictures : 120}};
     for (size_t i = 0; i < PCT_COUNT(numbers); i++) {
-        pct_text_printf(text, "%s=%.15g", numbers[i].key, numbers[i].value);
+        pct_text_printf(text, "%s=", numbers[i].key);
+        pct_text_number(text, numbers[i].value);
         pct_text_add(text, "", 1);
     }
-    *count = PCT_COUNT(paths) + PCT_COUNT(fixed) + of_model + PCT_COUNT(numbers);
+    *count = PCT_COUNT(paths) + PCT_COUNT(fixed) + of_model + 1 + PCT_COUNT(numbers); /* 1: the seed */
     *settings = calloc(*count + 1, sizeof **settings);
     if (text->failed || !*settings) return pct_fail_memory(error, "settings");
     const char *at = text->data;

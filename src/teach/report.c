@@ -117,8 +117,9 @@ void teach_report_table(const teach_result *result, const pct_teach_options *opt
         pct_text_printf(out, "pictures held back: Acc@0.5 %.1f %%, mIoU %.1f %% of %lld questions\n",
                         100 * pct_figures_get(&result->held, "acc50"), 100 * pct_figures_get(&result->held, "miou"),
                         (long long)result->held.refers);
-    pct_text_printf(out, "names it knew: Acc@0.5 %.1f %% before, %.1f %% now; mIoU %.1f, %.1f %%\n",
-                    100 * result->before.acc50, 100 * result->after.acc50, 100 * result->before.miou,
-                    100 * result->after.miou);
+    if (isfinite(result->before.acc50)) /* a test of few pictures may ask for none */
+        pct_text_printf(out, "names it knew: Acc@0.5 %.1f %% before, %.1f %% now; mIoU %.1f, %.1f %%\n",
+                        100 * result->before.acc50, 100 * result->after.acc50, 100 * result->before.miou,
+                        100 * result->after.miou);
     table_mixed(result, out);
 }

@@ -3,9 +3,11 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/size.h"
+#include "formats/sha256.h"
 #include "teach/teach.h"
 #include "train/checkpoint.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +24,8 @@ struct teaching {
     pct_pool *pool;
     pct_compute *compute;
     char *run, *cutouts, *backgrounds, *mark, *trained, *sheet;
-    char model[65]; /* hash of the file that learning begins with */
+    int lock;                   /* of the run folder; -1: none */
+    char model[65], replay[65]; /* hashes of the files that learning begins with */
     int64_t steps;
     teach_result result;
     teach_sheet tiles;
@@ -40,6 +43,7 @@ static void close_all(struct teaching *t) {
     free(t->mark);
     free(t->trained);
     free(t->sheet);
+    if (t->lock >= 0) close(t->lock);
 }
 
 /* "mine.gguf" -> "mine-sheet.png". */
@@ -77,9 +81,10 @@ static percept_status make_paths(struct teaching *t, percept_error *error) {
 
 /* What makes this run the one that was begun: another folder, model or budget would give another model. */
 static void describe(const struct teaching *t, pct_text *out) {
-    pct_text_printf(out, "{\"things\": \"%016llx\", \"model\": \"%s\", \"steps\": %lld, \"seed\": %llu}\n",
-                    (unsigned long long)pct_things_hash(&t->things), t->model, (long long)t->steps,
-                    (unsigned long long)t->options->seed);
+    pct_text_printf(
+        out, "{\"things\": \"%016llx\", \"model\": \"%s\", \"replay\": \"%s\", \"steps\": %lld, \"seed\": %llu}\n",
+        (unsigned long long)pct_things_hash(&t->things), t->model, t->replay, (long long)t->steps,
+        (unsigned long long)t->options->seed);
 }
 
 static percept_status same_run(const struct teaching *t, percept_error *error) {
@@ -90,11 +95,11 @@ static percept_status same_run(const struct teaching *t, percept_error *error) {
     percept_status status = pct_file_read(t->mark, 4096, &before, &size, error);
     if (status == PERCEPT_OK && now.failed) status = pct_fail_memory(error, "run");
     if (status == PERCEPT_OK && strcmp(before, now.data) != 0)
-        status = pct_fail(
-            error, PERCEPT_ERROR_USAGE,
-            "%s: was begun with other pictures, minutes or seed, or another model; give those, or remove it and "
-            "begin anew",
-            t->run);
+        status = pct_fail(error, PERCEPT_ERROR_USAGE,
+                          "%s: was begun with other pictures, minutes or seed, another model or replay pack; give "
+                          "those, or remove it and "
+                          "begin anew",
+                          t->run);
     free(before);
     pct_text_free(&now);
     return status;
@@ -118,11 +123,12 @@ static percept_status check_unmarked(const struct teaching *t, percept_error *er
 
 /* The run folder with the staged pictures; the mark is written last: a run has all of its pictures. */
 static percept_status begin_run(struct teaching *t, percept_error *error) {
-    if (t->options->resume) {
-        if (!pct_file_exists(t->mark))
-            return pct_fail(error, PERCEPT_ERROR_USAGE, "%s: holds no run to resume; leave --resume out", t->run);
-        return same_run(t, error);
-    }
+    if (t->options->resume && !pct_file_exists(t->mark))
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "%s: holds no run to resume; leave --resume out", t->run);
+    PCT_TRY(pct_lock_directory(t->run, &t->lock, error));
+    if (t->lock < 0)
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "%s: another process teaches in it; wait for its end", t->run);
+    if (t->options->resume) return same_run(t, error);
     if (pct_file_exists(t->mark))
         return pct_fail(error, PERCEPT_ERROR_USAGE, "%s: holds an unfinished run; give --resume, or remove it", t->run);
     PCT_TRY(check_unmarked(t, error));
@@ -177,19 +183,52 @@ static percept_status see_held(struct teaching *t, percept_error *error) {
     return PERCEPT_OK;
 }
 
-/* A contact sheet that cannot be written is said before the training, not after it. */
-static percept_status check_sheet(const char *path, percept_error *error) {
+/* The folder that a file of this name is in; the caller frees it. */
+static char *parent(const char *path) {
     const char *slash = strrchr(path, '/');
-    if (slash && slash != path) {
-        char *folder = strndup(path, (size_t)(slash - path));
-        if (!folder) return pct_fail_memory(error, "paths");
-        percept_status status = pct_make_directory(folder, error);
-        free(folder);
-        PCT_TRY(status);
+    return slash == path ? strdup("/") : slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+}
+
+/* An output that cannot be written is said before the training, not after it. */
+static percept_status check_output(const char *path, percept_error *error) {
+    char *folder = parent(path);
+    if (!folder) return pct_fail_memory(error, "paths");
+    percept_status status = pct_make_directory(folder, error);
+    if (status == PERCEPT_OK && access(folder, W_OK) != 0)
+        status =
+            pct_fail(error, PERCEPT_ERROR_RESOURCE, "%s: cannot be written: %s: %s", path, folder, strerror(errno));
+    if (status == PERCEPT_OK && pct_is_directory(path))
+        status = pct_fail(error, PERCEPT_ERROR_USAGE, "%s: is a folder; name a file", path);
+    free(folder);
+    return status;
+}
+
+/* Whether a file of this name is, or would be, somewhere in the folder; `real`: its realpath. */
+static bool is_inside(const char *path, const char *real) {
+    char *at = parent(path), *found = NULL;
+    while (at && !(found = realpath(at, NULL)) && strcmp(at, ".") != 0 && strcmp(at, "/") != 0) {
+        char *above = parent(at); /* folders that are not there yet */
+        free(at);
+        at = above;
     }
-    if (pct_is_directory(path))
-        return pct_fail(error, PERCEPT_ERROR_USAGE, "%s: is a folder; name a PNG file for the contact sheet", path);
-    return PERCEPT_OK;
+    const size_t length = strlen(real);
+    const bool inside = found && strncmp(found, real, length) == 0 && (found[length] == '/' || !found[length]);
+    free(found);
+    free(at);
+    return inside;
+}
+
+/* What is written into the folder would be taken for pictures of it on the next run, and on resuming this one. */
+static percept_status check_outside(const struct teaching *t, percept_error *error) {
+    const char *const outputs[] = {t->options->out, t->run, t->sheet};
+    char *real = realpath(t->options->folder, NULL);
+    percept_status status = real ? PERCEPT_OK : pct_fail_memory(error, "paths");
+    for (size_t i = 0; i < PCT_COUNT(outputs) && status == PERCEPT_OK; i++)
+        if (is_inside(outputs[i], real))
+            status = pct_fail(error, PERCEPT_ERROR_USAGE, "%s: is in the folder of cut-outs; name a place outside %s",
+                              outputs[i], t->options->folder);
+    free(real);
+    return status;
 }
 
 /* Before anything is written. */
@@ -212,9 +251,11 @@ static percept_status prepare(struct teaching *t, percept_error *error) {
     if (pct_is_device(o->out) || pct_is_device(t->sheet))
         return pct_fail(error, PERCEPT_ERROR_USAGE, "%s: is a device or pipe; name a file",
                         pct_is_device(o->out) ? o->out : t->sheet);
+    PCT_TRY(check_outside(t, error));
     t->steps = o->steps ? o->steps : (int64_t)(o->minutes * PCT_TEACH_STEPS_A_MINUTE + 0.5);
     if (t->steps < 1) t->steps = 1;
     PCT_TRY(check_model(o->model, t->model, error));
+    PCT_TRY(pct_sha256_file(o->replay, t->replay, error));
     pct_scene_options_default(&scenes);
     scenes.pack = o->replay;
     scenes.backgrounds = t->backgrounds; /* what is wrong with those is said now, too */
@@ -226,7 +267,8 @@ static percept_status prepare(struct teaching *t, percept_error *error) {
     PCT_TRY(pct_compute_create(&t->compute, t->pool, pct_cpu_flags() & o->cpu_mask, error));
     pct_compute_use_int8(t->compute); /* as the engine does: the figures are of what `ask` answers */
     PCT_TRY(teach_sheet_open(&t->tiles, t->things.count, error));
-    return check_sheet(t->sheet, error);
+    PCT_TRY(check_output(o->out, error));
+    return check_output(t->sheet, error);
 }
 
 static percept_status train(struct teaching *t, percept_error *error) {
@@ -245,6 +287,7 @@ static percept_status train(struct teaching *t, percept_error *error) {
                                            .threads = o->threads,
                                            .cpu_mask = o->cpu_mask,
                                            .command = "percept teach",
+                                           .locked = true,
                                            .identity = pct_things_hash(&t->things),
                                            .log = o->log};
         pct_train_result trained;
@@ -275,10 +318,10 @@ static percept_status examine(struct teaching *t, percept_error *error) {
 static percept_status put_in_place(struct teaching *t, percept_error *error) {
     PCT_TRY(teach_sheet_write(&t->tiles, t->sheet, error));
     if (rename(t->trained, t->options->out) != 0)
-        return pct_fail(error, PERCEPT_ERROR_RESOURCE, "%s: cannot be written", t->options->out);
+        return pct_fail(error, PERCEPT_ERROR_RESOURCE, "%s: cannot be written: %s", t->options->out, strerror(errno));
+    remove(t->mark); /* first: what is left without it is nobody's unfinished run */
     pct_checkpoint_prune(t->run, 0);
     pct_things_remove(&t->things, t->cutouts);
-    remove(t->mark);
     return PERCEPT_OK;
 }
 
@@ -293,7 +336,7 @@ static percept_status teach(struct teaching *t, percept_error *error) {
 
 percept_status pct_teach_run(const pct_teach_options *options, percept_progress_fn *progress, void *context,
                              pct_text *json, pct_text *table, percept_error *error) {
-    struct teaching t = {.options = options, .progress = progress, .context = context};
+    struct teaching t = {.options = options, .progress = progress, .context = context, .lock = -1};
     percept_status status = teach(&t, error);
     if (status == PERCEPT_ERROR_INTERRUPTED)
         pct_fail(error, status, "interrupted; give --resume to go on (%s has what was learned so far)", t.run);

@@ -7,9 +7,9 @@
 #include "teach/run.h"
 
 #define TEACH_MIXED 6 /* answers that a name is mistaken for, kept a name */
-/* Pixels of composed pictures, lessons and tests alike: what percept-nano learned from. Sharper or coarser pictures than
- * those teach less and undo more (docs/teach.md). */
-#define TEACH_SIDE 320
+/* Pixels of composed pictures, lessons and tests alike: what percept-nano learned from. Sharper or coarser pictures
+ * than those teach less and undo more (docs/teach.md). */
+#define TEACH_SIDE  320
 
 /* How one name was found and named. */
 typedef struct teach_score {
@@ -35,7 +35,7 @@ typedef struct teach_old {
 typedef struct teach_result {
     teach_score *scores; /* one a thing; owned */
     int32_t count;
-    pct_figures held, views; /* questions about pictures held back; about views of known ones */
+    pct_figures held, views; /* where is it: of pictures held back; of views of known ones, taught names alone */
     double absent;           /* things that are not there, said so */
     teach_old before, after;
     int64_t steps, pictures_taught, pictures_held;

@@ -6,6 +6,7 @@
 #include "eval/calibrate.h"
 #include "train/trainer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -168,45 +169,80 @@ static percept_status calibrate(struct ending *end, percept_error *error) {
     return status;
 }
 
-/* What `percept eval` asks when it is given `data`: the file's figures can be had again. */
-static pct_feed test_feed(const struct ending *end, enum pct_split split, char *data, size_t size) {
+/* What is asked, and in `told` how a reader asks it again: `percept eval` takes that as it is, where scenes are of the
+ * pack alone. Of paths the last name: cards are passed on. */
+static pct_feed test_feed(const struct ending *end, enum pct_split split, char *told, size_t size) {
     const pct_trainer *trainer = end->trainer;
-    pct_feed feed = pct_trainer_feed(trainer, split, PCT_SEED_TEST, trainer->config.run.test);
+    const pct_train_config *config = &trainer->config;
+    pct_feed feed = pct_trainer_feed(trainer, split, PCT_SEED_TEST, config->run.test);
+    const char *folder = trainer->dataset ? config->data.folder : config->data.cutouts, *name = strrchr(folder, '/');
+    name = name && name[1] ? name + 1 : folder;
+    if (trainer->dataset) {
+        snprintf(told, size, "%s (%s)", name, pct_split_text(split));
+        return feed;
+    }
     const int32_t side = trainer->request.width;
     pct_scene_spec spec = {.split = split, .count = feed.count, .seed = PCT_SEED_TEST};
-    if (end->tests) {
-        if (side != trainer->config.model.image.side) spec.side = side;
-        feed.source = end->tests;
-        feed.request = pct_scene_test_request(side);
-    }
-    pct_scene_spec_write(&spec, data, size);
+    if (side != config->model.image.side) spec.side = side;
+    feed.source = end->tests;
+    feed.request = pct_scene_test_request(side);
+    pct_scene_spec_write(&spec, told, size);
+    const size_t length = strlen(told);
+    if (*folder) snprintf(told + length, size - length, " with cut-outs of %s", name);
     return feed;
 }
 
-static percept_status test_split(struct ending *end, enum pct_split split, percept_error *error) {
-    pct_eval_report report = {0};
+/* The figures of one split. */
+struct tested {
+    enum pct_split split;
+    char data[200];
+    pct_eval_report report;
+};
+
+static percept_status test_split(struct ending *end, struct tested *tested, percept_error *error) {
     pct_model *model = NULL;
-    pct_text json = {0};
-    char name[64], data[96], *path = NULL;
-    const pct_feed feed = test_feed(end, split, data, sizeof data);
+    const pct_feed feed = test_feed(end, tested->split, tested->data, sizeof tested->data);
     if (feed.count == 0) return PERCEPT_OK;
-    percept_status status = examine(end, &feed, false, &report, &model, error);
-    if (status == PERCEPT_OK) {
-        snprintf(name, sizeof name, "test-%s.json", pct_split_text(split));
-        pct_eval_report_json(&report, model, data, pct_split_text(split), &json);
-        path = pct_path_join(end->trainer->config.run.out, name);
-        status = path && !json.failed ? pct_file_write(path, json.data, json.length, error)
-                                      : pct_fail_memory(error, "report");
-        pct_text_printf(&end->figures, "%s%s:", end->figures.length ? "; " : "", data);
-        for (int i = 0; i < 9; i++) { /* those of the interface */
-            pct_text_printf(&end->figures, " %s %.3f", pct_figures_keys[i],
-                            pct_figures_get(&report.all, pct_figures_keys[i]));
-        }
+    percept_status status = examine(end, &feed, false, &tested->report, &model, error);
+    pct_model_close(&model);
+    if (status != PERCEPT_OK) return status;
+    pct_text_printf(&end->figures, "%s%s:", end->figures.length ? "; " : "", tested->data);
+    for (int i = 0; i < 9; i++) { /* those of the interface */
+        const double value = pct_figures_get(&tested->report.all, pct_figures_keys[i]);
+        pct_text_printf(&end->figures, " %s ", pct_figures_keys[i]);
+        pct_text_number(&end->figures, round(1e3 * value) / 1e3);
     }
+    return end->figures.failed ? pct_fail_memory(error, "figures") : PERCEPT_OK;
+}
+
+/* test-SPLIT.json, of the model file as it stays. */
+static percept_status write_test(struct ending *end, const pct_model *model, const struct tested *tested,
+                                 percept_error *error) {
+    pct_text json = {0};
+    char name[64];
+    snprintf(name, sizeof name, "test-%s.json", pct_split_text(tested->split));
+    char *path = pct_path_join(end->trainer->config.run.out, name);
+    pct_eval_report_json(&tested->report, model, tested->data, pct_split_text(tested->split), &json);
+    percept_status status =
+        path && !json.failed ? pct_file_write(path, json.data, json.length, error) : pct_fail_memory(error, "report");
     free(path);
     pct_text_free(&json);
+    return status;
+}
+
+/* The splits' figures go into the file, and then beside it with the hash that it has. */
+static percept_status test_splits(struct ending *end, percept_error *error) {
+    struct tested tested[] = {{.split = PCT_SPLIT_ARRANGEMENTS}, {.split = PCT_SPLIT_CUTOUTS}};
+    pct_model *model = NULL;
+    percept_status status = PERCEPT_OK;
+    for (size_t i = 0; i < PCT_COUNT(tested) && status == PERCEPT_OK; i++) status = test_split(end, &tested[i], error);
+    if (status == PERCEPT_OK) status = save(end, error);
+    if (status == PERCEPT_OK) status = pct_model_open(&model, end->path, false, error);
+    for (size_t i = 0; i < PCT_COUNT(tested); i++) {
+        if (status == PERCEPT_OK && tested[i].report.pictures) status = write_test(end, model, &tested[i], error);
+        pct_eval_report_free(&tested[i].report);
+    }
     pct_model_close(&model);
-    pct_eval_report_free(&report);
     return status;
 }
 
@@ -216,7 +252,8 @@ static percept_status blend(pct_trainer *trainer, percept_error *error) {
     const float shared = trainer->config.run.blend, tower = trainer->config.run.blend_vision;
     pct_model *before = NULL;
     if (!pct_train_blends(&trainer->config)) return PERCEPT_OK;
-    PCT_TRY(pct_model_open(&before, trainer->config.run.from, true, error));
+    PCT_TRY(trainer->config.run.thaw ? pct_model_open_thawed(&before, trainer->config.run.from, error)
+                                     : pct_model_open(&before, trainer->config.run.from, true, error));
     const pct_parameters *set = pct_model_get_parameters(before);
     percept_status status = PERCEPT_OK;
     for (size_t i = 0; i < trainer->optimiser.count && status == PERCEPT_OK; i++) {
@@ -245,10 +282,9 @@ static percept_status test(struct ending *end, percept_error *error) {
         memset(scenes.weights, 0, sizeof scenes.weights);
         PCT_TRY(pct_scene_source_open(&end->tests, &scenes, error));
     }
-    percept_status status = test_split(end, PCT_SPLIT_ARRANGEMENTS, error);
-    if (status == PERCEPT_OK) status = test_split(end, PCT_SPLIT_CUTOUTS, error);
+    percept_status status = test_splits(end, error);
     pct_scene_source_close(&end->tests);
-    return status == PERCEPT_OK ? save(end, error) : status;
+    return status;
 }
 
 percept_status pct_trainer_finish(pct_trainer *trainer, percept_progress_fn *progress, void *context,

@@ -147,9 +147,8 @@ void pct_metrics_pause(pct_metrics *metrics, double seconds, double cpu_seconds)
 }
 
 static void add_number(pct_text *text, const char *key, double value) {
-    char rounded[32];
-    snprintf(rounded, sizeof rounded, "%.5g", value);
-    pct_text_printf(text, ", \"%s\": %s", key, isfinite(value) ? rounded : "null");
+    pct_text_printf(text, ", \"%s\": ", key);
+    pct_text_digits(text, value, 5);
 }
 
 static bool is_figure(const char *name) {

@@ -20,6 +20,7 @@ typedef struct pct_train_options {
     const char *command; /* for the model card; NULL: "percept train" */
     uint64_t identity;   /* stands in the card in place of the config's hash, which knows of paths; 0: the hash */
     const pct_log *log;  /* NULL: warnings are dropped */
+    bool locked;         /* the caller has the lock of run.out (pct_lock_directory) */
     bool dry;            /* nothing is written and run.out is not looked at (pct_train_measure) */
     int64_t guard_after; /* tests: steps after this many must not allocate, but for composing; 0: no guard */
 } pct_train_options;
@@ -30,7 +31,8 @@ typedef struct pct_train_result {
     double pictures_per_second;
 } pct_train_result;
 
-/* USAGE: the folder holds a run already and resume was not asked, or the other way round. INPUT: config, data. WORK:
+/* USAGE: the folder holds a run already and resume was not asked, or the other way round; another process
+ * trains in it. INPUT: config, data. WORK:
  * the loss or its gradient is not finite or stayed far above its running mean; the last good checkpoint stays.
  * INTERRUPTED: the callback asked to stop; a checkpoint of the last whole step was written. result may be NULL. */
 percept_status pct_train_run(const pct_train_options *options, percept_progress_fn *progress, void *context,

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static percept_status read_config(pct_trainer *trainer, const pct_train_options *options, percept_error *error) {
     PCT_TRY(pct_train_config_load(&trainer->config, &trainer->reader, options->config, options->settings,
@@ -225,6 +226,16 @@ static percept_status identify_base(pct_trainer *trainer, percept_error *error) 
     return status;
 }
 
+/* Two processes that trained in one folder would take each other's checkpoints away. */
+static percept_status take_folder(pct_trainer *trainer, percept_error *error) {
+    const char *folder = trainer->config.run.out;
+    if (trainer->options->locked) return pct_make_directory(folder, error);
+    PCT_TRY(pct_lock_directory(folder, &trainer->lock, error));
+    if (trainer->lock >= 0) return PERCEPT_OK;
+    return pct_fail(error, PERCEPT_ERROR_USAGE,
+                    "%s: another process trains in it; wait for its end, or give another folder as run.out", folder);
+}
+
 /* Finds the checkpoint to go on from; refuses to mix two runs in one folder. */
 static percept_status find_checkpoint(pct_trainer *trainer, pct_gguf **checkpoint, percept_error *error) {
     const char *folder = trainer->config.run.out;
@@ -266,12 +277,12 @@ static percept_status write_config(pct_trainer *trainer, percept_error *error) {
 }
 
 percept_status pct_trainer_setup(pct_trainer *trainer, const pct_train_options *options, percept_error *error) {
-    *trainer = (pct_trainer){.options = options};
+    *trainer = (pct_trainer){.options = options, .lock = -1};
     pct_gguf *checkpoint = NULL;
     percept_status status = read_config(trainer, options, error);
     if (status == PERCEPT_OK) status = identify_base(trainer, error);
     const bool dry = options->dry;
-    if (status == PERCEPT_OK && !dry) status = pct_make_directory(trainer->config.run.out, error);
+    if (status == PERCEPT_OK && !dry) status = take_folder(trainer, error);
     if (status == PERCEPT_OK && !dry) status = find_checkpoint(trainer, &checkpoint, error);
     if (status == PERCEPT_OK) status = open_compute(trainer, error);
     if (status == PERCEPT_OK) status = open_source(trainer, error);
@@ -306,4 +317,5 @@ void pct_trainer_free(pct_trainer *trainer) {
     pct_pool_destroy(&trainer->pool);
     pct_text_free(&trainer->effective);
     pct_config_free(&trainer->reader);
+    if (trainer->lock >= 0) close(trainer->lock);
 }

@@ -20,6 +20,7 @@ typedef struct pct_trainer {
     const pct_train_options *options;
     pct_train_config config;
     pct_config reader;  /* keeps the config's strings */
+    int lock;           /* of run.out; -1: none */
     pct_text effective; /* the config as it is, YAML */
     pct_pool *pool;
     pct_compute *compute;

@@ -91,11 +91,25 @@ run 0 train tiny.yaml --run.out="$work/elsewhere" --run.out="$work/run"
 there run/model.gguf
 there run/metrics.jsonl
 clean run
+says run/test-arrangements.json '"data": "scenes:arrangements:1:1 with cut-outs of cutouts"'
+says run/test-arrangements.json "\"model_hash\": \"$(sha256sum run/model.gguf | cut -d ' ' -f 1)\""
 run 0 info run/model.gguf
 says out "made by 'percept train tiny.yaml --run.out=run'" # no path of this machine, no setting that was replaced
 says out 'six'
 "$make_picture" a.png 96 64
 run 0 ask a.png 'find the red disc' -m run/model.gguf --json --max-tokens 8
+# from a data set folder: its splits are kept apart, and the file says what it was tested on
+# shellcheck disable=SC2086
+run 0 scenes -o own --seed 5 $scene
+sed -i '4s/"split": *"training"/"split": "arrangements"/' own/data.jsonl
+says own/data.jsonl '"split": "arrangements"'
+run 0 train tiny.yaml --data.cutouts '' --data.folder "$work/own" --run.out from-folder
+there from-folder/model.gguf
+says from-folder/test-arrangements.json '"data": "own (arrangements)", "split": "arrangements", "pictures": 1'
+absent from-folder/test-cutouts.json
+run 0 info from-folder/model.gguf
+says out 'own (arrangements): acc50 '
+says_not out "$work"
 # PerceptionGPT's own structure: trains, and its file answers
 run 0 train "$here/../../configs/perceptiongpt-tiny.yaml" --data.cutouts cutouts --run.out paper --schedule.steps 2 \
   --schedule.warmup 1 --schedule.batch 1 --run.validate_every 0 --run.calibrate 0 --run.test 0
@@ -122,6 +136,8 @@ while [ ! -s stopped-run/metrics.jsonl ] && [ $tries -lt 60 ]; do
   sleep 0.5
   tries=$((tries + 1))
 done
+run 2 train tiny.yaml --run.out stopped-run --schedule.steps 100000 --run.validate_every 100000
+refused 'stopped-run: another process trains in it'
 kill -INT $job
 wait $job
 code=$?

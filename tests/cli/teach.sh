@@ -91,7 +91,15 @@ absent pipe.run
 
 # what would be found out after the training is said before it, and no run is begun
 run 2 teach good -m small.gguf -o one.gguf --steps 2 --limit 4 --sheet good
-says err 'good: is a folder; name a PNG file for the contact sheet'
+says err 'good: is a folder; name a file'
+run 2 teach good -m small.gguf -o good/one.gguf --steps 2 --limit 4
+refused 'good/one.gguf: is in the folder of cut-outs; name a place outside good'
+run 2 teach good -m small.gguf -o one.gguf --sheet 'good/red disc/new/one.png' --steps 2 --limit 4
+refused 'is in the folder of cut-outs'
+absent 'good/red disc/new'
+ln -s "$work/good" elsewhere
+run 2 teach elsewhere -m small.gguf -o ./good/one.gguf --steps 2 --limit 4
+refused 'name a place outside elsewhere'
 absent one.gguf.run
 mkdir good/backgrounds
 run 3 teach good -m small.gguf -o one.gguf --steps 2 --limit 4
@@ -148,6 +156,8 @@ for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   sleep 1
   grep -q 'train' err && break
 done
+run 2 teach good -m small.gguf -o long.gguf --steps 120 --limit 4 --seed 3 --resume
+refused 'another process teaches in it'
 kill -INT $job
 wait $job
 [ $? = 130 ] || fail 'teach: not exit 130 after an interrupt'
@@ -160,7 +170,7 @@ run 2 teach good -m small.gguf -o long.gguf --steps 110 --limit 4 --seed 3 --res
 refused 'was begun with other pictures, minutes or seed'
 "$make_model" other.gguf many
 run 2 teach good -m other.gguf -o long.gguf --steps 120 --limit 4 --seed 3 --resume
-refused 'or another model'
+refused 'another model or replay pack'
 mkdir good/backgrounds
 "$make_picture" good/backgrounds/plain.png 90 60 808080
 run 2 teach good -m small.gguf -o long.gguf --steps 120 --limit 4 --seed 3 --resume

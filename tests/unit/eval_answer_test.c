@@ -30,10 +30,20 @@ static void numbers_are_read(void **state) {
     static const struct {
         const char *text;
         int number;
-    } cases[] = {
-        {"There are three.", 3},     {"two", 2},          {"12 of them", 12}, {"Only one cat.", 1}, {"none", 0},
-        {"There are no cats", 0},    {"A single one", 1}, {"Twenty", 20},     {"lots", -1},         {"", -1},
-        {"<p>two dogs</p><obj>", 2}, {"someone", -1}};
+    } cases[] = {{"There are three.", 3},
+                 {"two", 2},
+                 {"12 of them", 12},
+                 {"Only one cat.", 1},
+                 {"none", 0},
+                 {"There are no cats", 0},
+                 {"A single one", 1},
+                 {"Twenty", 20},
+                 {"lots", -1},
+                 {"", -1},
+                 {"<p>two dogs</p><obj>", 2},
+                 {"someone", -1},
+                 {"I see <p>eight balls</p><obj><obj>: two.", 2},
+                 {"<p>seven eight balls", 7}};
     for (size_t i = 0; i < PCT_COUNT(cases); i++) assert_int_equal(pct_answer_count(cases[i].text), cases[i].number);
 }
 
