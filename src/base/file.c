@@ -24,8 +24,7 @@ static percept_status read_stream(FILE *file, const char *path, size_t limit, ch
             const int reason = errno;
             free(buffer);
             if (reason == EINTR) return pct_fail(error, PERCEPT_ERROR_INTERRUPTED, "%s: interrupted", path);
-            errno = reason;
-            return pct_fail(error, PERCEPT_ERROR_INPUT, "%s: cannot be read: %s", path, strerror(errno));
+            return pct_fail(error, PERCEPT_ERROR_INPUT, "%s: cannot be read: %s", path, strerror(reason));
         }
         if (used > limit) {
             free(buffer);

@@ -248,10 +248,10 @@ static percept_status prepare(pct_asked *asked, const ask_call *call, const perc
     return status;
 }
 
-/* All questions are looked at before the first is answered, in however many batches. */
-static percept_status check_all(const ask_call *call, const percept_question *questions, size_t count,
-                                percept_error *error) {
-    for (size_t i = 0; count > 1 && i < count; i++) {
+/* Those from `first` on can be answered. */
+static percept_status check_rest(const ask_call *call, const percept_question *questions, size_t count, size_t first,
+                                 percept_error *error) {
+    for (size_t i = first; i < count; i++) {
         pct_asked asked;
         percept_status status = prepare(&asked, call, questions, count, i, error);
         pct_asked_free(&asked);
@@ -281,11 +281,12 @@ static percept_status fill_batch(const ask_call *call, const percept_question *q
 static percept_status run_all(ask_call *call, const percept_question *questions, size_t count, percept_answer **answers,
                               percept_error *error) {
     pct_asked asked[batch_size];
-    PCT_TRY(check_all(call, questions, count, error));
     for (size_t done = 0; done < count;) {
         int32_t part;
         percept_status status = fill_batch(call, questions, count, done, asked, &part, error);
         call->first = done;
+        /* All questions are looked at before the first is answered, in however many batches. */
+        if (status == PERCEPT_OK && done == 0) status = check_rest(call, questions, count, (size_t)part, error);
         if (status == PERCEPT_OK) status = run_batch(call, asked, part, answers + done, error);
         for (int32_t i = 0; i < part; i++) pct_asked_free(&asked[i]);
         if (status != PERCEPT_OK) return status;
