@@ -68,7 +68,7 @@ static percept_status add_lengths(pct_experiment_plan *plan, const pct_experimen
 /* ---- what it is ------------------------------------------------------------------------------------------------ */
 
 /* Keys that do not change what a run learns, or say how long it does. */
-static bool passes_over(const char *path) {
+static bool is_left_out(const char *path) {
     static const char *const kept[] = {"run.fresh", "run.seed",  "run.precision",
                                        "run.thaw",  "run.blend", "run.blend_vision"};
     static const char *const dropped[] = {"schedule.steps", "schedule.warmup", "data.pack"};
@@ -84,7 +84,7 @@ static bool passes_over(const char *path) {
 static percept_status add_value(void *context, const pct_yaml_value *value, percept_error *error) {
     pct_text *text = context, path = {0};
     for (int i = 0; i < value->depth; i++) pct_text_printf(&path, "%s%s", i ? "." : "", value->keys[i]);
-    if (path.data && !passes_over(path.data)) {
+    if (path.data && !is_left_out(path.data)) {
         const char *is = value->text ? value->text : "", *slash = strrchr(is, '/');
         if (slash && strcmp(path.data, "model.base") == 0) is = slash + 1; /* wherever it is kept */
         pct_text_printf(text, "%s: %s\n", path.data, is);

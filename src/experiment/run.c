@@ -92,7 +92,7 @@ static percept_status train(pct_experiment *experiment, int index, pct_experimen
     if (found.begun && !found.resumes) clear_end(folder);
     pct_train_result result;
     PCT_TRY(pct_train_run(&plan->train, pct_experiment_progress, experiment, &result, error));
-    *numbers = (pct_train_cost){result.total, result.parameters, result.pictures};
+    *numbers = result.numbers;
     return write_mark(folder, plan->steps, error);
 }
 

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TAUGHT 0.5 /* share of names in a scene, and of questions about what is not there, that are the taught ones */
+#define TAUGHT    0.5 /* share of names in a scene, and of questions about what is not there, that are the taught ones */
+#define GENERATED 0.6 /* share of scenes on generated grounds, where there are backgrounds too */
 
 static const char *const fixed[] = {
     "data.hold_taught=1",
-    "data.generated=0.6",
     "data.questions=6",
     "data.names=1024",
     "data.weights=30,10,13,12,3,12,7,3,2",
@@ -103,6 +103,7 @@ percept_status teach_recipe(const pct_teach_options *options, const char *run, c
         const char *key;
         double value;
     } numbers[] = {{"data.taught", TAUGHT},
+                   {"data.generated", GENERATED},
                    {"data.side", TEACH_SIDE},
                    {"schedule.steps", (double)steps},
                    {"schedule.warmup", (double)pct_min_i64(20, steps / 4)},
@@ -129,5 +130,5 @@ void teach_scenes(const pct_teach_options *options, const char *cutouts, const c
     scenes->backgrounds = backgrounds;
     scenes->taught = (float)TAUGHT;
     scenes->hold_taught = true;
-    scenes->generated = 0.6f;
+    scenes->generated = (float)GENERATED;
 }

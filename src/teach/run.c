@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BATCH_NAME "cutouts"     /* the staged pictures in the run folder */
-#define MARK_NAME  "taught.json" /* what the run was begun with */
+#define CUTOUTS_NAME "cutouts"     /* the staged pictures in the run folder */
+#define MARK_NAME    "taught.json" /* what the run was begun with */
 
 struct teaching {
     const pct_teach_options *options;
@@ -70,7 +70,7 @@ static percept_status make_paths(struct teaching *t, percept_error *error) {
     t->run = o->run ? strdup(o->run) : with(o->out, ".run");
     t->sheet = o->sheet ? strdup(o->sheet) : sheet_path(o->out);
     if (!t->run || !t->sheet) return pct_fail_memory(error, "paths");
-    t->cutouts = pct_path_join(t->run, BATCH_NAME);
+    t->cutouts = pct_path_join(t->run, CUTOUTS_NAME);
     t->mark = pct_path_join(t->run, MARK_NAME);
     t->trained = pct_path_join(t->run, "model.gguf");
     if (t->things.backgrounds) t->backgrounds = pct_path_join(o->folder, PCT_THINGS_BACKGROUNDS);

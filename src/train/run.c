@@ -191,17 +191,14 @@ static void tell_dropped(const pct_trainer *trainer) {
 static percept_status run_steps(pct_trainer *trainer, percept_error *error) {
     const pct_train_config *config = &trainer->config;
     pct_feed feed = pct_trainer_feed(trainer, PCT_SPLIT_TRAINING, trainer->state.seed, 0);
-    trainer->first_step = trainer->state.step;
     /* A run that was stopped between a checkpoint and its validation owes it. */
     PCT_TRY(validate(trainer, trainer->metrics.validated, error));
     for (bool stop = false; trainer->state.step < config->schedule.steps;) {
         bool guarded = trainer->options->guard_after && trainer->state.step >= trainer->options->guard_after;
-        double started = pct_clock_seconds();
         if (guarded) pct_guard_enter("training step");
         percept_status status = pct_trainer_step(trainer, &feed, error);
         if (guarded) pct_guard_leave();
         if (status != PERCEPT_OK) return status;
-        trainer->busy += pct_clock_seconds() - started;
         PCT_TRY(after_step(trainer, &stop, error));
         if (!stop || trainer->state.step == config->schedule.steps) continue;
         if (trainer->state.step % config->run.checkpoint_every) PCT_TRY(write_checkpoint(trainer, error));
@@ -225,15 +222,8 @@ percept_status pct_train_run(const pct_train_options *options, percept_progress_
         if (status == PERCEPT_OK) status = pct_trainer_finish(trainer, progress, context, error);
     }
     if (result) {
-        int64_t steps = trainer->state.step - trainer->first_step;
-        double pictures = (double)(steps * trainer->config.optimiser.accumulate * trainer->batch);
-        pct_train_cost numbers;
-        pct_trainer_count(trainer, &numbers);
-        *result = (pct_train_result){.steps = trainer->state.step,
-                                     .total = numbers.parameters,
-                                     .pictures = numbers.pictures,
-                                     .parameters = trainer->optimiser.elements,
-                                     .pictures_per_second = trainer->busy > 0 ? pictures / trainer->busy : 0};
+        *result = (pct_train_result){.steps = trainer->state.step};
+        pct_trainer_count(trainer, &result->numbers);
     }
     pct_trainer_free(trainer);
     free(trainer);

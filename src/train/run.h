@@ -25,10 +25,14 @@ typedef struct pct_train_options {
     int64_t guard_after; /* tests: steps after this many must not allocate, but for composing; 0: no guard */
 } pct_train_options;
 
+typedef struct pct_train_cost {
+    int64_t parameters, trainable; /* numbers of the model, and those that learn */
+    int64_t pictures;              /* a step */
+} pct_train_cost;
+
 typedef struct pct_train_result {
-    int64_t steps, parameters, total; /* done; numbers that learn; all numbers of the model */
-    int64_t pictures;                 /* a step */
-    double pictures_per_second;
+    int64_t steps; /* done */
+    pct_train_cost numbers;
 } pct_train_result;
 
 /* USAGE: the folder holds a run already and resume was not asked, or the other way round; another process
@@ -37,11 +41,6 @@ typedef struct pct_train_result {
  * INTERRUPTED: the callback asked to stop; a checkpoint of the last whole step was written. result may be NULL. */
 percept_status pct_train_run(const pct_train_options *options, percept_progress_fn *progress, void *context,
                              pct_train_result *result, percept_error *error);
-
-typedef struct pct_train_cost {
-    int64_t parameters, trainable; /* numbers of the model, and those that learn */
-    int64_t pictures;              /* a step */
-} pct_train_cost;
 
 /* What runs cost, side by side: sets up all `count` of them at once, makes `warm` steps of each that do not count, then
  * `rounds` steps of each in turn, so that what else the machine does falls on all alike; and throws everything away.

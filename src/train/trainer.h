@@ -42,8 +42,6 @@ typedef struct pct_trainer {
     percept_error *slot_errors;
     pct_arena arena; /* of a step: batch and tape */
     pct_tape tape;
-    int64_t first_step; /* that this process made, and when, for the rate */
-    double busy;        /* seconds spent in steps */
 } pct_trainer;
 
 /* setup.c: everything up to the first step. */
