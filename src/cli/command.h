@@ -11,6 +11,7 @@ typedef struct pct_cli_command {
     const char *details; /* more for `percept help NAME`; NULL: none */
     uint64_t options;    /* PCT_CLI_BIT of each, the general ones are added */
     bool takes_config;   /* --section.key options are config keys */
+    bool long_work;      /* computes for minutes and more: shares the machine with other programs */
     int (*run)(const pct_cli_line *line);
     char *(*more)(void); /* text made for help, malloc'd; NULL: none */
 } pct_cli_command;
@@ -32,6 +33,9 @@ int pct_cli_refuse_command(const char *name);
  */
 void pct_cli_print_manual(void);
 void pct_cli_print_completion(void);
+
+/* Threads that wait sleep soon; returns where nothing is to be done, else the program begins anew. */
+void pct_cli_spin_shortly(char **argv);
 
 /* Exit codes (docs/interface.md). */
 enum pct_cli_exit {

@@ -329,6 +329,7 @@ percept_status pct_experiment_report(const pct_experiment_options *options, cons
     if (status == PERCEPT_OK) status = pct_make_directory(experiment->results, error);
     if (status == PERCEPT_OK) sort_results(page);
     if (status == PERCEPT_OK) status = pct_answers_load(experiment->answers, &page->answers, error);
+    if (status == PERCEPT_OK) status = pct_experiment_answers_check(experiment, page->answers, error);
     if (status == PERCEPT_OK) status = make_page(page, folder, name, error);
     if (status == PERCEPT_OK) status = write_page(page, folder, name, error);
     if (page) {

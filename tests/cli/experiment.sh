@@ -231,6 +231,10 @@ says timed/tables.json '"answers": {'
 checks=$((checks + 1))
 grep -q 'or one name has all | \*\*\(confirmed\|refuted\)\*\* | [0-9.]* times with names (processor time: ' \
   timed/list.md || fail 'experiment --report: no verdict about answer time'
+cp timed/answers.json kept.json
+sed 's/"config": "[0-9a-f]*"/"config": "0123456789abcdef"/' kept.json >timed/answers.json
+run 3 experiment ./list -o timed --report
+refused "timed/answers.json: series 'token': made before ./list/model.yaml was changed"
 printf '{"modes": 3}' >timed/answers.json
 run 3 experiment ./list -o timed --report
 refused 'answers.json: '
