@@ -14,9 +14,10 @@
 
 #include <stdint.h>
 
-/* Steps a minute of the budget: what two cores of the machine of docs/teach.md do, measuring before and after left
- * aside. A budget is a number of steps, so that it gives the same model everywhere; slower machines take longer. */
-#define PCT_TEACH_STEPS_A_MINUTE 40
+/* Steps a minute of the budget: two thirds of what two cores of the machine of docs/teach.md do, so that slower ones
+ * keep to it too, with the measuring before and after. A budget is a number of steps, so that it gives the same model
+ * everywhere. */
+#define PCT_TEACH_STEPS_A_MINUTE 60
 
 typedef struct pct_teach_options {
     const char *folder, *out, *model, *replay;
