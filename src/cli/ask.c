@@ -263,6 +263,7 @@ const pct_cli_command pct_cli_ask = {
     .summary = "answers a question about a picture in words, with regions",
     .details = picture_details,
     .options = ANSWERING | PCT_CLI_BIT(PCT_CLI_QUESTIONS),
+    .computes = true,
     .run = run_ask,
 };
 
@@ -272,6 +273,7 @@ const pct_cli_command pct_cli_find = {
     .summary = "every region that a phrase names, or none",
     .details = picture_details,
     .options = ANSWERING | PCT_CLI_BIT(PCT_CLI_QUESTIONS),
+    .computes = true,
     .run = run_find,
 };
 
@@ -281,5 +283,6 @@ const pct_cli_command pct_cli_describe = {
     .summary = "a sentence about a picture, with a region for everything it names; with --box or --mask, a name for it",
     .details = picture_details,
     .options = ANSWERING,
+    .computes = true,
     .run = run_describe,
 };

@@ -34,5 +34,6 @@ const pct_cli_command pct_cli_bench = {
     .details = "Without -m, a model of the given shape with random weights is measured.",
     .options = PCT_CLI_BIT(PCT_CLI_MODEL) | PCT_CLI_BIT(PCT_CLI_JSON) | PCT_CLI_BIT(PCT_CLI_SHAPE) |
                PCT_CLI_BIT(PCT_CLI_STAGES) | PCT_CLI_BIT(PCT_CLI_SECONDS),
+    .computes = true,
     .run = run_bench,
 };

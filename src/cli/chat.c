@@ -167,5 +167,6 @@ const pct_cli_command pct_cli_chat = {
     .options = PCT_CLI_BIT(PCT_CLI_MODEL) | PCT_CLI_BIT(PCT_CLI_JSON) | PCT_CLI_BIT(PCT_CLI_THRESHOLD) |
                PCT_CLI_BIT(PCT_CLI_MAX_TOKENS) | PCT_CLI_BIT(PCT_CLI_MAX_PIXELS) | PCT_CLI_BIT(PCT_CLI_TIME_LIMIT) |
                PCT_CLI_SAMPLING | PCT_CLI_BIT(PCT_CLI_CACHE) | PCT_CLI_BIT(PCT_CLI_TEMPLATE),
+    .computes = true,
     .run = run_chat,
 };

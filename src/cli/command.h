@@ -11,7 +11,7 @@ typedef struct pct_cli_command {
     const char *details; /* more for `percept help NAME`; NULL: none */
     uint64_t options;    /* PCT_CLI_BIT of each, the general ones are added */
     bool takes_config;   /* --section.key options are config keys */
-    bool long_work;      /* computes for minutes and more: shares the machine with other programs */
+    bool computes;       /* on several threads */
     int (*run)(const pct_cli_line *line);
     char *(*more)(void); /* text made for help, malloc'd; NULL: none */
 } pct_cli_command;

@@ -117,6 +117,7 @@ const pct_cli_command pct_cli_complete = {
     .options = PCT_CLI_BIT(PCT_CLI_MODEL) | PCT_CLI_BIT(PCT_CLI_JSON) | PCT_CLI_BIT(PCT_CLI_TIMINGS) |
                PCT_CLI_BIT(PCT_CLI_MAX_TOKENS) | PCT_CLI_BIT(PCT_CLI_TIME_LIMIT) | PCT_CLI_SAMPLING |
                PCT_CLI_BIT(PCT_CLI_LOGITS) | PCT_CLI_BIT(PCT_CLI_CACHE) | PCT_CLI_BIT(PCT_CLI_EXACT),
+    .computes = true,
     .run = run_complete,
 };
 
@@ -127,5 +128,6 @@ const pct_cli_command pct_cli_perplexity = {
     .details = "Windows of 512 tokens that do not overlap; the second half of each is scored. - is standard input.",
     .options = PCT_CLI_BIT(PCT_CLI_MODEL) | PCT_CLI_BIT(PCT_CLI_JSON) | PCT_CLI_BIT(PCT_CLI_CACHE) |
                PCT_CLI_BIT(PCT_CLI_EXACT),
+    .computes = true,
     .run = run_perplexity,
 };

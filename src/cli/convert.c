@@ -45,5 +45,6 @@ const pct_cli_command pct_cli_convert = {
     .options = PCT_CLI_BIT(PCT_CLI_OUT) | PCT_CLI_BIT(PCT_CLI_TYPE) | PCT_CLI_BIT(PCT_CLI_FAMILY) |
                PCT_CLI_BIT(PCT_CLI_TOWER) | PCT_CLI_BIT(PCT_CLI_HEADS) | PCT_CLI_BIT(PCT_CLI_LORA) |
                PCT_CLI_BIT(PCT_CLI_KEEP_LORA) | PCT_CLI_BIT(PCT_CLI_SEED) | PCT_CLI_BIT(PCT_CLI_JSON),
+    .computes = true,
     .run = run_convert,
 };

@@ -57,6 +57,6 @@ const pct_cli_command pct_cli_eval = {
         "(the model's own). All lines of a folder are asked, whatever their split.",
     .options = PCT_CLI_BIT(PCT_CLI_MODEL) | PCT_CLI_BIT(PCT_CLI_JSON) | PCT_CLI_BIT(PCT_CLI_THRESHOLD) |
                PCT_CLI_BIT(PCT_CLI_LIMIT) | PCT_CLI_BIT(PCT_CLI_PACK),
-    .long_work = true,
+    .computes = true,
     .run = run_eval,
 };

@@ -104,6 +104,6 @@ const pct_cli_command pct_cli_experiment = {
     .options = PCT_CLI_BIT(PCT_CLI_OUT) | PCT_CLI_BIT(PCT_CLI_PACK) | PCT_CLI_BIT(PCT_CLI_LIST) |
                PCT_CLI_BIT(PCT_CLI_ONLY) | PCT_CLI_BIT(PCT_CLI_REPORT) | PCT_CLI_BIT(PCT_CLI_ANSWERS) |
                PCT_CLI_BIT(PCT_CLI_MINUTES),
-    .long_work = true,
+    .computes = true,
     .run = run_experiment,
 };

@@ -115,6 +115,6 @@ int main(int argc, char **argv) {
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = pct_cli_help.name;
     const pct_cli_command *command = pct_cli_find_command(name);
     if (!command) return pct_cli_refuse_command(name);
-    if (command->long_work) pct_cli_spin_shortly(argv);
+    if (command->computes) pct_cli_spin_shortly(argv);
     return run_command(command, argc - 2, argv + 2);
 }

@@ -35,5 +35,6 @@ const pct_cli_command pct_cli_quantize = {
                "type's blocks take the nearest that they fit. Take the file with the most bits: what one rounding\n"
                "lost, the next does not bring back.",
     .options = PCT_CLI_BIT(PCT_CLI_OUT) | PCT_CLI_BIT(PCT_CLI_TYPE) | PCT_CLI_BIT(PCT_CLI_JSON),
+    .computes = true,
     .run = run_quantize,
 };

@@ -76,5 +76,6 @@ const pct_cli_command pct_cli_scenes = {
                PCT_CLI_BIT(PCT_CLI_PICTURE_QUESTIONS) | PCT_CLI_BIT(PCT_CLI_OBJECTS_MIN) |
                PCT_CLI_BIT(PCT_CLI_OBJECTS_MAX) | PCT_CLI_BIT(PCT_CLI_PACK) | PCT_CLI_BIT(PCT_CLI_CUTOUTS) |
                PCT_CLI_BIT(PCT_CLI_BACKGROUNDS) | PCT_CLI_BIT(PCT_CLI_PREPARE),
+    .computes = true,
     .run = run_scenes,
 };

@@ -59,6 +59,6 @@ const pct_cli_command pct_cli_teach = {
     .options = PCT_CLI_BIT(PCT_CLI_MODEL) | PCT_CLI_BIT(PCT_CLI_OUT) | PCT_CLI_BIT(PCT_CLI_MINUTES) |
                PCT_CLI_BIT(PCT_CLI_STEPS) | PCT_CLI_BIT(PCT_CLI_SEED) | PCT_CLI_BIT(PCT_CLI_RESUME) |
                PCT_CLI_BIT(PCT_CLI_SHEET) | PCT_CLI_BIT(PCT_CLI_LIMIT) | PCT_CLI_BIT(PCT_CLI_JSON),
-    .long_work = true,
+    .computes = true,
     .run = run_teach,
 };

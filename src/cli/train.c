@@ -77,7 +77,7 @@ const pct_cli_command pct_cli_train = {
         "which beats the file.",
     .options = PCT_CLI_BIT(PCT_CLI_RESUME),
     .takes_config = true,
-    .long_work = true,
+    .computes = true,
     .run = run_train,
     .more = percept_train_keys,
 };
