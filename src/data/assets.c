@@ -139,7 +139,8 @@ static void take_mean(struct loaded *loaded) {
     for (int c = 0; c < 3; c++) loaded->mean[c] = (int)(sum[c] / pixels);
 }
 
-static void load_backgrounds(struct preparing *in, const struct background_list *list, struct loaded *loaded) {
+static percept_status load_backgrounds(struct preparing *in, const struct background_list *list, struct loaded *loaded,
+                                       percept_error *error) {
     int side = in->options->background_side ? in->options->background_side : 640;
     for (size_t i = 0; i < list->count; i++) {
         uint64_t mirrored;
@@ -151,8 +152,9 @@ static void load_backgrounds(struct preparing *in, const struct background_list 
             in->summary->unreadable++;
             pct_log_write(in->log, PCT_LOG_INFO, "left out: %s", list->items[i].path);
         }
-        if (pct_meter_update(&in->meter, ++in->done, NULL)) return;
+        if (pct_meter_update(&in->meter, ++in->done, NULL)) return interrupted(error);
     }
+    return PERCEPT_OK;
 }
 
 /* Backgrounds of one line, and those whose hashes differ in at most SAME_BITS, get the same `first`. */
@@ -214,10 +216,7 @@ static percept_status write_backgrounds(struct preparing *in, const struct backg
     int32_t *shows = malloc((size_t)(in->name_count + 1) * sizeof *shows);
     struct loaded *loaded = calloc(list->count + 1, sizeof *loaded);
     percept_status status = shows && loaded ? PERCEPT_OK : pct_fail_memory(error, "backgrounds");
-    if (status == PERCEPT_OK) {
-        load_backgrounds(in, list, loaded);
-        if (pct_meter_update(&in->meter, in->done, NULL)) status = interrupted(error);
-    }
+    if (status == PERCEPT_OK) status = load_backgrounds(in, list, loaded, error);
     if (status == PERCEPT_OK) {
         in->summary->groups = join_groups(list, loaded);
         status = write_loaded(in, list, loaded, rules, shows, error);

@@ -130,7 +130,7 @@ static void pack_dense(void *context, int64_t begin, int64_t end, int worker) {
     for (int64_t i = begin; i < end; i++) {
         const pct_sample *sample = &job->samples[i];
         pct_arena_mark mark = pct_arena_save(arena);
-        uint16_t *counts = pct_arena_take(arena, cells * ((size_t)sample->object_count + 1) * sizeof *counts);
+        uint32_t *counts = pct_arena_take(arena, cells * ((size_t)sample->object_count + 1) * sizeof *counts);
         if (counts) {
             pct_fill_owners(names, &job->parts[i].fit, sample, grid, job->owners + (size_t)i * cells,
                             job->cell_boxes + (size_t)i * cells * 4, counts);

@@ -72,7 +72,7 @@ void pct_fill_names_choose(pct_fill_names *names, const pct_sample *samples, int
                            pct_random *random);
 /* owners (grid, grid) and their boxes (grid, grid, 4) of one picture; counts: scratch of grid*grid*(objects+1). */
 void pct_fill_owners(const pct_fill_names *names, const pct_fit *fit, const pct_sample *sample, int32_t grid,
-                     int32_t *owners, pct_real *boxes, uint16_t *counts);
+                     int32_t *owners, pct_real *boxes, uint32_t *counts);
 /* presence and weights, chosen_count each, of one picture. */
 void pct_fill_presence(const pct_fill_names *names, const pct_sample *sample, pct_real *presence, pct_real *weights);
 

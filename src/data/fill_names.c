@@ -67,7 +67,7 @@ void pct_fill_names_choose(pct_fill_names *names, const pct_sample *samples, int
 }
 
 void pct_fill_owners(const pct_fill_names *names, const pct_fit *fit, const pct_sample *sample, int32_t grid,
-                     int32_t *owners, pct_real *boxes, uint16_t *counts) {
+                     int32_t *owners, pct_real *boxes, uint32_t *counts) {
     int32_t kinds = sample->object_count + 1;
     memset(counts, 0, (size_t)grid * (size_t)grid * (size_t)kinds * sizeof *counts);
     memset(boxes, 0, (size_t)grid * (size_t)grid * 4 * sizeof *boxes);
@@ -76,13 +76,14 @@ void pct_fill_owners(const pct_fill_names *names, const pct_fit *fit, const pct_
         const uint8_t *line = sample->owner + (size_t)y * (size_t)sample->image.width;
         for (int x = 0; x < sample->image.width; x++) {
             int64_t cell = row * grid + (int64_t)(x + fit->left) * grid / fit->canvas_width;
-            uint16_t *count = &counts[cell * kinds + line[x]];
-            if (line[x] < kinds && *count < UINT16_MAX) ++*count;
+            uint32_t *count = &counts[cell * kinds + line[x]];
+            if (line[x] < kinds) ++*count;
         }
     }
     for (int32_t cell = 0; cell < grid * grid; cell++) {
-        const uint16_t *count = counts + (size_t)cell * (size_t)kinds;
-        int32_t best = 0, total = 0;
+        const uint32_t *count = counts + (size_t)cell * (size_t)kinds;
+        int32_t best = 0;
+        uint32_t total = 0;
         for (int32_t k = 0; k < kinds; k++) {
             total += count[k];
             if (count[k] > count[best]) best = k;

@@ -44,7 +44,7 @@ void pct_batch_mask(const pct_fit *fit, const pct_sample *sample, int32_t object
     int y0 = (int)pct_clamp_i64((int64_t)box->y0, 0, height);
     int y1 = (int)pct_clamp_i64((int64_t)ceilf(box->y1), 0, height);
     double across = (double)grid / fit->canvas_width, down = (double)grid / fit->canvas_height;
-    pct_real line[512];
+    pct_real line[1024]; /* the largest picture's, at one pixel a cell */
     PCT_ASSERT(grid >= 1 && grid <= (int32_t)PCT_COUNT(line));
     memset(out, 0, (size_t)grid * (size_t)grid * sizeof *out);
     for (int y = y0; y < y1; y++) {
@@ -162,8 +162,8 @@ static percept_status pack_chain(const pct_fill_setup *setup, pct_fill_worker *w
     PCT_TRY(render_chain(setup, worker, sample, chain, count, error));
     const pct_rendered *rendered = &worker->rendered;
     const bool told = setup->config.language.regions != PCT_REGIONS_TOKEN;
-    int32_t grid = pct_model_config_grid(&setup->config), rows = (int32_t)rendered->ids.count;
-    const int64_t room = (int64_t)setup->config.language.context - (int64_t)grid * grid - 1;
+    int32_t rows = (int32_t)rendered->ids.count;
+    const int64_t room = (int64_t)setup->config.language.context - pct_model_config_image_tokens(&setup->config) - 1;
     pct_fill_segment *segment = &part->segments[part->segment_count];
     if (rows <= room) {
         const size_t most = (size_t)rows + (told ? (size_t)rendered->object_count * PCT_SPELLED_MOST : 0);

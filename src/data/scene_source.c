@@ -59,13 +59,10 @@ static percept_status make_names(struct opening *in) {
         for (int32_t k = 0; k < source->name_count && !known; k++) known = !strcmp(source->names[k].text, text);
         if (known) continue;
         pct_name_plural(NULL, text, plural, sizeof plural);
-        source->names[source->name_count++] = (struct scene_name){keep(in, text),
-                                                                  keep(in, plural),
-                                                                  PCT_NUMBER_ONE,
-                                                                  pct_name_article(NULL, text),
-                                                                  pct_name_colour(text),
-                                                                  0,
-                                                                  0};
+        const char *kept = keep(in, text), *kept_plural = keep(in, plural);
+        if (!kept || !kept_plural) return no_memory(in);
+        source->names[source->name_count++] = (struct scene_name){
+            kept, kept_plural, PCT_NUMBER_ONE, pct_name_article(NULL, text), pct_name_colour(text), 0, 0};
     }
     qsort(source->names, (size_t)source->name_count, sizeof *source->names, by_name_text);
     return PERCEPT_OK;
@@ -115,9 +112,11 @@ static percept_status make_cutouts(struct opening *in) {
         struct scene_user_file *from = &in->cutouts.items[i];
         source->sprites[i] = from->sprite; /* moved */
         source->sprite_count = i + 1;
+        const char *label = keep(in, from->label);
+        if (!label) return no_memory(in);
         source->cutouts[source->cutout_count++] = (struct scene_cutout){
             .name = find_name(source, from->name),
-            .label = keep(in, from->label),
+            .label = label,
             .style = PCT_STYLE_USER,
             .sprite = &source->sprites[i],
             .hash = from->hash,

@@ -3,6 +3,7 @@
  * encoded, is what the model reads next. Where regions are text, their tokens are heard as they come (answer_text.c).
  */
 #include "base/clock.h"
+#include "base/size.h"
 #include "model/answering.h"
 
 #include <math.h>
@@ -59,7 +60,10 @@ static int32_t answer_limit(const pct_state *state, const pct_prompt *prompt, in
 size_t pct_state_answer_bytes(const pct_state *state, const pct_prompt *prompt, int32_t max_tokens) {
     const pct_language_options *o = &state->model->language.options;
     const size_t row = 2 * (size_t)o->layers * (size_t)o->kv_heads * (size_t)o->head_width * sizeof(pct_real);
-    return (size_t)(prompt->count + answer_limit(state, prompt, max_tokens)) * row;
+    /* where regions are text, those of the prompt are written out */
+    const int64_t told = state->model->spelling.bins > 0 ? (int64_t)prompt->region_count * PCT_SPELLED_MOST : 0;
+    const int64_t rows = prompt->count + told + answer_limit(state, prompt, max_tokens);
+    return (size_t)pct_min_i64(rows, state->model->config.language.context) * row;
 }
 
 static percept_status prepare(pct_answering *a, const pct_prompt *prompts, pct_reply *replies, percept_error *error) {

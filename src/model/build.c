@@ -60,19 +60,8 @@ static pct_language_options language_options(const pct_model_config *c) {
     };
 }
 
-/* Of MLLMSeg's code: the groups of its upsampling, and what it drops in training. */
-#define RES_GROUPS  4
-#define RES_DROPOUT 0.1f
-
 static void build_res(pct_model *model, pct_builder *builder) {
-    const pct_model_config *c = &model->config;
-    const pct_res_options options = {.width = c->vision.width,
-                                     .state_width = c->language.width,
-                                     .mlp = c->heads.mask_mlp,
-                                     .heads = c->heads.mask_heads,
-                                     .groups = RES_GROUPS,
-                                     .patch = c->vision.stride,
-                                     .dropout = RES_DROPOUT};
+    const pct_res_options options = pct_model_config_res(&model->config);
     pct_res_decoder_build(&model->res, builder, &options);
 }
 

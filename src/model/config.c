@@ -1,4 +1,4 @@
-#include "model/config.h"
+#include "model/model_private.h"
 
 #include <string.h>
 
@@ -306,6 +306,29 @@ static percept_status check_language(const pct_model_config *c, percept_error *e
     return PERCEPT_OK;
 }
 
+/* Of MLLMSeg's code: the groups of its upsampling, and what it drops in training. */
+#define RES_GROUPS  4
+#define RES_DROPOUT 0.1f
+
+pct_res_options pct_model_config_res(const pct_model_config *c) {
+    return (pct_res_options){.width = c->vision.width,
+                             .state_width = c->language.width,
+                             .mlp = c->heads.mask_mlp,
+                             .heads = c->heads.mask_heads,
+                             .groups = RES_GROUPS,
+                             .patch = c->vision.stride,
+                             .dropout = RES_DROPOUT};
+}
+
+/* The decoder takes the tower's cells and the language model's, which are two by two of those. */
+static percept_status check_res(const pct_model_config *c, percept_error *error) {
+    if (c->heads.kind != PCT_HEADS_RES) return PERCEPT_OK;
+    const pct_res_options options = pct_model_config_res(c);
+    if (c->vision.shuffle != 2)
+        return pct_fail(error, PERCEPT_ERROR_INPUT, "vision.shuffle: %d; heads of kind res need 2", c->vision.shuffle);
+    return pct_res_options_check(&options, pct_model_config_grid(c), error);
+}
+
 percept_status pct_model_config_check(const pct_model_config *c, percept_error *error) {
     PCT_TRY(check_language(c, error));
     if (c->kind == PCT_MODEL_LANGUAGE) return PERCEPT_OK;
@@ -314,6 +337,7 @@ percept_status pct_model_config_check(const pct_model_config *c, percept_error *
     PCT_TRY(check_geometry(c, error));
     PCT_TRY(check_rows(c, error));
     PCT_TRY(check_regions(c, error));
+    PCT_TRY(check_res(c, error));
     PCT_TRY(check_divides("vision.heads", c->vision.heads, "vision.width", c->vision.width, error));
     PCT_TRY(
         check_divides("heads.mask_heads x 2", 2 * c->heads.mask_heads, "heads.mask_width", c->heads.mask_width, error));

@@ -167,4 +167,7 @@ bool pct_architecture_from_name(const char *name, enum pct_architecture *archite
 void pct_model_card_write(const pct_model_card *card, pct_gguf_writer *writer);
 percept_status pct_model_card_read(pct_model *model, const pct_gguf *file, percept_error *error);
 
+/* config.c: MLLMSeg's decoder of a model with heads of that kind. */
+pct_res_options pct_model_config_res(const pct_model_config *config);
+
 #endif

@@ -343,6 +343,11 @@ static void configs(void **state) {
     REFUSED(c.language.cell_positions = 2, "language.cell_positions");
     REFUSED(c.language.kv_heads = 3, "language.kv_heads");
     REFUSED(c.language.norm_epsilon = NAN, "language.norm_epsilon");
+    REFUSED((c.heads.kind = PCT_HEADS_RES), "vision.shuffle: 1; heads of kind res need 2");
+    REFUSED((c.heads.kind = PCT_HEADS_RES, c.vision.class_row = 0, c.vision.shuffle = 2, c.heads.mask_heads = 3,
+             c.language.grounding = 0, c.language.cell_positions = 0, c.heads.naming = 0, c.heads.cell_box = 0,
+             c.heads.presence = 0),
+            "mask decoder: heads 3 and groups 4 must divide width 256");
     REFUSED(c.image.deviation[1] = 0, "image.deviation");
     REFUSED(c.heads.mask_encoder_side = 48, "mask_encoder_side");
     REFUSED(c.lora.dropout = 1, "lora.dropout");
