@@ -219,7 +219,72 @@ bool pct_name_from_caption(const pct_name_rules *rules, const char *place, const
     return true;
 }
 
+/* ---- common English, for names that no list has rules for: those of users ---- */
+
+static const char *const pairs[] = {"scissors", "glasses", "sunglasses", "goggles",   "jeans",     "pants",
+                                    "trousers", "shorts",  "tongs",      "tweezers",  "pliers",    "binoculars",
+                                    "pyjamas",  "pajamas", "headphones", "earphones", "chopsticks"};
+/* Against their first letter; the beginnings of words. */
+static const char *const said_an[] = {"hour", "honest", "honour", "honor", "heir", "x-ray"};
+static const char *const said_a[] = {"unic", "unif", "union", "unit", "univ", "usb",
+                                     "use",  "uten", "ukul",  "euro", "ewe",  "one"};
+static const struct {
+    const char *one, *many;
+} irregulars[] = {{"mouse", "mice"},
+                  {"goose", "geese"},
+                  {"tooth", "teeth"},
+                  {"foot", "feet"},
+                  {"child", "children"},
+                  {"person", "people"},
+                  {"ox", "oxen"},
+                  {"knife", "knives"},
+                  {"penknife", "penknives"},
+                  {"leaf", "leaves"},
+                  {"loaf", "loaves"},
+                  {"wolf", "wolves"},
+                  {"shelf", "shelves"},
+                  {"bookshelf", "bookshelves"},
+                  {"scarf", "scarves"},
+                  {"calf", "calves"},
+                  {"half", "halves"},
+                  {"elf", "elves"},
+                  {"thief", "thieves"},
+                  {"hoof", "hooves"},
+                  {"potato", "potatoes"},
+                  {"tomato", "tomatoes"},
+                  {"mango", "mangoes"},
+                  {"hero", "heroes"},
+                  {"sheep", "sheep"},
+                  {"fish", "fish"},
+                  {"deer", "deer"},
+                  {"human", "humans"},
+                  {"talisman", "talismans"},
+                  {"ottoman", "ottomans"},
+                  {"german", "germans"}};
+
+static bool begins_as(const char *word, const char *const *list, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(word, list[i], strlen(list[i])) == 0) return true;
+    return false;
+}
+
+static bool is_pair(const char *name) {
+    const char *blank = strrchr(name, ' '), *last = blank ? blank + 1 : name;
+    for (size_t i = 0; i < PCT_COUNT(pairs); i++)
+        if (strcmp(last, pairs[i]) == 0) return true;
+    return false;
+}
+
+static const char *irregular_plural(const char *word) {
+    for (size_t i = 0; i < PCT_COUNT(irregulars); i++)
+        if (strcmp(word, irregulars[i].one) == 0) return irregulars[i].many;
+    return NULL;
+}
+
+/* ---- grammar ---- */
+
 enum pct_number pct_name_number(const pct_name_rules *rules, const char *name) {
+    if (!rules) return is_pair(name) ? PCT_NUMBER_PLURAL : PCT_NUMBER_ONE;
     if (find_rule(rules, COMMAND_PLURAL, name)) return PCT_NUMBER_PLURAL;
     if (find_rule(rules, COMMAND_MASS, name) || find_rule(rules, COMMAND_THE, name)) return PCT_NUMBER_MASS;
     return PCT_NUMBER_ONE;
@@ -233,6 +298,8 @@ const char *pct_name_article(const pct_name_rules *rules, const char *name) {
     if (length >= sizeof first) length = sizeof first - 1;
     memcpy(first, name, length);
     first[length] = 0;
+    if (!rules && begins_as(first, said_an, PCT_COUNT(said_an))) return "an";
+    if (!rules && begins_as(first, said_a, PCT_COUNT(said_a))) return "a";
     if (find_rule(rules, COMMAND_VOWEL, first)) return "an";
     if (find_rule(rules, COMMAND_CONSONANT, first)) return "a";
     return strchr("aeiou", first[0]) ? "an" : "a";
@@ -262,9 +329,10 @@ void pct_name_plural(const pct_name_rules *rules, const char *name, char *plural
     memcpy(word, name + head, length);
     word[length] = 0;
     const struct rule *irregular = find_rule(rules, COMMAND_IRREGULAR, word);
+    const char *many = irregular ? irregular->right : rules ? NULL : irregular_plural(word);
     const char *tail = name + head_end;
-    if (irregular)
-        snprintf(plural, capacity, "%.*s%s%s", (int)head, name, irregular->right, tail);
+    if (many)
+        snprintf(plural, capacity, "%.*s%s%s", (int)head, name, many, tail);
     else if (ends_with(word, length, "s") || ends_with(word, length, "x") || ends_with(word, length, "ch") ||
              ends_with(word, length, "sh") || ends_with(word, length, "z"))
         snprintf(plural, capacity, "%.*ses%s", (int)head_end, name, tail);

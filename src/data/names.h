@@ -1,13 +1,13 @@
 /* names.h: from captions to names, and the grammar of names.
  *
  * A caption becomes a name by these steps: the text up to the first . ! ? , ( – or —; lower case; typographic quotes
- * made plain and double quotes dropped; no leading article; no leading words that only say how it looks ("strip" in the
- * list); renamed ("rename"); left out ("drop"), or when more than PCT_NAME_MAX_WORDS words are left. Names made of
- * other bytes than ASCII letters, digits, spaces, hyphens and apostrophes are left out. English only.
+ * made plain, double quotes for the list to rename; no leading article; no leading words that only say how it looks
+ * ("strip" in the list); renamed ("rename"); left out ("drop"), or when more than PCT_NAME_MAX_WORDS words are left.
+ * Names made of other bytes than ASCII letters, digits, spaces, hyphens and apostrophes are left out. English only.
  *
  * The rules come from share/scenes/names.list, one command a line:
- *   skip PREFIX            pictures whose place begins so are left out ("stamps/FOLDER/FILE",
- * "emoji/GROUP/SUBGROUP/NAME") strip WORDS            taken from the front of a caption, as often as it stands there
+ *   skip PREFIX            pictures whose place ("stamps/FOLDER/FILE", "emoji/GROUP/SUBGROUP/NAME") begins so are out
+ *   strip WORDS            taken from the front of a caption, as often as it stands there
  *   rename A = B           the cleaned caption A is the name B
  *   drop NAME              the name (before or after renaming) is left out
  *   plural NAME | mass NAME            "they are glasses" | "it is bread": never counted
@@ -16,6 +16,7 @@
  *   vowel WORD | consonant WORD        takes "an" | "a" against its first letter
  *   kind WORD = NAME, NAME             the first covers the others
  *   alike NAME, NAME, ...              all of them may be taken for each other
+ * Without a list (NULL: names of users) a few common words are known by themselves: "mice", "an hourglass", "scissors".
  * Refuses unknown commands and lines of the wrong form, with file and line. */
 #ifndef PCT_DATA_NAMES_H
 #define PCT_DATA_NAMES_H

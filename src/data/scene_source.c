@@ -62,7 +62,7 @@ static percept_status make_names(struct opening *in) {
         const char *kept = keep(in, text), *kept_plural = keep(in, plural);
         if (!kept || !kept_plural) return no_memory(in);
         source->names[source->name_count++] = (struct scene_name){
-            kept, kept_plural, PCT_NUMBER_ONE, pct_name_article(NULL, text), pct_name_colour(text), 0, 0};
+            kept, kept_plural, pct_name_number(NULL, text), pct_name_article(NULL, text), pct_name_colour(text), 0, 0};
     }
     qsort(source->names, (size_t)source->name_count, sizeof *source->names, by_name_text);
     return PERCEPT_OK;

@@ -95,6 +95,32 @@ static void test_grammar(void **state) {
     assert_int_equal(pct_name_colour("hundred"), -1);
 }
 
+/* Names of users, which no list has rules for. */
+static void test_common_english(void **state) {
+    (void)state;
+    char plural[PCT_NAME_MAX_BYTES + 8];
+    static const char *const plurals[][2] = {{"computer mouse", "computer mice"},
+                                             {"mongoose", "mongooses"},
+                                             {"penknife", "penknives"},
+                                             {"child", "children"},
+                                             {"human", "humans"},
+                                             {"snowman", "snowmen"},
+                                             {"nail scissors", "nail scissors"},
+                                             {"box", "boxes"},
+                                             {"zorp", "zorps"}};
+    static const char *const articles[][2] = {{"unicorn", "a"},  {"hourglass", "an"},   {"umbrella", "an"},
+                                              {"onion", "an"},   {"honeycomb", "a"},    {"uninvited guest", "an"},
+                                              {"used cup", "a"}, {"nail scissors", ""}, {"x-ray", "an"}};
+    for (size_t i = 0; i < PCT_COUNT(plurals); i++) {
+        pct_name_plural(NULL, plurals[i][0], plural, sizeof plural);
+        assert_string_equal(plural, plurals[i][1]);
+    }
+    for (size_t i = 0; i < PCT_COUNT(articles); i++)
+        assert_string_equal(pct_name_article(NULL, articles[i][0]), articles[i][1]);
+    assert_int_equal(pct_name_number(NULL, "sunglasses"), PCT_NUMBER_PLURAL);
+    assert_int_equal(pct_name_number(NULL, "bus"), PCT_NUMBER_ONE);
+}
+
 static void test_relations(void **state) {
     unsigned both = PCT_RELATION_NEAR | PCT_RELATION_CLASH;
     assert_int_equal(pct_names_related_by_words("bus", "school bus"), both);
@@ -161,8 +187,9 @@ static void test_spec(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_captions),  cmocka_unit_test(test_grammar),         cmocka_unit_test(test_relations),
-        cmocka_unit_test(test_bad_rules), cmocka_unit_test(test_committed_lists), cmocka_unit_test(test_spec),
+        cmocka_unit_test(test_captions),  cmocka_unit_test(test_grammar),   cmocka_unit_test(test_common_english),
+        cmocka_unit_test(test_relations), cmocka_unit_test(test_bad_rules), cmocka_unit_test(test_committed_lists),
+        cmocka_unit_test(test_spec),
     };
     return cmocka_run_group_tests(tests, open_rules, close_rules);
 }
