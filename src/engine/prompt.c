@@ -2,6 +2,7 @@
 #include "engine/prompt.h"
 
 #include "base/size.h"
+#include "data/batch.h"
 #include "image/boxes.h"
 #include "image/mask.h"
 
@@ -56,7 +57,11 @@ static percept_status add_mask(pct_asked *asked, pct_region_in *into, const perc
         status =
             pct_fail(error, PERCEPT_ERROR_USAGE, "region %zu: the mask is empty; mark at least one pixel", index + 1);
     } else {
-        status = pct_fit_mask_to_model(&picture->fit, &mask, side, grid, error);
+        /* as the mask encoder saw masks when it learned */
+        pct_object object = {.box = box, .mask = mask.data};
+        const pct_sample sample = {
+            .image = {.width = mask.width, .height = mask.height}, .objects = &object, .object_count = 1};
+        pct_batch_mask(&picture->fit, &sample, 0, side, grid);
     }
     pct_mask_free(&mask);
     if (status != PERCEPT_OK) return status;

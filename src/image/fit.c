@@ -83,38 +83,3 @@ percept_status pct_fit_mask_to_picture(const pct_fit *fit, const float *logits, 
     return pct_resize_plane_threshold(out, fit->canvas_width, fit->canvas_height, fit->left, fit->top, fit->width,
                                       fit->height, logits, grid_width, grid_height, threshold, pool, error);
 }
-
-/* Adds one mask row, filtered across, with `weight` to a line of the grid. */
-static void add_mask_row(const pct_taps *across, const unsigned char *row, float weight, float *line) {
-    for (int x = 0; x < across->length; x++) {
-        const float *w = across->weight + (size_t)x * (size_t)across->stride;
-        const unsigned char *p = row + across->first[x];
-        float sum = 0;
-        for (int k = 0; k < across->count[x]; k++) sum += p[k] ? w[k] : 0;
-        line[x] += weight * sum;
-    }
-}
-
-percept_status pct_fit_mask_to_model(const pct_fit *fit, const pct_mask *mask, int grid, float *out,
-                                     percept_error *error) {
-    PCT_ASSERT(mask->width == fit->width && mask->height == fit->height);
-    if (grid < 1 || grid > MAX_MODEL_SIDE)
-        return pct_fail(error, PERCEPT_ERROR_USAGE, "a mask grid of %d cells a side: 1 to %d are possible", grid,
-                        MAX_MODEL_SIDE);
-    pct_taps across = {0}, down = {0};
-    percept_status status =
-        pct_taps_make(&across, PCT_FILTER_TRIANGLE, false, fit->width, fit->canvas_width, fit->left, 0, grid, error);
-    if (status == PERCEPT_OK)
-        status =
-            pct_taps_make(&down, PCT_FILTER_TRIANGLE, false, fit->height, fit->canvas_height, fit->top, 0, grid, error);
-    if (status == PERCEPT_OK) {
-        memset(out, 0, (size_t)grid * (size_t)grid * sizeof(*out));
-        for (int y = 0; y < grid; y++)
-            for (int k = 0; k < down.count[y]; k++)
-                add_mask_row(&across, pct_mask_row(mask, down.first[y] + k),
-                             down.weight[(size_t)y * (size_t)down.stride + (size_t)k], out + (size_t)y * (size_t)grid);
-    }
-    pct_taps_free(&across);
-    pct_taps_free(&down);
-    return status;
-}

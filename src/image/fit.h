@@ -42,9 +42,4 @@ percept_status pct_fit_resize(const pct_fit *fit, const pct_image *image, pct_im
  * canvas first, cropped to the picture, thresholded (> threshold) last. */
 percept_status pct_fit_mask_to_picture(const pct_fit *fit, const float *logits, int grid_width, int grid_height,
                                        float threshold, pct_mask *out, pct_pool *pool, percept_error *error);
-/* A picture's mask -> share covered of each cell of a grid over the model's square: out[grid][grid] in [0,1],
- * antialiased; padding is 0. For training targets and for the user's masks. */
-percept_status pct_fit_mask_to_model(const pct_fit *fit, const pct_mask *mask, int grid, float *out,
-                                     percept_error *error);
-
 #endif

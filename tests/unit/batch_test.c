@@ -2,6 +2,7 @@
 #include "data/batch.h"
 
 #include "base/size.h"
+#include "image/mask.h"
 #include "model/spelling.h"
 #include "tokenizer/template.h"
 
@@ -426,8 +427,40 @@ static void regions_are_told(void **state) {
     }
 }
 
+/* Also of a user's mask, which is no object's of a composed sample. */
+static void masks_go_there_and_back(void **state) {
+    static const int sizes[][2] = {{320, 200}, {150, 400}, {90, 90}};
+    for (int mode = 0; mode < 2; mode++)
+        for (size_t i = 0; i < 3; i++) {
+            pct_fit fit;
+            pct_mask mask, back;
+            enum { CELLS = 64 };
+            float grid[CELLS * CELLS];
+            assert_int_equal(pct_fit_make(&fit, (enum pct_fit_mode)mode, 192, sizes[i][0], sizes[i][1], NULL),
+                             PERCEPT_OK);
+            assert_int_equal(pct_mask_new(&mask, sizes[i][0], sizes[i][1], NULL), PERCEPT_OK);
+            for (int y = 0; y < mask.height; y++)
+                for (int x = 0; x < mask.width; x++) {
+                    double dx = (x - mask.width * 0.6) / (mask.width * 0.3),
+                           dy = (y - mask.height * 0.4) / (mask.height * 0.3);
+                    mask.data[y * mask.width + x] = dx * dx + dy * dy < 1;
+                }
+            pct_object object = {.box = pct_mask_box(&mask), .mask = mask.data};
+            const pct_sample sample = {
+                .image = {.width = mask.width, .height = mask.height}, .objects = &object, .object_count = 1};
+            pct_batch_mask(&fit, &sample, 0, CELLS, grid);
+            for (int k = 0; k < CELLS * CELLS; k++) assert_true(grid[k] >= 0 && grid[k] <= 1.0001f);
+            if (mode == PCT_FIT_PAD && sizes[i][0] > sizes[i][1]) assert_true(grid[CELLS / 2] == 0); /* padding */
+            assert_int_equal(pct_fit_mask_to_picture(&fit, grid, CELLS, CELLS, 0.5f, &back, NULL, NULL), PERCEPT_OK);
+            assert_true(pct_mask_iou(&mask, &back) > 0.95f);
+            pct_mask_free(&mask);
+            pct_mask_free(&back);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(masks_go_there_and_back),
         cmocka_unit_test_setup_teardown(text_is_what_the_template_renders, setup, teardown),
         cmocka_unit_test_setup_teardown(regions_have_rows_boxes_and_masks, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_are_read_as_the_structure_says, setup, teardown),

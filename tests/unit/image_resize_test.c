@@ -199,38 +199,12 @@ static void boxes_go_there_and_back(void **state) {
     assert_int_equal(pct_fit_make(&fit, PCT_FIT_PAD, 224, 10, 0, NULL), PERCEPT_ERROR_USAGE);
 }
 
-static void masks_go_there_and_back(void **state) {
-    static const int sizes[][2] = {{320, 200}, {150, 400}, {90, 90}};
-    for (int mode = 0; mode < 2; mode++)
-        for (size_t i = 0; i < 3; i++) {
-            pct_fit fit;
-            pct_mask mask, back;
-            enum { GRID = 64 };
-            float grid[GRID * GRID];
-            assert_ok(pct_fit_make(&fit, (enum pct_fit_mode)mode, 192, sizes[i][0], sizes[i][1], NULL));
-            assert_ok(pct_mask_new(&mask, sizes[i][0], sizes[i][1], NULL));
-            for (int y = 0; y < mask.height; y++)
-                for (int x = 0; x < mask.width; x++) {
-                    double dx = (x - mask.width * 0.6) / (mask.width * 0.3),
-                           dy = (y - mask.height * 0.4) / (mask.height * 0.3);
-                    mask.data[y * mask.width + x] = dx * dx + dy * dy < 1;
-                }
-            assert_ok(pct_fit_mask_to_model(&fit, &mask, GRID, grid, NULL));
-            for (int k = 0; k < GRID * GRID; k++) assert_true(grid[k] >= 0 && grid[k] <= 1.0001f);
-            if (mode == PCT_FIT_PAD && sizes[i][0] > sizes[i][1]) assert_near(grid[GRID / 2], 0, 0); /* padding */
-            assert_ok(pct_fit_mask_to_picture(&fit, grid, GRID, GRID, 0.5f, &back, NULL, NULL));
-            assert_true(pct_mask_iou(&mask, &back) > 0.95f);
-            pct_mask_free(&mask);
-            pct_mask_free(&back);
-        }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bicubic_is_pillows_bit_for_bit), cmocka_unit_test(fits_are_pillows_and_threads_change_nothing),
         cmocka_unit_test(extreme_shapes_resize),          cmocka_unit_test(hidden_colours_do_not_bleed),
         cmocka_unit_test(coverage_keeps_the_area),        cmocka_unit_test(planes_follow_the_formula),
-        cmocka_unit_test(boxes_go_there_and_back),        cmocka_unit_test(masks_go_there_and_back),
+        cmocka_unit_test(boxes_go_there_and_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
