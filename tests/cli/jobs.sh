@@ -129,7 +129,7 @@ refused 'missing.yaml'
 absent other
 # stopped by Ctrl-C, then resumed
 checks=$((checks + 1))
-"$percept" train tiny.yaml --run.out stopped-run --schedule.steps 100000 --run.validate_every 100000 >out 2>err &
+"$percept" train tiny.yaml --run.out stopped-run --schedule.steps 100000 --run.validate_every 100000 >/dev/null 2>told &
 job=$!
 tries=0
 while [ ! -s stopped-run/metrics.jsonl ] && [ $tries -lt 60 ]; do
@@ -143,7 +143,7 @@ wait $job
 code=$?
 last='train, interrupted'
 [ $code = 130 ] || fail "$last: exit $code, wanted 130"
-says err 'can be resumed'
+says told 'can be resumed'
 clean stopped-run
 
 run 0 bench --stages peak,tower,decode --seconds 0.02 -m found.gguf --json

@@ -150,11 +150,11 @@ checks=$((checks + 1))
 
 # stopped: no model is there, and a run that can be resumed; it ends with the same bits
 checks=$((checks + 1))
-"$percept" teach good -m small.gguf -o long.gguf --steps 120 --limit 4 --seed 3 >out 2>err &
+"$percept" teach good -m small.gguf -o long.gguf --steps 120 --limit 4 --seed 3 >/dev/null 2>told &
 job=$!
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   sleep 1
-  grep -q 'train' err && break
+  grep -q 'train' told && break
 done
 run 2 teach good -m small.gguf -o long.gguf --steps 120 --limit 4 --seed 3 --resume
 refused 'another process teaches in it'

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const things[] = {"ball",  "cup",    "kite",  "lamp",  "drum",     "fork", "gate",  "harp",
-                                     "igloo", "jar",    "key",   "leaf",  "moose",    "nest", "onion", "piano",
-                                     "quilt", "rocket", "spoon", "table", "umbrella", "vase", "wagon", "zebra"};
+static const char *const things[] = {"ball",  "cup",    "kite",  "lamp",   "drum",     "fork", "gate",  "harp",
+                                     "igloo", "jar",    "key",   "ladder", "moose",    "nest", "onion", "piano",
+                                     "quilt", "rocket", "spoon", "table",  "umbrella", "vase", "wagon", "zebra"};
 static const struct {
     const char *name;
     unsigned char rgb[3];
