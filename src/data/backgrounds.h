@@ -37,7 +37,7 @@ struct background_file {
     const char *shows;  /* the line's names; borrowed */
 };
 struct background_list {
-    struct background_file *items; /* sorted by label */
+    struct background_file *items; /* sorted by label within a package */
     size_t count, capacity;
     struct background_lines lines;
 };

@@ -4,7 +4,8 @@
  * is replaced by its region's coordinate tokens, with both these follow it (model/spelling.h). Regions become boxes of
  * the model's square and area-averaged masks. For the dense losses each batch has its own short list of names: those in
  * its pictures, then others drawn at random. The same samples, seed and index give the same batch whatever the number
- * of threads. It knows nothing of losses and draws no scenes. It refuses samples whose regions and <obj> marks differ.
+ * of threads. It knows nothing of losses and draws no scenes. It refuses samples with
+ * more <obj> marks than regions.
  */
 #ifndef PCT_DATA_BATCH_H
 #define PCT_DATA_BATCH_H

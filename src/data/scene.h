@@ -2,7 +2,8 @@
  *
  * A source is opened once, never changes and may be used by any number of threads at the same time. Sample `index` of
  * a (seed, split) depends on nothing else than these three, the assets and the request: not on threads, order or the
- * samples before it. Splits never share what they test: see pct_split. Composing takes all its memory from the arena.
+ * samples before it. Splits never share what they test: see pct_split. Composing takes its memory from the
+ * arena, but for what filters and codecs take and give back.
  */
 #ifndef PCT_DATA_SCENE_H
 #define PCT_DATA_SCENE_H
@@ -51,7 +52,8 @@ int32_t pct_scene_backgrounds(const pct_scene_source *source, enum pct_split spl
 /* Cut-out of the source (pct_object.cutout): whether it is never trained on. The pack's come first, in its order. */
 bool pct_scene_held_out(const pct_scene_source *source, int32_t cutout);
 int32_t pct_scene_cutout_name(const pct_scene_source *source, int32_t cutout); /* -1 outside */
-/* A hash over names, cut-outs and backgrounds: two sources with the same fingerprint make the same samples. */
+/* A hash over names, cut-outs and backgrounds, not over the options: two sources of the same options with the same
+ * fingerprint make the same samples. */
 uint64_t pct_scene_fingerprint(const pct_scene_source *source);
 
 #define PCT_SCENE_MIN_SIDE 64
@@ -66,8 +68,8 @@ typedef struct pct_scene_request {
     bool plain;            /* no shadow, blur, noise, colour or JPEG variation (tests, card pictures) */
 } pct_scene_request;
 
-/* Makes sample `index`. *sample and all it points to are the arena's. After warm-up (an arena that has grown to its
- * size) nothing is allocated. PERCEPT_ERROR_USAGE for a request out of range, PERCEPT_ERROR_RESOURCE out of memory. */
+/* Makes sample `index`. *sample and all it points to are the arena's. After warm-up the arena does not grow.
+ * PERCEPT_ERROR_USAGE for a request out of range, PERCEPT_ERROR_RESOURCE out of memory. */
 percept_status pct_scene_compose(const pct_scene_source *source, enum pct_split split, uint64_t seed, uint64_t index,
                                  const pct_scene_request *request, pct_arena *arena, pct_sample *sample,
                                  percept_error *error);

@@ -143,10 +143,11 @@ typedef struct pct_region_in {
 typedef struct pct_region_out {
     pct_real box[4]; /* of the square, 0..1, ordered */
     pct_real *mask;  /* logits (PCT_HEADS_RES: probabilities), mask_side squared; in the state until the next answer;
-                        NULL when  masks were not asked for */
+                        NULL when masks were not asked for. Not in the token callback: there it may be unfinished */
     float quality;   /* logit */
     float token_log_probability; /* of <obj> where it was chosen; of a region in text the mean of its tokens' */
-    float score;                 /* calibrated when the card says so, else sigmoid(quality) */
+    float score;                 /* calibrated when the card says so; else sigmoid(quality), without a quality head
+                                    exp(token_log_probability), of PCT_HEADS_RES the mask's mean probability */
     int32_t token;               /* its index in the answer's ids */
     /* The ids that told of it in text, in the state until the next answer; NULL: none did. */
     const int32_t *told;
