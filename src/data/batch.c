@@ -28,9 +28,11 @@ percept_status pct_batcher_create(pct_batcher **out, const pct_model_config *con
                                   pct_pool *pool, percept_error *error) {
     *out = NULL;
     if (options->names < 0 || options->names > 4096 || !(options->object_weight > 0) || !(options->mask_share >= 0) ||
-        options->mask_share > 1) {
-        return pct_fail(error, PERCEPT_ERROR_USAGE,
-                        "batch: names in 0..4096, object weight above 0 and mask share in 0..1 are wanted");
+        options->mask_share > 1 || !(options->any_order >= 0)) {
+        return pct_fail(
+            error, PERCEPT_ERROR_USAGE,
+            "batch: names in 0..4096, object weight above 0, mask share in 0..1 and no negative distance of "
+            "any_order are wanted");
     }
     pct_batcher *batcher = calloc(1, sizeof *batcher);
     if (!batcher) return pct_fail_memory(error, "batches");

@@ -1,11 +1,11 @@
 /* batch.h: from samples (a picture, its objects, questions in words) to what the model is fed (batch.h of model/).
  *
- * Every chain of turns becomes one packed segment; answers are what is learned. With language.regions: text each <obj>
- * is replaced by its region's coordinate tokens, with both these follow it (model/spelling.h). Regions become boxes of
- * the model's square and area-averaged masks. For the dense losses each batch has its own short list of names: those in
- * its pictures, then others drawn at random. The same samples, seed and index give the same batch whatever the number
- * of threads. It knows nothing of losses and draws no scenes. It refuses samples with
- * more <obj> marks than regions.
+ * Every chain of turns becomes one packed segment; answers are what is learned, those that two chains share in both.
+ * With language.regions: text each <obj> is replaced by its region's coordinate tokens, with both these follow it
+ * (model/spelling.h). Regions become boxes of the model's square and area-averaged masks. For the dense losses each
+ * batch has its own short list of names: those in its pictures, then others drawn at random. The same samples, seed and
+ * index give the same batch whatever the number of threads. It knows nothing of losses and draws no scenes. It refuses
+ * samples with more <obj> marks than regions.
  */
 #ifndef PCT_DATA_BATCH_H
 #define PCT_DATA_BATCH_H
@@ -19,6 +19,9 @@ typedef struct pct_batcher_options {
     int32_t names;       /* most names in a batch's list; 0: no dense supervision */
     float object_weight; /* weight of an <obj> target; other tokens have 1 */
     float mask_share;    /* how often an object's embedding is made from its mask instead of its box, 0..1 */
+    /* Neighbours among a phrase's regions, their middles less than this share of the width apart, change places in half
+     * of the cases: losses.any_order, for models that answer in tokens alone. 0: answers keep their order. */
+    float any_order;
 } pct_batcher_options;
 void pct_batcher_options_default(pct_batcher_options *options);
 

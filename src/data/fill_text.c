@@ -6,8 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-#define MAX_CHAIN 8 /* turns of one dialogue */
-
 /* Adds to a grid's cells the shares that pixels begin..end of one line cover; `scale` cells a pixel, `shift` pixels of
  * padding before the picture. */
 static void cover_line(pct_real *cells, int32_t grid, double scale, int shift, int begin, int end) {
@@ -79,16 +77,17 @@ static const pct_real *cached_mask(const pct_real **slot, const pct_fit *fit, co
 }
 
 /* The chain of turns that ends in `last`, first turn first; its length. */
-static int32_t chain_of(const pct_sample *sample, int32_t last, int32_t chain[MAX_CHAIN]) {
-    int32_t reversed[MAX_CHAIN], count = 0;
-    for (int32_t t = last; t >= 0 && count < MAX_CHAIN; t = sample->turns[t].follows) reversed[count++] = t;
-    for (int32_t i = 0; i < count; i++) chain[i] = reversed[count - 1 - i];
+static int32_t chain_of(const pct_sample *sample, int32_t last, int32_t *chain) {
+    int32_t count = 0;
+    for (int32_t t = last; t >= 0; t = sample->turns[t].follows) count++;
+    for (int32_t t = last, i = count; t >= 0; t = sample->turns[t].follows) chain[--i] = t;
     return count;
 }
 
 static percept_status render_chain(const pct_fill_setup *setup, pct_fill_worker *worker, const pct_sample *sample,
                                    const int32_t *chain, int32_t count, percept_error *error) {
-    pct_template_turn turns[MAX_CHAIN];
+    pct_template_turn *turns = pct_arena_take(&worker->arena, (size_t)count * sizeof *turns);
+    if (!turns) return pct_fail_memory(error, "batch");
     for (int32_t i = 0; i < count; i++) {
         const pct_turn *turn = &sample->turns[chain[i]];
         turns[i] = (pct_template_turn){
@@ -127,8 +126,25 @@ static percept_status fill_object(const pct_fill_setup *setup, pct_fill_worker *
     return PERCEPT_OK;
 }
 
+/* Draws the order of a phrase's regions, those whose <obj> stand one after the other: neighbours near to each other
+ * from left to right change places or not (losses.any_order). */
+static void draw_order(const pct_fill_setup *setup, const pct_sample *sample, const pct_rendered *rendered,
+                       pct_random *random, int32_t *which) {
+    const float near = setup->options.any_order * (float)sample->image.width;
+    if (near <= 0 || setup->config.language.regions != PCT_REGIONS_TOKEN) return;
+    for (int k = 1; k < rendered->object_count; k++) {
+        const pct_object_slot *slot = &rendered->objects[k];
+        if (!slot->answer || slot[-1].position != slot->position - 1) continue;
+        const pct_box *a = &sample->objects[which[k - 1]].box, *b = &sample->objects[which[k]].box;
+        if (fabsf(a->x0 + a->x1 - b->x0 - b->x1) / 2 >= near || pct_random_float(random) < 0.5f) continue;
+        const int32_t swap = which[k];
+        which[k] = which[k - 1];
+        which[k - 1] = swap;
+    }
+}
+
 /* The rendered chain's <obj> tokens, and which object of the sample each is: the k-th of a question is regions_in[k],
- * the k-th of an answer regions_out[k]. */
+ * the k-th of an answer regions_out[k], but for draw_order. */
 static percept_status fill_objects(const pct_fill_setup *setup, pct_fill_worker *worker, const pct_sample *sample,
                                    const pct_fill_part *part, const int32_t *chain, pct_random *random,
                                    mask_cache *cache, pct_fill_segment *segment, int32_t *which, percept_error *error) {
@@ -149,8 +165,12 @@ static percept_status fill_objects(const pct_fill_setup *setup, pct_fill_worker 
                             turn->question, object, sample->object_count);
         }
         which[k] = object;
-        PCT_TRY(
-            fill_object(setup, worker, sample, part, object, turn, slot, random, cache, &segment->objects[k], error));
+    }
+    draw_order(setup, sample, rendered, random, which);
+    for (int k = 0; k < rendered->object_count; k++) {
+        const pct_object_slot *slot = &rendered->objects[k];
+        PCT_TRY(fill_object(setup, worker, sample, part, which[k], &sample->turns[chain[slot->turn]], slot, random,
+                            cache, &segment->objects[k], error));
     }
     return PERCEPT_OK;
 }
@@ -158,7 +178,9 @@ static percept_status fill_objects(const pct_fill_setup *setup, pct_fill_worker 
 static percept_status pack_chain(const pct_fill_setup *setup, pct_fill_worker *worker, const pct_sample *sample,
                                  int32_t last, pct_random *random, mask_cache *cache, pct_fill_part *part,
                                  percept_error *error) {
-    int32_t chain[MAX_CHAIN], count = chain_of(sample, last, chain);
+    int32_t *chain = pct_arena_take(&worker->arena, (size_t)sample->turn_count * sizeof *chain);
+    if (!chain) return pct_fail_memory(error, "batch");
+    const int32_t count = chain_of(sample, last, chain);
     PCT_TRY(render_chain(setup, worker, sample, chain, count, error));
     const pct_rendered *rendered = &worker->rendered;
     const bool told = setup->config.language.regions != PCT_REGIONS_TOKEN;

@@ -213,25 +213,52 @@ static void language_part(pct_tape *tape, const pct_model *model, const pct_batc
     losses->token_accuracy = losses->tokens > 0 ? (double)right / losses->tokens : 0;
 }
 
-/* Targets of the answers' objects, one after the other; rows and pictures of their states. */
-static bool region_targets(pct_tape *tape, const pct_model *model, const pct_batch *batch, const layout *l,
-                           pct_region_targets *targets, int32_t *state, int32_t *picture) {
-    int64_t side = pct_model_config_mask_side(&model->config), cells = side * side, n = targets->count;
+/* How well a region fits an object, 0..2. */
+static double fit_of(const pct_regions *regions, int64_t cells, int32_t region, const pct_batch_object *object) {
+    double fit = pct_region_box_iou(pct_tensor_data(regions->boxes) + 4 * region, object->box);
+    if (object->mask)
+        fit += pct_region_mask_iou(pct_tensor_data(regions->logits) + region * cells, object->mask, cells);
+    return fit;
+}
+
+/* Whether `next` answers right after `object`: two regions of one phrase. */
+static bool goes_on(const pct_batch_object *object, const pct_batch_object *next) {
+    return next->answer && next->row == object->row + 1;
+}
+
+/* What a region is charged for: the best of its own object and those that follow it in its phrase and are near. */
+static const pct_batch_object *choose_target(const pct_batch *batch, const pct_batch_object *own, float any_order,
+                                             const pct_regions *regions, int64_t cells, int32_t region) {
+    const pct_batch_object *end = batch->objects + batch->object_count, *best = own;
+    if (any_order <= 0 || own + 1 == end || !goes_on(own, own + 1)) return own;
+    double most = fit_of(regions, cells, region, own);
+    for (const pct_batch_object *o = own + 1; o < end && goes_on(o - 1, o); o++) {
+        const pct_real apart = (own->box[0] + own->box[2] - o->box[0] - o->box[2]) / 2;
+        if (apart >= (pct_real)any_order || -apart >= (pct_real)any_order) continue;
+        const double fit = fit_of(regions, cells, region, o);
+        if (fit <= most) continue;
+        most = fit;
+        best = o;
+    }
+    return best;
+}
+
+/* Targets of the regions, whose objects are given. */
+static bool region_targets(pct_tape *tape, const pct_batch *batch, const int32_t *answers, float any_order,
+                           const pct_regions *regions, pct_region_targets *targets) {
+    const int64_t cells = pct_tensor_count(regions->logits) / targets->count, n = targets->count;
     pct_real *boxes = pct_tape_array(tape, n * 4, sizeof *boxes);
     pct_real *masks = pct_tape_array(tape, n * cells, sizeof *masks);
     pct_real *known = pct_tape_array(tape, n, sizeof *known);
     if (pct_tape_failed(tape)) return false;
-    int64_t k = 0, unknown = 0;
-    for (int32_t i = 0; i < batch->object_count; i++) {
-        const pct_batch_object *object = &batch->objects[i];
-        if (!object->answer) continue;
+    int64_t unknown = 0;
+    for (int32_t k = 0; k < n; k++) {
+        const pct_batch_object *object =
+            choose_target(batch, &batch->objects[answers[k]], any_order, regions, cells, k);
         memcpy(boxes + 4 * k, object->box, sizeof object->box);
         if (object->mask) memcpy(masks + k * cells, object->mask, (size_t)cells * sizeof *masks);
         known[k] = object->mask ? 1 : 0;
         unknown += !object->mask;
-        state[k] = l->index[object->row - 1];
-        picture[k] = object->picture;
-        k++;
     }
     targets->boxes = boxes;
     targets->masks = masks;
@@ -247,10 +274,18 @@ static void region_part(pct_tape *tape, const pct_model *model, const pct_batch 
     losses->objects = count;
     if (count == 0 || !pct_model_has_heads(model)) return;
     pct_region_targets targets = {.count = count};
-    int32_t *state = pct_tape_ints(tape, count), *picture = pct_tape_ints(tape, count);
-    if (!state || !picture || !region_targets(tape, model, batch, l, &targets, state, picture)) return;
+    int32_t *answers = pct_tape_ints(tape, count), *state = pct_tape_ints(tape, count);
+    int32_t *picture = pct_tape_ints(tape, count);
+    if (!answers || !state || !picture) return;
+    for (int32_t i = 0, k = 0; i < batch->object_count; i++) {
+        if (!batch->objects[i].answer) continue;
+        answers[k] = i;
+        state[k] = l->index[batch->objects[i].row - 1];
+        picture[k++] = batch->objects[i].picture;
+    }
     states = pct_op_gather_rows(tape, states, state, count);
     pct_regions regions = pct_model_regions(tape, model, &sight->keys, states, picture);
+    if (pct_tape_failed(tape) || !region_targets(tape, batch, answers, weights->any_order, &regions, &targets)) return;
     pct_region_losses made = pct_region_losses_make(tape, regions.boxes, regions.logits, regions.quality, &targets);
     losses->box_l1 = add_part(p, tape, made.l1, weights->box_l1);
     losses->box_giou = add_part(p, tape, made.giou, weights->box_giou);

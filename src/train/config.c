@@ -85,6 +85,9 @@ static const pct_config_field fields[] = {
                       "every patch says where its owner's box is"),
     PCT_CONFIG_NUMBER("losses.background", C, losses.background, 0, 10, "0.2", "weight of a patch without owner"),
     PCT_CONFIG_NUMBER("losses.smoothing", C, losses.smoothing, 0, 0.5, "0", "label smoothing of the tokens"),
+    PCT_CONFIG_NUMBER("losses.any_order", C, losses.any_order, 0, 1, "0",
+                      "regions of a phrase may come in either order when their middles are less than this share of the "
+                      "width apart (language.regions: token)"),
 
     PCT_CONFIG_CHOICE("optimiser.kind", C, optimiser.kind, kinds, "adamw",
                       "adamw, or muon: the layers' matrices by Muon, the rest by AdamW"),

@@ -178,7 +178,8 @@ static percept_status make_batcher(pct_trainer *trainer, percept_error *error) {
     const pct_train_config *config = &trainer->config;
     pct_batcher_options options = {.names = (int32_t)config->data.names,
                                    .object_weight = config->data.object_weight,
-                                   .mask_share = config->data.mask_share};
+                                   .mask_share = config->data.mask_share,
+                                   .any_order = config->losses.any_order};
     pct_feed feed = pct_trainer_feed(trainer, PCT_SPLIT_TRAINING, 0, 0);
     int32_t count = pct_feed_names(&feed);
     const char **names = calloc((size_t)count + 1, sizeof *names);

@@ -200,6 +200,77 @@ static void regions_have_rows_boxes_and_masks(void **state) {
     pct_pool_destroy(&pool);
 }
 
+/* How often the cat comes first of 200 draws, where the answer has the ant first. */
+static int cats_first(struct fixture *f, float any_order) {
+    static const uint8_t both[] = {0, 1};
+    pct_batcher_options options;
+    pct_batcher_options_default(&options);
+    options.any_order = any_order;
+    pct_pool *pool;
+    pct_batcher *batcher;
+    assert_int_equal(pct_pool_create(&pool, 1, NULL), PERCEPT_OK);
+    assert_int_equal(pct_batcher_create(&batcher, &f->config, f->tokenizer, &options, names, 5, pool, NULL),
+                     PERCEPT_OK);
+    pct_turn turn = {.answer = "Here: <p>the cat</p><obj><obj>.", .question = "what is it?", .follows = -1};
+    turn.target = "";
+    turn.regions_out = both;
+    turn.out_count = 2;
+    f->sample.turns = &turn;
+    f->sample.turn_count = 1;
+    int first = 0;
+    for (uint64_t i = 0; i < 200; i++) {
+        pct_batch batch;
+        assert_int_equal(pct_batcher_make(batcher, &f->sample, 1, 11, i, &f->arena, &batch, NULL), PERCEPT_OK);
+        assert_int_equal(batch.object_count, 2);
+        assert_int_equal(batch.objects[1].row, batch.objects[0].row + 1);
+        const bool cat = batch.objects[0].box[0] > 0, ant = batch.objects[1].box[0] == 0;
+        assert_true(cat == ant);
+        assert_true((batch.objects[0].mask[0] == 0) == cat); /* the mask goes with the box */
+        first += cat;
+    }
+    pct_batcher_destroy(&batcher);
+    pct_pool_destroy(&pool);
+    return first;
+}
+
+/* Middles of ant and cat are 17 of 32 pixels apart. */
+static void near_ones_come_in_any_order(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(cats_first(f, 0), 0);
+    assert_int_equal(cats_first(f, 0.5f), 0);
+    const int first = cats_first(f, 0.6f);
+    assert_true(first > 70 && first < 130);
+}
+
+/* A dialogue of twelve turns is one segment from its first word on. */
+static void long_dialogues_are_whole(void **state) {
+    struct fixture *f = *state;
+    enum { TURNS = 12 };
+    static pct_turn turns[TURNS];
+    pct_template_turn rendered_turns[TURNS];
+    for (int t = 0; t < TURNS; t++) {
+        turns[t] =
+            (pct_turn){.question = t ? "and?" : "ant?", .answer = "cat.", .target = "", .follows = (int16_t)(t - 1)};
+        rendered_turns[t] = (pct_template_turn){turns[t].question, NULL, 0, turns[t].answer, true, NULL};
+    }
+    f->sample.turns = turns;
+    f->sample.turn_count = TURNS;
+    pct_batch batch;
+    pct_batcher *batcher;
+    pct_pool *pool;
+    make(f, 1, 0, 5, 0, &batch, &batcher, &pool);
+    assert_int_equal(batch.segment_count, 3);
+    pct_rendered rendered = {0};
+    pct_token_scratch scratch = {0};
+    assert_int_equal(pct_template_render(&f->template, &scratch, rendered_turns, TURNS, &rendered, NULL), PERCEPT_OK);
+    assert_int_equal(batch.segments[0].count, rendered.ids.count);
+    assert_memory_equal(batch.ids, rendered.ids.data, rendered.ids.count * sizeof(int32_t));
+    pct_rendered_free(&rendered);
+    pct_token_scratch_free(&scratch);
+    pct_batcher_destroy(&batcher);
+    pct_pool_destroy(&pool);
+}
+
 /* heads.feedback decides what answers' regions are read as; the user's stay drawn. */
 static void answers_are_read_as_the_structure_says(void **state) {
     struct fixture *f = *state;
@@ -463,6 +534,8 @@ int main(void) {
         cmocka_unit_test(masks_go_there_and_back),
         cmocka_unit_test_setup_teardown(text_is_what_the_template_renders, setup, teardown),
         cmocka_unit_test_setup_teardown(regions_have_rows_boxes_and_masks, setup, teardown),
+        cmocka_unit_test_setup_teardown(near_ones_come_in_any_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(long_dialogues_are_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_are_read_as_the_structure_says, setup, teardown),
         cmocka_unit_test_setup_teardown(patches_have_owners_and_names_are_present, setup, teardown),
         cmocka_unit_test_setup_teardown(cells_without_majority_are_unsure, setup, teardown),

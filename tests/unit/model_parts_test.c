@@ -343,12 +343,56 @@ static void first_stage(void **state) {
     close_bench(&b);
 }
 
+/* Mean box IoU of two regions of one phrase: one with the middle of its box at x, the other, half as high, at 0.5. */
+static double any_order_iou(double x, bool swapped, float any_order) {
+    bench b;
+    pct_model *model = NULL;
+    pct_model_config config = tiny_config(TINY_NANO);
+    const pct_real half = (pct_real)0.25;
+    const pct_real boxes[2][4] = {{(pct_real)x - half, 0, (pct_real)x + half, 1}, {half, 0, 3 * half, 2 * half}};
+    pct_batch_object objects[2];
+    open_bench(&b);
+    assert_int_equal(pct_model_create(&model, &config, NULL, 3, NULL), PERCEPT_OK);
+    const batch_shape shape = {.pictures = 1, .segments = 1, .question = 4, .answer = 6, .objects = 2};
+    pct_batch batch = batch_random(&b.arena, &config, &shape, 5);
+    for (int k = 0; k < 2; k++) {
+        /* read as the bare token, so that the second region does not depend on what the first one's target is */
+        objects[k] = (pct_batch_object){.row = 6 + k, .answer = true, .source = PCT_REGION_PLACE};
+        memcpy(objects[k].box, boxes[swapped ? 1 - k : k], sizeof objects[k].box);
+    }
+    batch.objects = objects;
+    batch.object_count = 2;
+    pct_loss_weights weights;
+    pct_loss_weights_default(&weights);
+    weights.any_order = any_order;
+    pct_losses losses;
+    pct_model_loss(model, &b.tape, &batch, &weights, &losses);
+    assert_int_equal(losses.objects, 2);
+    pct_model_close(&model);
+    close_bench(&b);
+    return losses.box_iou;
+}
+
+/* The first of two regions is charged for the better fitting one of both boxes, where they are near. */
+static void near_ones_in_any_order(void **state) {
+    const double x = 0.3; /* 0.2 away */
+    const double kept = any_order_iou(x, false, 0), other = any_order_iou(x, true, 0);
+    /* The second region has nothing after it: first box and second box, or second and second. */
+    const double first = any_order_iou(x, false, 0.25f), second = any_order_iou(x, true, 0.25f);
+    assert_true(first >= kept && second >= other);
+    assert_true((first > kept) != (second > other));
+    assert_true(any_order_iou(x, false, 0.15f) == kept && any_order_iou(x, true, 0.15f) == other);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(patch_kernel),   cmocka_unit_test(position_table), cmocka_unit_test(logits_of_shares),
-        cmocka_unit_test(boxes_of_cells), cmocka_unit_test(low_rank),       cmocka_unit_test(first_weights),
-        cmocka_unit_test(sampling),       cmocka_unit_test(overlaps),       cmocka_unit_test(objects_apart),
-        cmocka_unit_test(first_stage),    cmocka_unit_test(cells_placed),   cmocka_unit_test(mimetic_start),
+        cmocka_unit_test(patch_kernel),     cmocka_unit_test(position_table),
+        cmocka_unit_test(logits_of_shares), cmocka_unit_test(boxes_of_cells),
+        cmocka_unit_test(low_rank),         cmocka_unit_test(first_weights),
+        cmocka_unit_test(sampling),         cmocka_unit_test(overlaps),
+        cmocka_unit_test(objects_apart),    cmocka_unit_test(near_ones_in_any_order),
+        cmocka_unit_test(first_stage),      cmocka_unit_test(cells_placed),
+        cmocka_unit_test(mimetic_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
