@@ -57,8 +57,23 @@ static percept_status read_box(struct making *in, const json_t *object, pct_box 
     return PERCEPT_OK;
 }
 
-/* Decodes the mask into the arena. */
-static percept_status read_mask(struct making *in, const json_t *object, uint8_t **out, int32_t *area) {
+/* Boxes that people rounded or drew by hand are a little off; one that is of something else is a mistake. */
+#define BOX_SLACK 2 /* pixels */
+
+static percept_status compare_box(struct making *in, pct_box given, pct_box tight) {
+    const float apart[] = {given.x0 - tight.x0, given.y0 - tight.y0, given.x1 - tight.x1, given.y1 - tight.y1};
+    for (int i = 0; i < 4; i++)
+        if (fabsf(apart[i]) > BOX_SLACK)
+            return pct_fail(in->error, PERCEPT_ERROR_INPUT,
+                            "key 'box': [%g, %g, %g, %g] is more than %d pixels off the mask, which fills [%g, %g, %g, "
+                            "%g]; give the mask's own box",
+                            (double)given.x0, (double)given.y0, (double)given.x1, (double)given.y1, BOX_SLACK,
+                            (double)tight.x0, (double)tight.y0, (double)tight.x1, (double)tight.y1);
+    return PERCEPT_OK;
+}
+
+/* Decodes the mask into the arena; *box: what it fills. */
+static percept_status read_mask(struct making *in, const json_t *object, uint8_t **out, pct_box *box, int32_t *area) {
     static const char *const known[] = {"size", "counts", NULL};
     pct_sample *sample = in->sample;
     json_t *mask = NULL, *size = NULL;
@@ -75,6 +90,7 @@ static percept_status read_mask(struct making *in, const json_t *object, uint8_t
     PCT_TRY(
         pct_mask_from_rle_string(&bits, counts, strlen(counts), sample->image.width, sample->image.height, in->error));
     int64_t set = pct_mask_area(&bits);
+    *box = pct_mask_box(&bits);
     *area = (int32_t)set;
     *out = pct_arena_take(in->arena, pct_mask_bytes(&bits));
     if (*out) memcpy(*out, bits.data, pct_mask_bytes(&bits));
@@ -115,7 +131,9 @@ static percept_status read_object(struct making *in, const json_t *from, int32_t
         return pct_fail(in->error, PERCEPT_ERROR_INPUT,
                         "key 'style': expected photo, drawing, noto, openmoji, fluent or user");
     PCT_TRY(read_box(in, from, &object->box));
-    PCT_TRY(read_mask(in, from, &mask, &object->area));
+    pct_box tight;
+    PCT_TRY(read_mask(in, from, &mask, &tight, &object->area));
+    PCT_TRY(compare_box(in, object->box, tight));
     object->visible = (float)visible;
     object->cutout = -1;
     object->name = in->names ? dataset_find_name(in->names, name) : -1;

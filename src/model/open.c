@@ -90,10 +90,11 @@ static percept_status read_lora(const reader *r, const char *weight, const char 
     return PERCEPT_OK;
 }
 
-/* Adds the product of the file's LoRA matrices, where it has them, to the weight that was read from it. */
-static percept_status merge_own(const reader *r, pct_parameter *parameter, percept_error *error) {
+/* Adds the product of the file's LoRA matrices, where it has them, to the first `out` rows of a weight that were read
+ * from it. */
+static percept_status merge_own(const reader *r, pct_parameter *parameter, int64_t out, percept_error *error) {
     const pct_tensor *w = &parameter->tensor;
-    int64_t rank = r->own.rank, out = w->dim[0], in = w->dim[1];
+    int64_t rank = r->own.rank, in = w->dim[1];
     pct_real *a = NULL, *b = NULL, *data = pct_tensor_data(w);
     percept_status status = read_lora(r, parameter->name, "lora_a", (int64_t[]){in, rank}, &a, error);
     if (status == PERCEPT_OK) status = read_lora(r, parameter->name, "lora_b", (int64_t[]){rank, out}, &b, error);
@@ -132,7 +133,7 @@ static percept_status take_table(reader *r, const pct_weight_spec *spec, pct_par
         out += rows[i] * width;
         r->taken++;
     }
-    return PERCEPT_OK;
+    return r->fresh && has_own_lora(r, spec->name) ? merge_own(r, *parameter, own, error) : PERCEPT_OK;
 }
 
 static bool is_table(const char *name) { return !strcmp(name, "token_embd.weight") || !strcmp(name, "output.weight"); }
@@ -172,7 +173,7 @@ static percept_status take_weight(void *context, const pct_weight_spec *spec, pc
     *parameter = pct_parameters_add(set, spec->name, spec->rank, spec->dim, spec->trainable, error);
     if (!*parameter) return PERCEPT_ERROR_RESOURCE;
     read_plain(r, tensor, type, pct_tensor_data(&(*parameter)->tensor));
-    return merged ? merge_own(r, *parameter, error) : PERCEPT_OK;
+    return merged ? merge_own(r, *parameter, spec->dim[0], error) : PERCEPT_OK;
 }
 
 percept_status pct_model_take_weight(const pct_gguf *file, const pct_weight_spec *spec, pct_parameters *set,
@@ -241,8 +242,10 @@ static percept_status take_vocabulary(pct_model_config *config, const pct_tokeni
 }
 
 static void list_unused(pct_model *model, const reader *r) {
+    static const char added[] = "percept.added.";
     for (int64_t i = 0; i < pct_gguf_tensor_count(r->file); i++) {
         const char *name = pct_gguf_tensor_at(r->file, i)->name;
+        if (r->added > 0 && strncmp(name, added, sizeof added - 1) == 0 && is_table(name + sizeof added - 1)) continue;
         if (r->fresh && pct_model_is_lora(name)) continue; /* added to the weights */
         if (strlen(name) < PCT_NAME_SIZE && pct_parameters_find(&model->parameters, name)) continue;
         pct_text_printf(&model->unused, model->unused.length > 0 ? ", %s" : "%s", name);
