@@ -4,10 +4,13 @@
  */
 #include "base/clock.h"
 #include "base/size.h"
+#include "heads/quality.h"
 #include "model/answering.h"
 
 #include <math.h>
 #include <string.h>
+
+#define GIVEN 0.5 /* a box with this IoU is the one that the user gave */
 
 /* ---- before the first token -------------------------------------------------------------------------------------- */
 
@@ -300,9 +303,32 @@ static percept_status feed_masks(const pct_answering *a, pct_tensor *logits, int
     return PERCEPT_OK;
 }
 
-/* Decodes masks (and, where the head needs them, boxes) of regions from their states (n,width). */
+/* Whether a decoded box is that of a region which the user gave. */
+static bool was_given(const pct_prompt *prompt, const pct_real *box) {
+    for (int32_t i = 0; i < prompt->region_count; i++)
+        if (pct_region_box_iou(prompt->regions[i].box, box) > GIVEN) return true;
+    return false;
+}
+
+/* Regions over two objects become one of them, but for what the user points at himself. */
+static void commit_regions(pct_answering *a, const pct_regions *made, const pct_prompt *const *prompts, int32_t count,
+                           int64_t side) {
+    const pct_state *state = a->state;
+    const int64_t grid = pct_model_config_grid(&state->model->config);
+    if (!state->cell_boxes) return;
+    for (int32_t i = 0; i < count; i++) {
+        pct_real *box = pct_tensor_data(made->boxes) + 4 * i;
+        if (!was_given(prompts[i], box))
+            pct_region_commit(&a->state->tape, pct_tensor_data(state->cell_boxes), grid, box,
+                              pct_tensor_data(made->logits) + i * side * side, side);
+    }
+}
+
+/* Decodes masks (and, where the head needs them, boxes) of regions from their states (n,width); prompts: those that
+ * they answer, NULL without boxes. */
 static percept_status decode_masks(pct_answering *a, pct_tensor *states, pct_region_out *const *regions,
-                                   pct_real *const *fed, int32_t count, bool boxes, percept_error *error) {
+                                   pct_real *const *fed, const pct_prompt *const *prompts, int32_t count,
+                                   percept_error *error) {
     pct_state *state = a->state;
     pct_tape *tape = &state->tape;
     int32_t *picture = pct_tape_ints(tape, count);
@@ -310,10 +336,11 @@ static percept_status decode_masks(pct_answering *a, pct_tensor *states, pct_reg
     pct_regions made = pct_model_regions(tape, state->model, &state->keys, states, picture);
     PCT_TRY(pct_tape_status(tape, error));
     int64_t side = pct_model_config_mask_side(&state->model->config), cells = side * side;
+    if (prompts) commit_regions(a, &made, prompts, count, side);
     if (fed) PCT_TRY(feed_masks(a, made.logits, side, fed, count, error));
     for (int32_t i = 0; i < count; i++) {
         pct_region_out *region = regions[i];
-        if (boxes) pct_region_set_box(region, pct_tensor_data(made.boxes) + 4 * i);
+        if (prompts) pct_region_set_box(region, pct_tensor_data(made.boxes) + 4 * i);
         if (made.quality) region->quality = (float)pct_held(pct_tensor_data(made.quality)[i], -30, 30);
         region->score = pct_region_score(state->model, region);
         if (!a->options->masks) continue;
@@ -329,8 +356,8 @@ static percept_status decode_masks(pct_answering *a, pct_tensor *states, pct_reg
  * the score, which the quality head takes from the mask, is wanted at once. */
 static bool masks_wait(const pct_answering *a) {
     const pct_model_config *config = &a->state->model->config;
-    return config->heads.box == PCT_BOX_PLAIN && !feeds_masks(a) && pct_model_has_heads(a->state->model) &&
-           !(config->heads.quality && a->options->scores_now);
+    return config->heads.box == PCT_BOX_PLAIN && !config->heads.commit && !feeds_masks(a) &&
+           pct_model_has_heads(a->state->model) && !(config->heads.quality && a->options->scores_now);
 }
 
 static percept_status add_regions(pct_answering *a, const pct_pass *p, pct_tensor *states, percept_error *error) {
@@ -339,17 +366,19 @@ static percept_status add_regions(pct_answering *a, const pct_pass *p, pct_tenso
     int32_t *rows = pct_tape_ints(tape, p->prompts), count = 0;
     pct_region_out **regions = pct_tape_array(tape, p->prompts, sizeof *regions);
     pct_real **fed = pct_tape_array(tape, p->prompts, sizeof *fed);
+    const pct_prompt **prompts = pct_tape_array(tape, p->prompts, sizeof *prompts);
     if (pct_tape_failed(tape)) return pct_tape_status(tape, error);
     for (int32_t k = 0; k < p->prompts; k++) {
         pct_runner *r = &a->runners[p->who[k]];
         if (r->region < 0) continue;
         regions[count] = &r->reply->regions[r->region];
+        prompts[count] = r->prompt;
         fed[count] = r->fed;
         rows[count++] = k;
     }
     if (count == 0) return PERCEPT_OK;
     pct_tensor *chosen = pct_op_gather_rows(tape, states, rows, count);
-    if (!masks_wait(a)) return decode_masks(a, chosen, regions, feeds_masks(a) ? fed : NULL, count, true, error);
+    if (!masks_wait(a)) return decode_masks(a, chosen, regions, feeds_masks(a) ? fed : NULL, prompts, count, error);
     pct_tensor *boxes = pct_box_decoder_apply(tape, &state->model->box_decoder, chosen, NULL, NULL);
     PCT_TRY(pct_tape_status(tape, error));
     int64_t width = pct_tensor_width(chosen);
@@ -382,7 +411,7 @@ static percept_status decode_waiting(pct_answering *a, percept_error *error) {
             regions[count++]->mask = NULL;
         }
     if (!a->options->masks && !state->model->config.heads.quality) return PERCEPT_OK;
-    return decode_masks(a, states, regions, NULL, count, false, error);
+    return decode_masks(a, states, regions, NULL, NULL, count, error);
 }
 
 /* ---- choosing ------------------------------------------------------------------------------------------------------

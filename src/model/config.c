@@ -162,6 +162,7 @@ static percept_status check_limits(const pct_model_config *c, percept_error *err
         {"heads.presence", c->heads.presence, 0, 1},
         {"heads.naming", c->heads.naming, 0, 1},
         {"heads.cell_box", c->heads.cell_box, 0, 1},
+        {"heads.commit", c->heads.commit, 0, 1},
         {"lora.rank", c->lora.rank, 0, 256},
     };
     return check_all(limits, sizeof limits / sizeof *limits, error);
@@ -344,6 +345,9 @@ percept_status pct_model_config_check(const pct_model_config *c, percept_error *
     PCT_TRY(check_divides("the sine form's 4", 4, "heads.mask_width", c->heads.mask_width, error));
     if (c->language.copying && !c->language.grounding)
         return pct_fail(error, PERCEPT_ERROR_INPUT, "language.copying: 1 needs language.grounding: 1");
+    if (c->heads.commit && !(c->heads.cell_box && c->language.regions != PCT_REGIONS_TEXT))
+        return pct_fail(error, PERCEPT_ERROR_INPUT,
+                        "heads.commit: 1 needs heads.cell_box: 1 and language.regions: token or both");
     int32_t prefix = 1 + pct_model_config_image_tokens(c);
     if (c->language.context <= prefix)
         return pct_fail(error, PERCEPT_ERROR_INPUT,

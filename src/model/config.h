@@ -136,6 +136,8 @@ typedef struct pct_model_config {
         int32_t presence; /* 1: which names are in the picture, from the class token */
         int32_t naming;   /* 1: every patch names its owner */
         int32_t cell_box; /* 1: every patch says where its owner's box is (heads/cell_box.h) */
+        int32_t commit;   /* 1: a region that lies over two objects becomes one of them, by the cells' boxes
+                           * (pct_region_commit); wants cell_box */
     } heads;
     pct_model_lora lora; /* of the language model */
 } pct_model_config;

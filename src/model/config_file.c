@@ -84,6 +84,7 @@ static const field fields[] = {
     {"percept.presence", AT(heads.presence), INTEGER, {0}, false},
     {"percept.naming", AT(heads.naming), INTEGER, {0}, false},
     {"percept.cell_box", AT(heads.cell_box), INTEGER, {0}, true},
+    {"percept.commit", AT(heads.commit), INTEGER, {0}, true},
     {"percept.lora.rank", AT(lora.rank), INTEGER, {0}, false},
     {"percept.lora.alpha", AT(lora.alpha), REAL, {0}, false},
     {"percept.lora.dropout", AT(lora.dropout), REAL, {0}, false},

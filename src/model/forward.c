@@ -65,6 +65,19 @@ pct_sight pct_model_see(pct_tape *tape, const pct_model *model, pct_tensor *pixe
     return sight;
 }
 
+pct_tensor *pct_model_cell_boxes(pct_tape *tape, const pct_model *model, pct_tensor *cells) {
+    const int64_t grid = pct_model_config_grid(&model->config), count = grid * grid;
+    if (!model->config.heads.commit) return NULL;
+    int32_t *index = pct_tape_ints(tape, count);
+    pct_real *middles = pct_tape_array(tape, count * 2, sizeof *middles);
+    if (!index || !middles) return NULL;
+    for (int64_t c = 0; c < count; c++) {
+        index[c] = (int32_t)(c + 1); /* the row before the cells is the class token's */
+        pct_cell_middle(c, grid, middles + 2 * c);
+    }
+    return pct_cell_box_apply(tape, &model->cell_box, pct_op_gather_rows(tape, cells, index, count), middles);
+}
+
 /* ---- text ----------------------------------------------------------------------------------------------------------
  */
 

@@ -370,8 +370,7 @@ static void cell_box_part(pct_tape *tape, const pct_model *model, const pct_batc
         if (box[2] <= box[0]) continue;
         index[count] = (int32_t)(i / (grid * grid) * rows + cell + 1);
         memcpy(targets + 4 * count, box, 4 * sizeof *box);
-        middles[2 * count] = ((pct_real)(cell % grid) + (pct_real)0.5) / (pct_real)grid;
-        middles[2 * count++ + 1] = ((pct_real)(cell / grid) + (pct_real)0.5) / (pct_real)grid;
+        pct_cell_middle(cell, grid, middles + 2 * count++);
     }
     if (count == 0) return;
     pct_tensor *boxes =

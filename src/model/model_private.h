@@ -103,6 +103,10 @@ pct_sight pct_model_see(pct_tape *tape, const pct_model *model, pct_tensor *pixe
 pct_sight pct_model_see_cells(pct_tape *tape, const pct_model *model, pct_tensor *pixels, bool classes,
                               pct_tower_output *tower);
 
+/* Of one picture's cells, (grid*grid, 4): the box of the object that each shows, where heads.commit wants them; else
+ * NULL. */
+pct_tensor *pct_model_cell_boxes(pct_tape *tape, const pct_model *model, pct_tensor *cells);
+
 /* Text on its way to the language model. */
 typedef struct pct_model_text {
     const int32_t *ids;
@@ -135,6 +139,14 @@ typedef struct pct_regions {
 } pct_regions;
 pct_regions pct_model_regions(pct_tape *tape, const pct_model *model, const pct_mask_keys *keys, pct_tensor *states,
                               const int32_t *picture);
+
+/* heads.commit. Where an order from left to right, or a word, leaves two objects equally good, what is decoded lies
+ * over both: box and mask are means of the two. The cells know better whose they are. When less than 70 % of the box
+ * lies in the box that most of the mask's cells name (heads/cell_box.h), the region becomes that object: its box, and
+ * of the mask what lies in it. cell_boxes (grid*grid,4), box (4), logits (side,side); true when they were changed.
+ * Thresholds were chosen on the calibration split. */
+bool pct_region_commit(pct_tape *tape, const pct_real *cell_boxes, int64_t grid, pct_real *box, pct_real *logits,
+                       int64_t side);
 
 /* Whether a weight is one of LoRA's two, by its name. */
 static inline bool pct_model_is_lora(const char *name) {

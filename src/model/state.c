@@ -102,6 +102,7 @@ percept_status pct_state_encode(pct_state *state, const pct_real *pixels, percep
     state->prefix = rows;
     pct_tensor *input = pct_tape_input(tape, PCT_REAL, 4, (int64_t[]){1, side, side, 3}, pixels);
     pct_sight sight = pct_model_see(tape, model, input, false);
+    pct_tensor *cell_boxes = pct_model_cell_boxes(tape, model, sight.cells);
     pct_tensor *states = pct_tape_failed(tape) ? NULL : run_prefix(state, sight.prefix);
     pct_res_keys res = {0};
     if (sight.vision && states) res = pct_res_decoder_prepare(tape, &model->res, sight.vision, states, 1);
@@ -110,10 +111,11 @@ percept_status pct_state_encode(pct_state *state, const pct_real *pixels, percep
         state->keys = sight.keys;
         state->ground = sight.ground;
         state->res = res;
+        state->cell_boxes = cell_boxes;
         pct_mask_keys *k = &state->keys;
         if (!keep(state, &k->grid) || !keep(state, &k->place) || !keep(state, &k->k) || !keep(state, &k->v) ||
             !keep(state, &k->q) || !keep(state, &k->skip) || !keep(state, &state->ground.keys) ||
-            !keep(state, &state->ground.values) || !keep(state, &state->res.grid))
+            !keep(state, &state->ground.values) || !keep(state, &state->res.grid) || !keep(state, &state->cell_boxes))
             status = pct_fail_memory(error, "features of a picture");
     }
     pct_tape_clear(tape);

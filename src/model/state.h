@@ -17,8 +17,9 @@ struct pct_state {
     pct_mask_keys keys;
     pct_res_keys res; /* PCT_HEADS_RES, in place of keys */
     pct_ground ground;
-    pct_real *probability; /* (vocabulary) */
-    int32_t *order;        /* (vocabulary) */
+    pct_tensor *cell_boxes; /* pct_model_cell_boxes */
+    pct_real *probability;  /* (vocabulary) */
+    int32_t *order;         /* (vocabulary) */
 };
 
 #endif

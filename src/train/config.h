@@ -73,6 +73,7 @@
     I(heads, presence, 0, 1, "1", "1: a head says which names are in the picture")                                     \
     I(heads, naming, 0, 1, "1", "1: every patch names its owner")                                                      \
     I(heads, cell_box, 0, 1, "1", "1: every patch says where its owner's box is")                                      \
+    I(heads, commit, 0, 1, "0", "1: an answer's region over two things becomes one of them, by the patches' boxes")    \
     K(heads, box, enum pct_box_head, boxes, "moments", "what the box head sees beside the hidden state")               \
     K(heads, feedback, enum pct_feedback, feedbacks, "drawn",                                                          \
       "what an answer's <obj> is read as: its region's box or mask encoded, drawn for each, or nothing of it")         \
