@@ -344,6 +344,57 @@ static void forced_tokens(void **unused) { check_forced(PCT_REGIONS_TOKEN); }
 static void forced_text(void **unused) { check_forced(PCT_REGIONS_TEXT); }
 static void forced_both(void **unused) { check_forced(PCT_REGIONS_BOTH); }
 
+/* The first region of an answer, from the same weights with heads.commit or without: box and mask to the caller. */
+static void first_region(int32_t commit, const pct_real *given, pct_real box[4], pct_real *mask, bool *changes) {
+    fixture f;
+    percept_error error = {0};
+    pct_reply reply;
+    pct_model_config config = toy_config();
+    config.heads.commit = commit;
+    open_fixture(&f, config);
+    /* Every cell is an object of its own, and a small one: any region lies over several. */
+    pct_tensor *weight = &f.model->cell_box.map.weight->tensor, *bias = &f.model->cell_box.map.bias->tensor;
+    memset(pct_tensor_data(weight), 0, (size_t)pct_tensor_count(weight) * sizeof(pct_real));
+    for (int k = 0; k < 4; k++) pct_tensor_data(bias)[k] = -3;
+    f.model->cell_box.map.weight->version++;
+    assert_int_equal(pct_state_encode(f.state, f.toy.batch.pixels, &error), PERCEPT_OK);
+    const int32_t forced[] = {f.model->object, f.model->template.eos};
+    pct_prompt prompt = f.prompts[given ? 2 : 0];
+    if (given) memcpy(f.region.box, given, sizeof f.region.box);
+    prompt.forced = forced;
+    prompt.forced_count = 2;
+    const pct_answer_options options = {.max_tokens = 2, .masks = true};
+    assert_int_equal(pct_state_answer(f.state, &prompt, 1, &options, &reply, &error), PERCEPT_OK);
+    assert_int_equal(reply.region_count, 1);
+    assert_true((f.state->cell_boxes != NULL) == (commit != 0));
+    const int64_t side = pct_model_config_mask_side(&config), grid = pct_model_config_grid(&config);
+    memcpy(mask, reply.regions[0].mask, (size_t)(side * side) * sizeof *mask);
+    memcpy(box, reply.regions[0].box, 4 * sizeof *box);
+    if (changes && commit) { /* what the other one's region would become */
+        pct_tape_clear(&f.state->tape);
+        *changes = pct_region_commit(&f.state->tape, pct_tensor_data(f.state->cell_boxes), grid, box, mask, side);
+    }
+    close_fixture(&f);
+}
+
+/* Answers commit their regions, but for one that the user gave. */
+static void committed(void **unused) {
+    static pct_real plain[64 * 64], mask[64 * 64];
+    pct_real was[4], box[4];
+    first_region(0, NULL, was, plain, NULL);
+    first_region(1, NULL, box, mask, NULL);
+    assert_true(memcmp(was, box, sizeof box) != 0 && memcmp(plain, mask, sizeof mask) != 0);
+    const double small = 2 / (1 + exp(3.0));
+    assert_true(fabs((double)(box[2] - box[0]) - small) < 1e-3 && fabs((double)(box[3] - box[1]) - small) < 1e-3);
+    bool again = true;
+    first_region(1, NULL, box, mask, &again);
+    assert_false(again); /* what has decided stays */
+    first_region(0, was, was, plain, NULL);
+    first_region(1, was, box, mask, NULL);
+    assert_memory_equal(was, box, sizeof box);
+    assert_memory_equal(plain, mask, sizeof mask);
+}
+
 static bool stop_after_four(void *context, int32_t prompt, int32_t id, const pct_region_out *region) {
     return ++*(int *)context >= 4;
 }
@@ -415,7 +466,9 @@ static void warm_answers_allocate_nothing(void **unused) {
     int handle = mkstemp(path);
     assert_true(handle >= 0);
     close(handle);
-    open_fixture(&f, toy_config());
+    pct_model_config config = toy_config();
+    config.heads.commit = 1;
+    open_fixture(&f, config);
     for (int stored = 0; stored < 2; stored++) {
         if (stored) {
             assert_int_equal(pct_model_save(f.model, path, PCT_Q8_0, NULL, &error), PERCEPT_OK);
@@ -451,6 +504,7 @@ int main(void) {
         cmocka_unit_test(forced_tokens),
         cmocka_unit_test(forced_text),
         cmocka_unit_test(forced_both),
+        cmocka_unit_test(committed),
         cmocka_unit_test(limits),
         cmocka_unit_test(no_growth),
         cmocka_unit_test(warm_answers_allocate_nothing),

@@ -384,6 +384,79 @@ static void near_ones_in_any_order(void **state) {
     assert_true(any_order_iou(x, false, 0.15f) == kept && any_order_iou(x, true, 0.15f) == other);
 }
 
+/* A picture of 8 x 8 cells with two objects, one of 2 x 2 cells on the left and one of 3 x 3 on the right; cells of
+ * neither name a box of their own. A mask of 4 x 4 pixels a cell. */
+enum { COMMIT_GRID = 8, COMMIT_SIDE = 32 };
+static const pct_real commit_left[4] = {(pct_real)0, (pct_real)0.25, (pct_real)0.25, (pct_real)0.5};
+static const pct_real commit_right[4] = {(pct_real)0.5, (pct_real)0.25, (pct_real)0.875, (pct_real)0.625};
+
+static bool holds(const pct_real *box, double x, double y) {
+    return x > (double)box[0] && x < (double)box[2] && y > (double)box[1] && y < (double)box[3];
+}
+
+static void commit_picture(double left, double right, pct_real *boxes, pct_real *logits) {
+    for (int64_t c = 0; c < COMMIT_GRID * COMMIT_GRID; c++) {
+        pct_real middle[2];
+        pct_cell_middle(c, COMMIT_GRID, middle);
+        const pct_real own[4] = {middle[0] - (pct_real)0.05, middle[1] - (pct_real)0.05, middle[0] + (pct_real)0.05,
+                                 middle[1] + (pct_real)0.05};
+        const double x = (double)middle[0], y = (double)middle[1];
+        const pct_real *box = holds(commit_left, x, y) ? commit_left : holds(commit_right, x, y) ? commit_right : own;
+        memcpy(boxes + 4 * c, box, sizeof own);
+    }
+    for (int y = 0; y < COMMIT_SIDE; y++)
+        for (int x = 0; x < COMMIT_SIDE; x++) {
+            const double px = (x + 0.5) / COMMIT_SIDE, py = (y + 0.5) / COMMIT_SIDE;
+            logits[y * COMMIT_SIDE + x] = (pct_real)(holds(commit_left, px, py)    ? left
+                                                     : holds(commit_right, px, py) ? right
+                                                                                   : -8);
+        }
+}
+
+static void over_two_objects(void **state) {
+    bench b;
+    open_bench(&b);
+    static pct_real boxes[COMMIT_GRID * COMMIT_GRID * 4], logits[COMMIT_SIDE * COMMIT_SIDE];
+    static pct_real kept[COMMIT_SIDE * COMMIT_SIDE];
+    const pct_real both[4] = {0, (pct_real)0.25, (pct_real)0.875, (pct_real)0.625};
+    pct_real box[4];
+    /* Half sure of either: the larger one, all of it, and nothing of the other. */
+    commit_picture(0.1, 0.1, boxes, logits);
+    memcpy(box, both, sizeof box);
+    assert_true(pct_region_commit(&b.tape, boxes, COMMIT_GRID, box, logits, COMMIT_SIDE));
+    assert_true(pct_region_box_iou(box, commit_right) > 0.999);
+    for (int y = 0; y < COMMIT_SIDE; y++)
+        for (int x = 0; x < COMMIT_SIDE; x++) {
+            const bool in = holds(commit_right, (x + 0.5) / COMMIT_SIDE, (y + 0.5) / COMMIT_SIDE);
+            assert_true(in ? logits[y * COMMIT_SIDE + x] > 2.5f : logits[y * COMMIT_SIDE + x] < 0);
+        }
+    /* The mask is the left one's, the box a mean of the two: where the mask is. */
+    commit_picture(4, -4, boxes, logits);
+    const pct_real between[4] = {(pct_real)0.25, (pct_real)0.25, (pct_real)0.5625, (pct_real)0.5625};
+    memcpy(box, between, sizeof box);
+    assert_true(pct_region_commit(&b.tape, boxes, COMMIT_GRID, box, logits, COMMIT_SIDE));
+    assert_true(pct_region_box_iou(box, commit_left) > 0.999);
+    assert_true(fabs((double)logits[10 * COMMIT_SIDE + 3] - 4) < 1e-6); /* sure of it already */
+    /* One that has decided stays as it is, to the last bit; and one that covers nothing. */
+    for (int nothing = 0; nothing < 2; nothing++) {
+        commit_picture(-8, nothing ? -8 : 4, boxes, logits);
+        memcpy(kept, logits, sizeof kept);
+        memcpy(box, commit_right, sizeof box);
+        box[0] += (pct_real)0.1;
+        assert_false(pct_region_commit(&b.tape, boxes, COMMIT_GRID, box, logits, COMMIT_SIDE));
+        assert_true(box[0] == commit_right[0] + (pct_real)0.1 && box[2] == commit_right[2]);
+        assert_memory_equal(kept, logits, sizeof kept);
+    }
+    pct_model_config config = tiny_config(TINY_NANO);
+    config.heads.commit = 1;
+    percept_error error;
+    assert_int_equal(pct_model_config_check(&config, &error), PERCEPT_OK);
+    config.heads.cell_box = 0;
+    assert_int_equal(pct_model_config_check(&config, &error), PERCEPT_ERROR_INPUT);
+    assert_non_null(strstr(error.message, "heads.commit: 1 needs heads.cell_box: 1"));
+    close_bench(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(patch_kernel),     cmocka_unit_test(position_table),
@@ -391,8 +464,8 @@ int main(void) {
         cmocka_unit_test(low_rank),         cmocka_unit_test(first_weights),
         cmocka_unit_test(sampling),         cmocka_unit_test(overlaps),
         cmocka_unit_test(objects_apart),    cmocka_unit_test(near_ones_in_any_order),
-        cmocka_unit_test(first_stage),      cmocka_unit_test(cells_placed),
-        cmocka_unit_test(mimetic_start),
+        cmocka_unit_test(over_two_objects), cmocka_unit_test(first_stage),
+        cmocka_unit_test(cells_placed),     cmocka_unit_test(mimetic_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
