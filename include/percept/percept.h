@@ -114,6 +114,7 @@ typedef struct percept_model_info {
     bool calibrated;             /* whether scores are calibrated probabilities */
     int32_t tensors;
     const char *regions; /* how the model tells of regions: "token", "text" or "both"; "" for a language model alone */
+    const char *unused;  /* tensors of the file that the model has no use for, "a, b, c"; "": none */
 } percept_model_info;
 /* Set info->size = sizeof *info first. USAGE when the size makes no sense. */
 PERCEPT_API percept_status percept_engine_get_info(const percept_engine *engine, percept_model_info *info,

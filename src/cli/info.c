@@ -33,6 +33,7 @@ static percept_status print_text(const percept_engine *engine, bool tensors, per
     if (sees) printf("%-14s%d x %d pixels, %d tokens\n", "picture", info.side, info.side, info.image_tokens);
     printf("%-14s%d words, %d tokens of context\n", "language", info.vocabulary, info.context);
     print_row("regions", info.regions);
+    print_row("unused", info.unused);
     if (sees)
         printf("%-14s%.2f, %s\n", "threshold", (double)info.threshold,
                info.calibrated ? "scores are calibrated" : "scores are not calibrated");

@@ -47,6 +47,7 @@ static void fill_info(const percept_engine *engine, percept_model_info *info) {
         .threshold = card->threshold,
         .calibrated = card->calibration.fitted,
         .regions = regions_text(config),
+        .unused = pct_model_get_unused(engine->model),
         .tensors = (int32_t)pct_model_get_parameters(engine->model)->count,
     };
 }
@@ -145,6 +146,7 @@ percept_status percept_engine_info_json(const percept_engine *engine, bool tenso
                     info.vocabulary, info.context);
     pct_text_number(&text, (double)info.threshold);
     if (info.regions[0]) add_text_key(&text, "regions", info.regions);
+    if (info.unused[0]) add_text_key(&text, "unused", info.unused);
     pct_text_printf(&text, ", \"calibrated\": %s", info.calibrated ? "true" : "false");
     if (tensors) add_tensors(engine, info.tensors, &text);
     pct_text_puts(&text, "}");

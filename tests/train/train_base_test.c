@@ -1,5 +1,6 @@
 /* train_base_test.c: runs of a tiny tower and heads on a language model that stands still in a few bits a weight. */
 #include "base/size.h"
+#include "model/model_private.h"
 #include "run_support.h"
 #include "tiny_language.h"
 
@@ -179,6 +180,31 @@ static void a_second_run_keeps_the_base(void **state) {
     free(second);
 }
 
+/* A matrix of the thawed model is that of the file before plus the product of its LoRA matrices. */
+static void assert_lora_added(const pct_gguf *before, const pct_gguf *after, const char *weight, double scale) {
+    char name[80];
+    const pct_gguf_tensor *w = pct_gguf_find(before, weight), *sum = pct_gguf_find(after, weight);
+    snprintf(name, sizeof name, "%s.lora_a", weight);
+    const pct_gguf_tensor *a = pct_gguf_find(before, name);
+    snprintf(name, sizeof name, "%s.lora_b", weight);
+    const pct_gguf_tensor *b = pct_gguf_find(before, name);
+    assert_true(w && sum && a && b && sum->type == PCT_GGUF_TYPE_F32 && a->type == PCT_GGUF_TYPE_F32);
+    const int64_t in = w->ne[0], rank = b->ne[0];
+    pct_real *whole = malloc((size_t)w->elements * sizeof *whole);
+    assert_int_equal(pct_model_read_tensor(before, w, whole, NULL), PERCEPT_OK);
+    const float *fa = (const float *)a->data, *fb = (const float *)b->data, *got = (const float *)sum->data;
+    double added = 0;
+    for (int64_t r = 0; r < w->ne[1]; r++)
+        for (int64_t i = 0; i < in; i++) {
+            double more = 0;
+            for (int64_t k = 0; k < rank; k++) more += (double)fb[r * rank + k] * (double)fa[k * in + i];
+            added = fmax(added, fabs(scale * more));
+            assert_true(fabs((double)got[r * in + i] - (double)whole[r * in + i] - scale * more) < 1e-5);
+        }
+    assert_true(added > 1e-3);
+    free(whole);
+}
+
 /* run.thaw: the rows of added tokens follow the table's own, LoRA is in the weights, and all of it learns. */
 static void a_thawed_base_learns(void **state) {
     (void)state;
@@ -186,6 +212,7 @@ static void a_thawed_base_learns(void **state) {
     const char *const tables[] = {"token_embd.weight", "output.weight"};
     struct run *first = on_base("bj", bases[2], 3), *still = run_tiny("bk", 2), *learns = run_tiny("bl", 3);
     struct run *broken = run_tiny("bm", 3);
+    run_set(first, "model.lora.targets=attn_q,attn_v,output");
     run_set(first, "run.type=f32");
     run_set(first, "optimiser.rate=5e-3");
     assert_int_equal(run_go(first, false, 0, 0, &error), PERCEPT_OK);
@@ -211,6 +238,8 @@ static void a_thawed_base_learns(void **state) {
         assert_int_equal(whole->ne[1], pct_gguf_find(before, tables[i])->ne[1] + ADDED);
         assert_memory_equal((const char *)whole->data + whole->size - rows->size, rows->data, rows->size);
     }
+    assert_lora_added(before, same, "blk.0.attn_q.weight", 2);
+    assert_lora_added(before, same, "output.weight", 2);
     const char *const moved[] = {"token_embd.weight", "blk.0.attn_q.weight", "blk.1.ffn_down.weight"};
     for (size_t i = 0; i < PCT_COUNT(moved); i++) {
         const pct_gguf_tensor *a = pct_gguf_find(same, moved[i]), *b = pct_gguf_find(after, moved[i]);

@@ -186,6 +186,8 @@ static void test_hostile_lines(void **state) {
         {HEAD "\"objects\":[{\"name\":\"\",\"box\":[0,0,2,2]," MASK "}],\"turns\":[]}", "name"},
         {HEAD "\"objects\":[{\"name\":\"cup\",\"box\":[0,0,5,2]," MASK "}],\"turns\":[]}", "box"},
         {HEAD "\"objects\":[{\"name\":\"cup\",\"box\":[2,0,2,2]," MASK "}],\"turns\":[]}", "box"},
+        {HEAD "\"objects\":[{\"name\":\"cup\",\"box\":[3,0,4,2]," MASK "}],\"turns\":[]}",
+         "key 'box': [3, 0, 4, 2] is more than 2 pixels off the mask, which fills [0, 0, 2, 2]"},
         {HEAD "\"objects\":[{\"name\":\"cup\",\"box\":[0,0,\"2\",2]," MASK "}],\"turns\":[]}", "box"},
         {HEAD "\"objects\":[{\"name\":\"cup\",\"box\":[0,0,2,2],\"mask\":{\"size\":[4,2],\"counts\":\"044\"}}],"
               "\"turns\":[]}",
