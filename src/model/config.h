@@ -38,8 +38,9 @@ enum pct_model_kind { PCT_MODEL_JOINED, PCT_MODEL_LANGUAGE };
  * corrects that extent. */
 enum pct_box_head { PCT_BOX_MOMENTS, PCT_BOX_PLAIN };
 /* What an answer's <obj> becomes when the model reads on. drawn: in training its true box's or mask's encoding, drawn
- * for each (data.mask_share); its predicted box's when answering. box, mask: always that. none: the token's own
- * embedding, so that what follows does not know the region. */
+ * for each (data.mask_share); its predicted box's when answering. box, mask: always that, but that the regions of
+ * earlier turns are always read by their boxes: a dialogue keeps no masks. none: the token's own embedding, so that
+ * what follows does not know the region. */
 enum pct_feedback { PCT_FEEDBACK_DRAWN, PCT_FEEDBACK_BOX, PCT_FEEDBACK_MASK, PCT_FEEDBACK_NONE };
 /* How the mask decoder's grid is brought to the masks' side. plain: as in the paper's code, ReLU. refined: GELU, and
  * one convolution more at the end. */
