@@ -10,12 +10,12 @@
 #define GENERATED 0.6 /* share of scenes on generated grounds, where there are backgrounds too */
 
 static const char *const fixed[] = {
-    "data.hold_taught=1",       "data.questions=6",    "data.names=1024",      "data.weights=30,10,13,12,3,12,7,3,2",
-    "losses.language=3",        "losses.mask_bce=4",   "losses.mask_dice=2",   "losses.naming=1",
-    "losses.background=0.1",    "optimiser.kind=muon", "optimiser.rate=0.001", "optimiser.slow_rate=0.5",
-    "schedule.batch=6",         "schedule.final=0.02", "run.log_every=10",     "run.validate_every=0",
-    "run.checkpoint_every=100", "run.keep=1",          "run.test=0",           "run.blend=0.6",
-    "run.name=percept-taught",
+    "data.hold_taught=1",      "data.questions=6",         "data.names=1024",     "data.weights=30,10,13,12,3,12,7,3,2",
+    "losses.language=3",       "losses.mask_bce=4",        "losses.mask_dice=2",  "losses.naming=1",
+    "losses.background=0.1",   "losses.any_order=0.2",     "optimiser.kind=muon", "optimiser.rate=0.001",
+    "optimiser.slow_rate=0.5", "schedule.batch=6",         "schedule.final=0.02", "run.log_every=10",
+    "run.validate_every=0",    "run.checkpoint_every=100", "run.keep=1",          "run.test=0",
+    "run.blend=0.6",           "run.name=percept-taught",
 };
 
 /* The parts that taught the tower to name, as far as the model has them: a key that names nothing is refused. */
