@@ -100,10 +100,10 @@ percept_status pct_model_save_merged(const pct_model *model, const char *path, p
 typedef struct pct_loss_weights {
     float language, box_l1, box_giou, mask_bce, mask_dice, quality, presence, naming, cell_box, smoothing;
     float background; /* of a cell without an object in the naming loss; an object's cell counts 1 */
-    /* A region is charged for the best fitting of those of its phrase that have not been answered yet and whose middles
-     * are less than this share of the width from its own; 0: for its own. An order from left to right is no order where
-     * two stand at the same height of x: charged for one of them, a region came to lie over both. As in learning of
-     * several choices (Guzman-Rivera et al., NIPS 2012). */
+    /* A region is charged for the best fitting of those of its phrase that are still to come and whose middles are less
+     * than this share of the width from its own; 0: for its own. From left to right is no order where one stands above
+     * the other: charged for one of the two, a region comes to lie over both. Learning of several choices
+     * (Guzman-Rivera et al., NIPS 2012). */
     float any_order;
 } pct_loss_weights;
 void pct_loss_weights_default(pct_loss_weights *weights);
