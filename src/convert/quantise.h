@@ -15,7 +15,8 @@ typedef struct pct_quantise_report {
 } pct_quantise_report;
 
 /* Reads `from`, writes `to` (atomically; another file than `from`). INPUT: missing; MODEL: malformed, or a number that
- * is not finite; USAGE: a type without a rounding, or the same file; INTERRUPTED: the callback asked to stop. */
+ * is not finite or does not fit the type; USAGE: a type without a rounding, or the same file; INTERRUPTED: the callback
+ * asked to stop. */
 percept_status pct_quantise_file(const char *from, const char *to, pct_dtype type, pct_pool *pool,
                                  percept_progress_fn *progress, void *context, pct_quantise_report *report,
                                  percept_error *error);

@@ -40,7 +40,7 @@ struct block {
     size_t row_bytes;
 };
 
-/* A row, its stored form, and what that lost (NaN when a number is not finite). */
+/* A row, its stored form, and what that lost (not finite when a number is not, before or after). */
 static void block_part(void *context, int64_t begin, int64_t end, int worker) {
     struct block *b = context;
     const pct_kernels *k = &b->rows->kernels;
@@ -82,6 +82,11 @@ percept_status pct_rows_write(pct_rows *rows, const char *name, pct_dtype type, 
                 return pct_fail(error, PERCEPT_ERROR_MODEL,
                                 "tensor '%s' has a number that is not finite in row %lld; fetch the checkpoint again",
                                 name, (long long)(b.first + i));
+            /* a number, or a block's scale, beyond the largest of a half */
+            if (!isfinite(rows->lost[i]))
+                return pct_fail(error, PERCEPT_ERROR_MODEL,
+                                "tensor '%s' has a number in row %lld that does not fit type %s; take bf16 or f32",
+                                name, (long long)(b.first + i), pct_dtype_name(type));
             lost += rows->lost[i];
             whole += rows->whole[i];
         }

@@ -25,7 +25,8 @@ typedef struct pct_rows {
 percept_status pct_rows_init(pct_rows *rows, pct_pool *pool, pct_gguf_writer *writer, percept_error *error);
 void pct_rows_free(pct_rows *rows);
 /* Writes `count` rows of `width` numbers as `type`, whose rows they fit (asserted). *error_share (may be NULL): root of
- * the lost squares over the squares; 0 for an empty tensor. A number that is not finite is refused with `name`. */
+ * the lost squares over the squares; 0 for an empty tensor. A number that is not finite, or that the
+ * type makes so, is refused with `name` (MODEL). */
 percept_status pct_rows_write(pct_rows *rows, const char *name, pct_dtype type, int64_t count, int64_t width,
                               pct_row_maker *maker, void *context, double *error_share, percept_error *error);
 

@@ -227,9 +227,35 @@ static void wrong_checkpoints(void **state) {
     refused(whole_model, wide, "do not adapt a layer of 8 x 2");
 }
 
+static void large_row(void *context, int64_t row, pct_real *out) {
+    for (int i = 0; i < 32; i++) out[i] = row == 1 ? *(pct_real *)context : (pct_real)i;
+}
+
+/* What fits the source's type and not the file's is refused, not stored as infinite. */
+static void large_numbers(void **state) {
+    static const struct {
+        pct_dtype type;
+        pct_real large;
+        const char *name;
+    } cases[] = {{PCT_F16, 1e5f, "F16"}, {PCT_Q8_0, 1e7f, "Q8_0"}, {PCT_Q5_0, 1e7f, "Q5_0"}, {PCT_Q4_0, 1e7f, "Q4_0"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pct_rows rows;
+        percept_error error = {0};
+        pct_real large = cases[i].large;
+        char words[64];
+        assert_int_equal(pct_rows_init(&rows, NULL, NULL, &error), PERCEPT_OK);
+        assert_int_equal(pct_rows_write(&rows, "w", cases[i].type, 2, 32, large_row, &large, NULL, &error),
+                         PERCEPT_ERROR_MODEL);
+        snprintf(words, sizeof words, "'w' has a number in row 1 that does not fit type %s;", cases[i].name);
+        if (!strstr(error.message, words)) fail_msg("\"%s\" lacks \"%s\"", error.message, words);
+        pct_rows_free(&rows);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_rule), cmocka_unit_test(adapters),
-                                       cmocka_unit_test(wrong_checkpoints)};
+                                       cmocka_unit_test(large_numbers), cmocka_unit_test(wrong_checkpoints)};
     if (!mkdtemp(folder)) return 2;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     char **names;
