@@ -143,16 +143,19 @@ static int wanted_shape(const pct_rule *rule, const pct_weight_spec *spec, int64
     return spec->rank;
 }
 
+/* *rows (may be NULL): of the source as a matrix, whatever dimensions of 1 the checkpoint writes. */
 static percept_status check_source(const pct_rule *rule, const pct_weight_spec *spec, const pct_foreign_tensor *t,
-                                   percept_error *error) {
+                                   int64_t *rows, percept_error *error) {
     int64_t wanted[PCT_MAX_RANK];
     const int rank = wanted_shape(rule, spec, wanted);
-    if (rule->how == PCT_RULE_TABLE && t->dims == 2 && t->shape[0] >= 1 && t->shape[0] < wanted[0])
-        wanted[0] = t->shape[0];
+    const bool table = rule->how == PCT_RULE_TABLE;
+    if (table && t->dims == 2 && t->shape[0] >= 1 && t->shape[0] < wanted[0]) wanted[0] = t->shape[0];
+    if (rows) *rows = wanted[0];
     if (!pct_foreign_is_float(t))
         return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: tensor '%s' holds %s, not weights; " MEND, t->file, t->name,
                         pct_safetensors_type_name(t->type));
-    if (same_shape(rank, wanted, t)) return PERCEPT_OK;
+    /* The first dimension of a table counts its rows: there a 1 is no ornament. */
+    if (same_shape(rank, wanted, t) && (!table || t->dims == 2)) return PERCEPT_OK;
     pct_text should = {0}, is = {0};
     shape_text(&should, rank, wanted);
     shape_text(&is, t->dims, t->shape);
@@ -217,8 +220,8 @@ static void layer_of(const char *name, char layer[MAX_NAME]) {
 }
 
 /* The adapter of the layer whose weight was found under `name`, when there is one. */
-static percept_status add_adapter(pct_plan *plan, const pct_plan_source *s, const char *name, pct_plan_origin *o,
-                                  percept_error *error) {
+static percept_status add_adapter(pct_plan *plan, const pct_plan_source *s, const char *name, int64_t rows,
+                                  pct_plan_origin *o, percept_error *error) {
     char layer[MAX_NAME];
     const size_t length = strlen(name);
     if (plan->options.keep_lora || length < 8 || strcmp(name + length - 7, ".weight") != 0) return PERCEPT_OK;
@@ -228,7 +231,7 @@ static percept_status add_adapter(pct_plan *plan, const pct_plan_source *s, cons
     if (!a || !b)
         return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: layer '%s' has one of LoRA's two matrices; " MEND,
                         a ? a->file : b->file, layer);
-    PCT_TRY(check_adapter(a, b, o->tensor->shape[0], o->tensor->elements / o->tensor->shape[0], error));
+    PCT_TRY(check_adapter(a, b, rows, o->tensor->elements / rows, error));
     o->a = a;
     o->b = b;
     o->scale = s->lora_scale;
@@ -268,19 +271,20 @@ static int32_t rotary_heads(const pct_plan *plan, const char *name) {
 static percept_status try_source(pct_plan *plan, const pct_plan_source *s, const pct_weight_spec *spec,
                                  pct_plan_origin *o, char name[MAX_NAME], bool *found, percept_error *error) {
     numbers n;
+    int64_t rows;
     *found = false;
     for (const pct_rule *rule = s->rules; rule->target; rule++) {
         if (!matches(rule->target, spec->name, &n)) continue;
         const pct_foreign_tensor *t = find_source(s, rule, &n, name);
         if (!t) continue;
-        PCT_TRY(check_source(rule, spec, t, error));
+        PCT_TRY(check_source(rule, spec, t, &rows, error));
         *o = (pct_plan_origin){.tensor = t, .how = rule->how};
         if (rule->how == PCT_RULE_PART) o->first = rule->part * spec->dim[0];
         if (rule->how == PCT_RULE_KERNEL) o->inner = spec->rank == 4 ? spec->dim[3] : rule->parts;
         if (rule->how == PCT_RULE_ROTARY) o->heads = rotary_heads(plan, spec->name);
         mark(plan, t);
         *found = true;
-        return add_adapter(plan, s, t->name, o, error);
+        return add_adapter(plan, s, t->name, rows, o, error);
     }
     return PERCEPT_OK;
 }
@@ -301,7 +305,7 @@ static percept_status take_adapter(pct_plan *plan, const pct_weight_spec *spec, 
             layer_of(base->name, layer);
             const pct_foreign_tensor *t = find_adapter(s, layer, down ? 'A' : 'B');
             if (!t) continue;
-            PCT_TRY(check_source(&(pct_rule){.how = PCT_RULE_COPY}, spec, t, error));
+            PCT_TRY(check_source(&(pct_rule){.how = PCT_RULE_COPY}, spec, t, NULL, error));
             pct_plan_origin o = {.tensor = t, .how = down ? PCT_RULE_COPY : rule->how};
             if (o.how == PCT_RULE_ROTARY) o.heads = rotary_heads(plan, weight);
             mark(plan, t);

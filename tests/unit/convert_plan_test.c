@@ -61,6 +61,7 @@ static const pct_rule rules[] = {
     {"blk.#.ffn_up.weight", "layers.#.up.weight|h.#.up.weight", PCT_RULE_COPY, 0, 0},
     {"patch.weight", "patch.weight", PCT_RULE_KERNEL, 0, 0},
     {"token.weight", "token", PCT_RULE_COPY, 0, 0},
+    {"table.weight", "table", PCT_RULE_TABLE, 0, 0},
     {NULL, NULL, PCT_RULE_COPY, 0, 0},
 };
 
@@ -70,6 +71,7 @@ static const char *const whole_model[] = {"model.layers.0.q.weight:8,2:0",
                                           "model.h.0.up.weight:3,2:0",
                                           "model.patch.weight:2,3,2,2:0",
                                           "model.token:1,1,4:50",
+                                          "model.table:3,2:6",
                                           "model.rotary.inv_freq:4:0",
                                           "model.more:1:0",
                                           NULL};
@@ -82,6 +84,7 @@ static void build(pct_builder *builder) {
     pct_build_weight(builder, PCT_INIT_NORMAL, 1, 2, (int64_t[]){3, 2}, true, false, "blk.%d.ffn_up.weight", 0);
     pct_build_weight(builder, PCT_INIT_NORMAL, 1, 4, (int64_t[]){2, 2, 2, 3}, true, false, "patch.weight");
     pct_build_weight(builder, PCT_INIT_NORMAL, 1, 2, (int64_t[]){1, 4}, true, false, "token.weight");
+    pct_build_weight(builder, PCT_INIT_NORMAL, 1, 2, (int64_t[]){5, 2}, true, false, "table.weight");
     pct_build_vector(builder, 0, 2, "made.weight");
     pct_build_vector(builder, 7, 2, "percept.head.weight");
 }
@@ -168,12 +171,13 @@ static void every_rule(void **state) {
     holds(file, "patch.weight", 24,
           (float[]){0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11, 12, 16, 20, 13, 17, 21, 14, 18, 22, 15, 19, 23});
     holds(file, "token.weight", 4, (float[]){50, 51, 52, 53});
+    holds(file, "table.weight", 10, (float[]){6, 7, 8, 9, 10, 11, 8, 9, 8, 9}); /* the last two: the mean */
     holds(file, "made.weight", 2, (float[]){3, 4});
     holds(file, "percept.head.weight", 2, (float[]){7, 7});
-    assert_true(report.used == 6 && report.ignored == 1 && report.unused == 1 && report.fresh == 1);
+    assert_true(report.used == 7 && report.ignored == 1 && report.unused == 1 && report.fresh == 1);
     assert_string_equal(report.unused_names.data, "model.more");
     assert_string_equal(report.fresh_names.data, "percept.head.weight");
-    assert_int_equal(report.written, 8);
+    assert_int_equal(report.written, 9);
     pct_text_free(&report.unused_names);
     pct_text_free(&report.fresh_names);
     pct_gguf_close(&file);
@@ -219,12 +223,32 @@ static void wrong_checkpoints(void **state) {
     static const char *const half[] = {"base_model.model.model.layers.0.q.lora_A.weight:1,2:1", NULL};
     static const char *const wide[] = {"model.layers.0.q.lora_A.weight:1,3:1", "model.layers.0.q.lora_B.weight:8,1:0",
                                        NULL};
+    static const char *const table[] = {"layers.0.q.weight:8,2:0", "layers.0.qkv.weight:12,2:0",
+                                        "layers.0.qkv.bias:12:0",  "h.0.up.weight:3,2:0",
+                                        "patch.weight:2,3,2,2:0",  "token:4:0",
+                                        "table:1,5,2:0",           NULL};
     (void)state;
+    refused(table, NULL, "tensor 'table' is 1 x 5 x 2; its config makes it 5 x 2");
     refused(missing, NULL, "toy: tensor 'layers.0.qkv.weight' is missing (it becomes blk.0.attn_k.weight)");
     refused(shape, NULL, "tensor 'layers.0.q.weight' is 8 x 3; its config makes it 8 x 2");
     refused(turned, NULL, "is 2 x 8");
     refused(whole_model, half, "has one of LoRA's two matrices");
     refused(whole_model, wide, "do not adapt a layer of 8 x 2");
+}
+
+/* The checkpoint's dimensions of 1 do not count as rows. */
+static void adapted_square(void **state) {
+    static const char *const lora[] = {"base_model.model.model.layers.0.q.lora_A.weight:1,2:1",
+                                       "base_model.model.model.layers.0.q.lora_B.weight:8,1:0", NULL};
+    const char *model[sizeof whole_model / sizeof *whole_model];
+    trial t;
+    (void)state;
+    memcpy(model, whole_model, sizeof model);
+    model[0] = "model.layers.0.q.weight:1,8,2:0";
+    put("whole.safetensors", model);
+    put("lora.safetensors", lora);
+    if (plan_it(&t, "whole.safetensors", "lora.safetensors") != PERCEPT_OK) fail_msg("%s", t.error.message);
+    end_trial(&t);
 }
 
 static void large_row(void *context, int64_t row, pct_real *out) {
@@ -255,7 +279,8 @@ static void large_numbers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_rule), cmocka_unit_test(adapters),
-                                       cmocka_unit_test(large_numbers), cmocka_unit_test(wrong_checkpoints)};
+                                       cmocka_unit_test(adapted_square), cmocka_unit_test(large_numbers),
+                                       cmocka_unit_test(wrong_checkpoints)};
     if (!mkdtemp(folder)) return 2;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     char **names;
