@@ -233,6 +233,7 @@ static percept_status plan_and_write(pct_converting *c, pct_pool *pool, percept_
                                  .threshold = c->threshold};
     PCT_TRY(pct_plan_create(&plan, &options, error));
     percept_status status = pct_model_plan(&model, &c->model, &c->tokenizer, pct_plan_take, plan, o->seed, error);
+    if (status == PERCEPT_OK) status = pct_plan_check(plan, error);
     if (status == PERCEPT_OK) status = pct_model_set_card(model, &card, error);
     if (status == PERCEPT_OK) status = write_model(plan, model, o, pool, progress, context, report, error);
     if (status == PERCEPT_OK) status = pct_plan_report(plan, report, error);

@@ -368,6 +368,57 @@ static bool is_ignored(const pct_plan_source *s, const char *name) {
     return false;
 }
 
+/* Whether the name begins as the layers do that a rule reads: with its spelling as far as the first "#.". */
+static bool in_layer(const char *prefix, const char *spelling, size_t length, const char *name) {
+    static const char number[] = "#.";
+    const size_t before = strlen(prefix);
+    const char *at = strstr(spelling, number);
+    if (!at || (size_t)(at - spelling) >= length || strncmp(name, prefix, before) != 0) return false;
+    name += before;
+    const size_t fixed = (size_t)(at - spelling);
+    if (strncmp(name, spelling, fixed) != 0) return false;
+    name += fixed;
+    size_t digits = 0;
+    while (isdigit((unsigned char)name[digits])) digits++;
+    return digits > 0 && name[digits] == '.';
+}
+
+static bool of_layer(const pct_plan_source *s, const char *name) {
+    for (int p = 0; p < 4 && s->prefixes[p]; p++)
+        for (const pct_rule *rule = s->rules; rule->target; rule++)
+            for (const char *spelling = rule->source; spelling;) {
+                const char *bar = strchr(spelling, '|');
+                if (in_layer(s->prefixes[p], spelling, bar ? (size_t)(bar - spelling) : strlen(spelling), name))
+                    return true;
+                spelling = bar ? bar + 1 : NULL;
+            }
+    return false;
+}
+
+/* Sources that read one checkpoint ignore for each other. */
+static bool is_ignored_by_any(const pct_plan *plan, const pct_foreign *file, const char *name) {
+    for (int i = 0; i < plan->options.source_count; i++)
+        if (plan->options.sources[i].checkpoint == file && is_ignored(&plan->options.sources[i], name)) return true;
+    return false;
+}
+
+percept_status pct_plan_check(const pct_plan *plan, percept_error *error) {
+    for (int i = 0; i < plan->options.source_count; i++) {
+        const pct_plan_source *s = &plan->options.sources[i];
+        for (int64_t t = 0; t < pct_foreign_count(s->checkpoint); t++) {
+            const pct_foreign_tensor *tensor = pct_foreign_at(s->checkpoint, t);
+            if (plan->used[2 * i][t] || !of_layer(s, tensor->name) ||
+                is_ignored_by_any(plan, s->checkpoint, tensor->name))
+                continue;
+            return pct_fail(error, PERCEPT_ERROR_MODEL,
+                            "%s: tensor '%s' has no place in a model of this family, and left out it would change the "
+                            "answers; give a checkpoint without it",
+                            tensor->file, tensor->name);
+        }
+    }
+    return PERCEPT_OK;
+}
+
 percept_status pct_plan_report(const pct_plan *plan, pct_convert_report *report, percept_error *error) {
     report->adapted = plan->adapted;
     report->fresh = plan->fresh;

@@ -79,6 +79,9 @@ void pct_plan_destroy(pct_plan **plan);
  * names the tensor as the checkpoint would call it. */
 percept_status pct_plan_take(void *plan, const pct_weight_spec *spec, pct_parameters *set, pct_parameter **parameter,
                              percept_error *error);
+/* After the build: MODEL when a tensor of a layer that the rules read found no place and is not ignored (a bias that
+ * the model has no room for would be left out silently). */
+percept_status pct_plan_check(const pct_plan *plan, percept_error *error);
 /* After the build: what of the checkpoints was used. */
 percept_status pct_plan_report(const pct_plan *plan, pct_convert_report *report, percept_error *error);
 /* The set's parameters in order: declared, and (between begin and end) written. `type`: pct_stored_type's wanted. */

@@ -251,6 +251,28 @@ static void adapted_square(void **state) {
     end_trial(&t);
 }
 
+/* What a layer has beyond the rules is refused by name, save buffers that are known. */
+static void left_over(void **state) {
+    const char *model[sizeof whole_model / sizeof *whole_model + 2];
+    const size_t end = sizeof whole_model / sizeof *whole_model - 1;
+    trial t;
+    (void)state;
+    memcpy(model, whole_model, sizeof whole_model);
+    model[end] = "model.layers.0.rotary.inv_freq:4:0";
+    model[end + 1] = NULL;
+    put("whole.safetensors", model);
+    assert_int_equal(plan_it(&t, "whole.safetensors", NULL), PERCEPT_OK);
+    assert_int_equal(pct_plan_check(t.plan, &t.error), PERCEPT_OK);
+    end_trial(&t);
+    model[end + 1] = "model.layers.0.o.bias:8:0";
+    model[end + 2] = NULL;
+    put("whole.safetensors", model);
+    assert_int_equal(plan_it(&t, "whole.safetensors", NULL), PERCEPT_OK);
+    assert_int_equal(pct_plan_check(t.plan, &t.error), PERCEPT_ERROR_MODEL);
+    if (!strstr(t.error.message, "tensor 'model.layers.0.o.bias' has no place")) fail_msg("%s", t.error.message);
+    end_trial(&t);
+}
+
 static void large_row(void *context, int64_t row, pct_real *out) {
     for (int i = 0; i < 32; i++) out[i] = row == 1 ? *(pct_real *)context : (pct_real)i;
 }
@@ -278,9 +300,9 @@ static void large_numbers(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_rule), cmocka_unit_test(adapters),
-                                       cmocka_unit_test(adapted_square), cmocka_unit_test(large_numbers),
-                                       cmocka_unit_test(wrong_checkpoints)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_rule),    cmocka_unit_test(adapters),
+                                       cmocka_unit_test(left_over),     cmocka_unit_test(adapted_square),
+                                       cmocka_unit_test(large_numbers), cmocka_unit_test(wrong_checkpoints)};
     if (!mkdtemp(folder)) return 2;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     char **names;
