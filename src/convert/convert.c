@@ -99,24 +99,58 @@ percept_status pct_family_tokenizer(pct_converting *c, const char *const *texts,
     return status;
 }
 
+/* What is wrong inside a file that is there is wrong with the model. */
+static percept_status as_model(percept_status status, percept_error *error) {
+    if (status != PERCEPT_ERROR_INPUT) return status;
+    if (error) error->status = PERCEPT_ERROR_MODEL;
+    return PERCEPT_ERROR_MODEL;
+}
+
+/* Whether a setting of peft's says something: not null, false, "none", or empty. */
+static bool is_set(const json_t *value) {
+    if (json_is_string(value)) return *json_string_value(value) && strcmp(json_string_value(value), "none") != 0;
+    if (json_is_array(value)) return json_array_size(value) > 0;
+    if (json_is_object(value)) return json_object_size(value) > 0;
+    return value && !json_is_null(value) && !json_is_false(value);
+}
+
+/* Rank and alpha of an adapter_config.json; *modules NULL: no list. Settings that make another sum are refused. */
+static percept_status read_lora(const json_t *config, int64_t *rank, double *alpha, json_t **modules,
+                                percept_error *error) {
+    static const char *const unknown[] = {"use_rslora",    "use_dora", "rank_pattern",
+                                          "alpha_pattern", "bias",     "modules_to_save"};
+    PCT_TRY(pct_json_get_i64(config, "r", 1, 4096, rank, error));
+    PCT_TRY(pct_json_get_f64(config, "lora_alpha", 1e-6, 1e6, alpha, error));
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+        if (is_set(json_object_get(config, unknown[i])))
+            return pct_fail(error, PERCEPT_ERROR_MODEL, "%s is not known; merge the adapters with peft", unknown[i]);
+    *modules = json_object_get(config, "target_modules");
+    if (!json_is_array(*modules)) *modules = NULL;
+    return PERCEPT_OK;
+}
+
 percept_status pct_family_lora(pct_converting *c, percept_error *error) {
     int64_t rank;
     double alpha;
-    bool rank_scaled;
+    json_t *modules = NULL;
+    if (!c->options->lora && c->options->keep_lora)
+        return pct_fail(error, PERCEPT_ERROR_USAGE, "keep_lora: there are no adapters to keep; give --lora DIR");
     if (!c->options->lora) return PERCEPT_OK;
     PCT_TRY(pct_family_json(c->options->lora, "adapter_config.json", &c->lora_config, error));
-    PCT_TRY(pct_json_get_i64(c->lora_config, "r", 1, 4096, &rank, error));
-    PCT_TRY(pct_json_get_f64(c->lora_config, "lora_alpha", 1e-6, 1e6, &alpha, error));
-    PCT_TRY(pct_json_get_bool_or(c->lora_config, "use_rslora", false, &rank_scaled, error));
-    if (rank_scaled)
-        return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: use_rslora is not known; merge the adapters with peft",
-                        c->options->lora);
-    PCT_TRY(pct_foreign_open(&c->lora, c->options->lora, error));
+    percept_status status = read_lora(c->lora_config, &rank, &alpha, &modules, error);
+    if (status != PERCEPT_OK) {
+        pct_error_prefix(error, "%s/adapter_config.json", c->options->lora);
+        return as_model(status, error);
+    }
+    PCT_TRY(pct_foreign_open_adapters(&c->lora, c->options->lora, error));
     c->sources[0].lora = c->lora;
     c->sources[0].lora_scale = alpha / (double)rank;
+    c->sources[0].lora_rank = rank;
     if (!c->options->keep_lora) return PERCEPT_OK;
-    json_t *modules;
-    PCT_TRY(pct_json_get_array(c->lora_config, "target_modules", &modules, error));
+    if (!modules)
+        return pct_fail(error, PERCEPT_ERROR_MODEL,
+                        "%s/adapter_config.json: target_modules is no list of names; leave --keep-lora out",
+                        c->options->lora);
     return pct_family_keep_lora(c, (int32_t)rank, (float)alpha, modules, error);
 }
 
@@ -174,15 +208,27 @@ static percept_status choose_family(const pct_converting *c, const pct_family **
                     c->options->source, pct_family_type(c->config));
 }
 
+/* Whether the message begins with one of the paths that were given. */
+static bool names_a_file(const pct_converting *c, const percept_error *error) {
+    const char *const paths[] = {c->options->source, c->options->tower, c->options->heads, c->options->lora};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        const size_t length = paths[i] ? strlen(paths[i]) : 0;
+        if (length && !strncmp(error->message, paths[i], length) &&
+            (error->message[length] == '/' || error->message[length] == ':' || paths[i][length - 1] == '/'))
+            return true;
+    }
+    return false;
+}
+
 /* Messages about a config's values name the file. */
 static percept_status describe(pct_converting *c, percept_error *error) {
     const pct_family *family;
     PCT_TRY(choose_family(c, &family, error));
     PCT_TRY(pct_foreign_open(&c->checkpoint, c->options->source, error));
     percept_status status = family->describe(c, error);
-    if (status == PERCEPT_ERROR_INPUT && error && !strncmp(error->message, "key ", 4)) {
-        error->status = status = PERCEPT_ERROR_MODEL;
+    if ((status == PERCEPT_ERROR_INPUT || status == PERCEPT_ERROR_MODEL) && error && !names_a_file(c, error)) {
         pct_error_prefix(error, "%s/config.json", c->options->source);
+        status = as_model(status, error);
     }
     if (status != PERCEPT_OK) return status;
     if (pct_model_config_check(&c->model, error) == PERCEPT_OK) return PERCEPT_OK;
@@ -212,6 +258,24 @@ static percept_status write_model(pct_plan *plan, pct_model *model, const pct_co
     return status;
 }
 
+/* The folder's own name, however its path is spelled: nothing of where it lies goes into the file. */
+static void folder_name(const char *path, char *name, size_t size) {
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/') end--;
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/') begin--;
+    const size_t length = end - begin;
+    const bool relative = (length == 1 && path[begin] == '.') || (length == 2 && !strncmp(path + begin, "..", 2));
+    char *whole = relative ? realpath(path, NULL) : NULL;
+    if (whole) {
+        folder_name(whole, name, size);
+        free(whole);
+    } else {
+        snprintf(name, size, "%.*s", (int)length, path + begin);
+    }
+    if (!*name || *name == '/') snprintf(name, size, "model"); /* the root has no name */
+}
+
 static percept_status plan_and_write(pct_converting *c, pct_pool *pool, percept_progress_fn *progress, void *context,
                                      pct_convert_report *report, percept_error *error) {
     const pct_convert_options *o = c->options;
@@ -226,11 +290,10 @@ static percept_status plan_and_write(pct_converting *c, pct_pool *pool, percept_
                                       .fresh = c->fresh,
                                       .keep_lora = o->keep_lora,
                                       .name = o->source};
-    const char *slash = strrchr(o->source, '/');
-    const pct_model_card card = {.name = slash && slash[1] ? slash + 1 : o->source,
-                                 .domain = c->domain,
-                                 .provenance = "percept convert",
-                                 .threshold = c->threshold};
+    char name[256];
+    folder_name(o->source, name, sizeof name);
+    const pct_model_card card = {
+        .name = name, .domain = c->domain, .provenance = "percept convert", .threshold = c->threshold};
     PCT_TRY(pct_plan_create(&plan, &options, error));
     percept_status status = pct_model_plan(&model, &c->model, &c->tokenizer, pct_plan_take, plan, o->seed, error);
     if (status == PERCEPT_OK) status = pct_plan_check(plan, error);

@@ -120,9 +120,12 @@ percept_status pct_family_language(pct_converting *c, const json_t *config, enum
     PCT_TRY(pct_json_get_bool_or(config, "attention_bias", architecture == PCT_QWEN2, &bias, error));
     PCT_TRY(pct_json_get_bool_or(config, "use_sliding_window", false, &window, error));
     PCT_TRY(pct_json_get_string_or(config, "hidden_act", "silu", &activation, error));
-    if (strcmp(activation, "silu") != 0 || window)
-        return pct_fail(error, PERCEPT_ERROR_MODEL, "%s is not known for this family",
-                        window ? "use_sliding_window" : "a hidden_act that is not \"silu\"");
+    if (strcmp(activation, "silu") != 0)
+        return pct_fail(error, PERCEPT_ERROR_MODEL,
+                        "hidden_act: \"%.40s\" is not known for this family; give a model with \"silu\"", activation);
+    if (window)
+        return pct_fail(error, PERCEPT_ERROR_MODEL,
+                        "use_sliding_window: true is not known; give a model that attends to its whole context");
     c->model.language.norm_epsilon = (float)epsilon;
     c->model.language.tied = tied;
     c->model.language.bias = bias || architecture == PCT_QWEN2;

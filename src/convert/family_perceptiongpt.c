@@ -88,6 +88,8 @@ static percept_status read_tower(pct_converting *c, percept_error *error) {
     if (status == PERCEPT_OK) status = pct_family_clip(c, vision ? vision : c->tower_config, error);
     if (status != PERCEPT_OK) {
         pct_error_prefix(error, "%s/config.json", c->options->tower);
+        if (status == PERCEPT_ERROR_INPUT) status = PERCEPT_ERROR_MODEL; /* the file is there */
+        if (error) error->status = status;
         return status;
     }
     const int32_t last = c->model.vision.layers - 1; /* what it makes is never used */

@@ -189,7 +189,13 @@ static const pct_foreign_tensor *find_adapter(const pct_plan_source *s, const ch
 }
 
 static percept_status check_adapter(const pct_foreign_tensor *a, const pct_foreign_tensor *b, int64_t out, int64_t in,
-                                    percept_error *error) {
+                                    int64_t rank, percept_error *error) {
+    if (rank && a->dims == 2 && a->shape[0] != rank)
+        return pct_fail(
+            error, PERCEPT_ERROR_MODEL,
+            "%s: '%s' has rank %lld, and adapter_config.json's r is %lld: the scale would be wrong; merge the "
+            "adapters with peft",
+            a->file, a->name, (long long)a->shape[0], (long long)rank);
     if (a->dims == 2 && b->dims == 2 && a->shape[1] == in && b->shape[0] == out && a->shape[0] == b->shape[1] &&
         a->shape[0] >= 1 && a->shape[0] <= 4096 && pct_foreign_is_float(a) && pct_foreign_is_float(b))
         return PERCEPT_OK;
@@ -231,7 +237,7 @@ static percept_status add_adapter(pct_plan *plan, const pct_plan_source *s, cons
     if (!a || !b)
         return pct_fail(error, PERCEPT_ERROR_MODEL, "%s: layer '%s' has one of LoRA's two matrices; " MEND,
                         a ? a->file : b->file, layer);
-    PCT_TRY(check_adapter(a, b, rows, o->tensor->elements / rows, error));
+    PCT_TRY(check_adapter(a, b, rows, o->tensor->elements / rows, s->lora_rank, error));
     o->a = a;
     o->b = b;
     o->scale = s->lora_scale;
@@ -405,6 +411,10 @@ static bool is_ignored_by_any(const pct_plan *plan, const pct_foreign *file, con
 percept_status pct_plan_check(const pct_plan *plan, percept_error *error) {
     for (int i = 0; i < plan->options.source_count; i++) {
         const pct_plan_source *s = &plan->options.sources[i];
+        if (s->lora && plan->adapted == 0)
+            return pct_fail(error, PERCEPT_ERROR_MODEL,
+                            "%s: none of its tensors adapts a layer of %s; give adapters of this model",
+                            pct_foreign_path(s->lora), plan->options.name);
         for (int64_t t = 0; t < pct_foreign_count(s->checkpoint); t++) {
             const pct_foreign_tensor *tensor = pct_foreign_at(s->checkpoint, t);
             if (plan->used[2 * i][t] || !of_layer(s, tensor->name) ||

@@ -40,6 +40,7 @@ typedef struct pct_plan_source {
     const char *ignored[8];  /* beginnings or ends of names that are known and not wanted; NULL ends */
     pct_foreign *lora;       /* peft's layout (A in `…lora_A.weight`, B in `…lora_B.weight`), or NULL; borrowed */
     double lora_scale;       /* alpha/rank */
+    int64_t lora_rank;       /* that every adapter must have; 0: any */
     bool lora_inside;        /* …lora_A.default.weight and base_layer stand in `checkpoint` itself */
 } pct_plan_source;
 
@@ -80,7 +81,7 @@ void pct_plan_destroy(pct_plan **plan);
 percept_status pct_plan_take(void *plan, const pct_weight_spec *spec, pct_parameters *set, pct_parameter **parameter,
                              percept_error *error);
 /* After the build: MODEL when a tensor of a layer that the rules read found no place and is not ignored (a bias that
- * the model has no room for would be left out silently). */
+ * the model has no room for would be left out silently), or when no adapter of a given LoRA was used. */
 percept_status pct_plan_check(const pct_plan *plan, percept_error *error);
 /* After the build: what of the checkpoints was used. */
 percept_status pct_plan_report(const pct_plan *plan, pct_convert_report *report, percept_error *error);

@@ -37,6 +37,8 @@ static const char *const known_names[] = {
     "model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin",
     "adapter_model.safetensors",    "adapter_model.bin",
 };
+#define KNOWN_NAMES    (sizeof known_names / sizeof *known_names)
+#define ADAPTERS_BEGIN 4 /* the names of adapters stand last */
 
 /* The one file of the folder that looks like a checkpoint; NULL with the error set. */
 static char *only_file(const char *folder, percept_error *error) {
@@ -59,15 +61,15 @@ static char *only_file(const char *folder, percept_error *error) {
     return path;
 }
 
-static char *choose_file(const char *path, percept_error *error) {
+static char *choose_file(const char *path, bool adapters, percept_error *error) {
     char *chosen;
     if (!pct_is_directory(path)) {
         chosen = strdup(path);
         if (!chosen) pct_fail_memory(error, "path");
         return chosen;
     }
-    for (size_t i = 0; i < sizeof known_names / sizeof *known_names; i++) {
-        chosen = pct_path_join(path, known_names[i]);
+    for (size_t i = 0; i < KNOWN_NAMES; i++) {
+        chosen = pct_path_join(path, known_names[(i + (adapters ? ADAPTERS_BEGIN : 0)) % KNOWN_NAMES]);
         if (!chosen) {
             pct_fail_memory(error, "path");
             return NULL;
@@ -188,9 +190,9 @@ static percept_status open_file(pct_foreign *c, const char *file, percept_error 
     return list_tensors(c, error);
 }
 
-percept_status pct_foreign_open(pct_foreign **out, const char *path, percept_error *error) {
+static percept_status open_path(pct_foreign **out, const char *path, bool adapters, percept_error *error) {
     *out = NULL;
-    char *file = choose_file(path, error);
+    char *file = choose_file(path, adapters, error);
     if (!file) return error ? error->status : PERCEPT_ERROR_INPUT;
     pct_foreign *c = calloc(1, sizeof *c);
     percept_status status = PERCEPT_OK;
@@ -201,6 +203,14 @@ percept_status pct_foreign_open(pct_foreign **out, const char *path, percept_err
     if (status != PERCEPT_OK) pct_foreign_close(&c);
     *out = c;
     return status;
+}
+
+percept_status pct_foreign_open(pct_foreign **out, const char *path, percept_error *error) {
+    return open_path(out, path, false, error);
+}
+
+percept_status pct_foreign_open_adapters(pct_foreign **out, const char *path, percept_error *error) {
+    return open_path(out, path, true, error);
 }
 
 void pct_foreign_close(pct_foreign **handle) {

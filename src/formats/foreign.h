@@ -26,9 +26,11 @@ typedef struct pct_foreign pct_foreign;
 /* A folder or a file. Missing or unreadable: PERCEPT_ERROR_INPUT; malformed: PERCEPT_ERROR_MODEL; the message begins
  * with a path. Close with pct_foreign_close, which accepts NULL and nulls the handle. */
 percept_status pct_foreign_open(pct_foreign **checkpoint, const char *path, percept_error *error);
+/* The same for peft's adapters: in a folder adapter_model.* counts first, whatever base model lies beside it. */
+percept_status pct_foreign_open_adapters(pct_foreign **checkpoint, const char *path, percept_error *error);
 void pct_foreign_close(pct_foreign **checkpoint);
 
-const char *pct_foreign_path(const pct_foreign *checkpoint);
+const char *pct_foreign_path(const pct_foreign *checkpoint); /* as it was given; borrowed */
 int64_t pct_foreign_count(const pct_foreign *checkpoint);
 const pct_foreign_tensor *pct_foreign_at(const pct_foreign *checkpoint, int64_t index);      /* sorted by name */
 const pct_foreign_tensor *pct_foreign_find(const pct_foreign *checkpoint, const char *name); /* NULL: none */

@@ -85,6 +85,40 @@ checks=$((checks + 1))
 run 2 convert "$families/llama" -o bad.gguf --lora "$families/llama/lora" --keep-lora
 refused 'has no place for adapters'
 
+run 2 convert "$families/llama" -o bad.gguf --keep-lora
+refused 'there are no adapters to keep'
+
+# adapters whose settings would change the sum are refused by name; a base model beside them is not read for them
+mkdir adapters
+adapt() { # SED-EXPRESSION CODE WORDS
+  sed "$1" "$families/llama/lora/adapter_config.json" >adapters/adapter_config.json
+  run "$2" convert "$families/llama" -o bad.gguf --lora adapters
+  refused "$3"
+}
+cp "$families/llama/lora/adapter_model.safetensors" adapters
+cp "$families/llama/model.safetensors" adapters
+for setting in '"use_rslora": true' '"use_dora": true' '"rank_pattern": {"q_proj": 4}' '"alpha_pattern": {"q_proj": 4}' \
+    '"bias": "all"' '"modules_to_save": ["lm_head"]'; do
+  key=${setting#\"}
+  adapt "s/^{/{$setting, /" 4 "adapters/adapter_config.json: ${key%%\"*} is not known; merge"
+done
+adapt 's/"r": 2/"r": 4/' 4 "adapter_config.json's r is 4"
+adapt 's/"r": 2/"r": "two"/' 4 'adapters/adapter_config.json: key'
+absent bad.gguf
+sed 's/^{/{"bias": "none", "rank_pattern": {}, "modules_to_save": null, /' "$families/llama/lora/adapter_config.json" \
+  >adapters/adapter_config.json
+run 0 convert "$families/llama" -o beside.gguf --type f16 --lora adapters
+says out 'LoRA added to 4 weights'
+same beside.gguf adapted.gguf
+
+# the model is called as its folder, however the path is spelled
+run 0 convert "$families/llama/" -o spelled.gguf --type f16
+same spelled.gguf llama.gguf
+run 0 convert "$families/llama/." -o spelled.gguf --type f16
+same spelled.gguf llama.gguf
+run 0 convert "$families/llama/lora/.." -o spelled.gguf --type f16
+same spelled.gguf llama.gguf
+
 # what is wrong with a checkpoint is said in one line, and nothing is written
 mkdir broken
 cp "$families"/llama/*.json broken
@@ -102,7 +136,10 @@ run 4 convert broken -o bad.gguf
 refused 'its config makes it'
 sed 's/"num_attention_heads": 4/"num_attention_heads": "four"/' "$families/llama/config.json" >broken/config.json
 run 4 convert broken -o bad.gguf
-refused 'num_attention_heads'
+refused "broken/config.json: key 'num_attention_heads'"
+sed 's/"hidden_act": "silu"/"hidden_act": "gelu"/' "$families/llama/config.json" >broken/config.json
+run 4 convert broken -o bad.gguf
+refused 'broken/config.json: hidden_act: "gelu" is not known for this family; give a model with "silu"'
 sed 's/"model_type": "llama"/"model_type": "mamba"/' "$families/llama/config.json" >broken/config.json
 run 4 convert broken -o bad.gguf
 refused 'of no known family; known are llama'

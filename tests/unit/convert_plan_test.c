@@ -100,8 +100,14 @@ typedef struct trial {
     percept_error error;
 } trial;
 
+static int64_t wanted_rank; /* of adapters; 0: any */
+
 static percept_status plan_it(trial *t, const char *file, const char *lora) {
-    *t = (trial){.source = {.rules = rules, .prefixes = {"", "model."}, .ignored = {"*.inv_freq"}, .lora_scale = 0.5},
+    *t = (trial){.source = {.rules = rules,
+                            .prefixes = {"", "model."},
+                            .ignored = {"*.inv_freq"},
+                            .lora_scale = 0.5,
+                            .lora_rank = wanted_rank},
                  .made = {"made.weight", made_numbers, 2}};
     assert_int_equal(pct_foreign_open(&t->source.checkpoint, in_folder(file), &t->error), PERCEPT_OK);
     if (lora) assert_int_equal(pct_foreign_open(&t->source.lora, in_folder(lora), &t->error), PERCEPT_OK);
@@ -273,6 +279,28 @@ static void left_over(void **state) {
     end_trial(&t);
 }
 
+/* Adapters that say nothing of this model, or have another rank than their config. */
+static void wrong_adapters(void **state) {
+    static const char *const other[] = {"base_model.model.other.lora_A.weight:1,2:1",
+                                        "base_model.model.other.lora_B.weight:8,1:0", NULL};
+    static const char *const fitting[] = {"base_model.model.model.layers.0.q.lora_A.weight:1,2:1",
+                                          "base_model.model.model.layers.0.q.lora_B.weight:8,1:0", NULL};
+    trial t;
+    (void)state;
+    put("whole.safetensors", whole_model);
+    put("lora.safetensors", other);
+    assert_int_equal(plan_it(&t, "whole.safetensors", "lora.safetensors"), PERCEPT_OK);
+    assert_int_equal(pct_plan_check(t.plan, &t.error), PERCEPT_ERROR_MODEL);
+    if (!strstr(t.error.message, "none of its tensors adapts a layer")) fail_msg("%s", t.error.message);
+    end_trial(&t);
+    put("lora.safetensors", fitting);
+    wanted_rank = 2;
+    assert_int_equal(plan_it(&t, "whole.safetensors", "lora.safetensors"), PERCEPT_ERROR_MODEL);
+    wanted_rank = 0;
+    if (!strstr(t.error.message, "has rank 1, and adapter_config.json's r is 2")) fail_msg("%s", t.error.message);
+    end_trial(&t);
+}
+
 static void large_row(void *context, int64_t row, pct_real *out) {
     for (int i = 0; i < 32; i++) out[i] = row == 1 ? *(pct_real *)context : (pct_real)i;
 }
@@ -300,9 +328,10 @@ static void large_numbers(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_rule),    cmocka_unit_test(adapters),
-                                       cmocka_unit_test(left_over),     cmocka_unit_test(adapted_square),
-                                       cmocka_unit_test(large_numbers), cmocka_unit_test(wrong_checkpoints)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_rule),       cmocka_unit_test(adapters),
+                                       cmocka_unit_test(wrong_adapters),   cmocka_unit_test(left_over),
+                                       cmocka_unit_test(adapted_square),   cmocka_unit_test(large_numbers),
+                                       cmocka_unit_test(wrong_checkpoints)};
     if (!mkdtemp(folder)) return 2;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     char **names;
