@@ -109,6 +109,8 @@ percept_status pct_writer_open(pct_writer *writer, const char *path, percept_err
     size_t length = strlen(path);
     if (pct_is_device(path))
         return pct_fail(error, PERCEPT_ERROR_RESOURCE, "%s: is a device or pipe; name a file", path);
+    if (pct_is_directory(path))
+        return pct_fail(error, PERCEPT_ERROR_RESOURCE, "%s: is a folder; name a file in it", path);
     writer->path = strdup(path);
     writer->temporary = malloc(length + 16);
     if (!writer->path || !writer->temporary) {

@@ -222,6 +222,8 @@ static void written_files_appear_whole(void **state) {
     assert_int_equal(pct_map_open(&map, deep, &error), PERCEPT_ERROR_INPUT);
     assert_int_equal(pct_file_read(deep, 4, &data, &size, &error), PERCEPT_ERROR_INPUT);
     assert_non_null(strstr(error.message, deep));
+    assert_int_equal(pct_writer_open(&writer, deep, &error), PERCEPT_ERROR_RESOURCE); /* before anything is made */
+    assert_non_null(strstr(error.message, "is a folder; name a file in it"));
     unlink(path);
     assert_int_equal(mkfifo(path, 0600), 0); /* stays: not replaced by a file */
     assert_int_equal(pct_file_write(path, "x", 1, &error), PERCEPT_ERROR_RESOURCE);
