@@ -3,13 +3,15 @@
 
 #include "base/cursor.h"
 #include "base/size.h"
+#include "formats/safetensors.h" /* its limits */
 
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_SIZE  ((size_t)16 << 20) /* a byte may cost 48; a model's pickle has some 100 a tensor */
+#define MAX_SIZE  ((size_t)8 << 20) /* a byte may cost 72; a model's pickle has some 100 a tensor */
 #define MAX_STACK 1048576
 #define BLOCK     256
+#define ITEMS     1024 /* pointers to values that are taken at once */
 #define MEND      "save its state_dict again with torch.save"
 
 typedef struct machine {
@@ -24,6 +26,8 @@ typedef struct machine {
     int64_t memo_count, memo_room;
     pct_pickle_value *block; /* values not used yet: an arena's own alignment would double them */
     int64_t left;
+    pct_pickle_value **items; /* pointers not used yet, for the same reason */
+    int64_t items_left;
 } machine;
 
 static percept_status bad(const machine *m, const char *what) {
@@ -94,10 +98,22 @@ static pct_pickle_value *pop(machine *m) {
     return floor_of(m, &floor) && m->depth > floor ? m->stack[--m->depth] : NULL;
 }
 
+/* Room for so many items; NULL: out of memory. */
+static pct_pickle_value **take_items(machine *m, int64_t count) {
+    if (count > ITEMS / 16) return pct_arena_take(m->arena, (size_t)count * sizeof *m->items);
+    if (m->items_left < count) {
+        m->items = pct_arena_take(m->arena, ITEMS * sizeof *m->items);
+        if (!m->items) return NULL;
+        m->items_left = ITEMS;
+    }
+    m->items_left -= count;
+    return m->items + m->items_left;
+}
+
 static percept_status append(machine *m, pct_pickle_value *to, pct_pickle_value *item) {
     if (to->count == to->capacity) {
         const int64_t more = to->capacity ? 2 * to->capacity : 4;
-        pct_pickle_value **items = pct_arena_take(m->arena, (size_t)more * sizeof *items);
+        pct_pickle_value **items = take_items(m, more);
         if (!items) return pct_fail_memory(m->error, "pickle");
         if (to->count) memcpy(items, to->items, (size_t)to->count * sizeof *items);
         to->items = items;
@@ -120,8 +136,10 @@ static percept_status pop_marked(machine *m, pct_pickle_value ***items, int64_t 
 
 static percept_status tuple_of(machine *m, pct_pickle_value **items, int64_t count) {
     pct_pickle_value *tuple = make(m, PCT_PICKLE_TUPLE);
-    if (!tuple) return pct_fail_memory(m->error, "pickle");
-    for (int64_t i = 0; i < count; i++) PCT_TRY(append(m, tuple, items[i]));
+    if (tuple && count > 0) tuple->items = take_items(m, count);
+    if (!tuple || (count > 0 && !tuple->items)) return pct_fail_memory(m->error, "pickle");
+    if (count > 0) memcpy(tuple->items, items, (size_t)count * sizeof *items);
+    tuple->count = tuple->capacity = count;
     return push(m, tuple);
 }
 
@@ -212,8 +230,10 @@ static percept_status stack_global(machine *m) {
     return push_global(m, module->text, name->text);
 }
 
+/* A shape or strides. One long tuple that the memo gives to many calls must not be read by each of them. */
 static bool is_integers(const pct_pickle_value *value) {
     if (value->kind != PCT_PICKLE_TUPLE && value->kind != PCT_PICKLE_LIST) return false;
+    if (value->count > PCT_SAFETENSORS_MAX_DIMS) return false;
     for (int64_t i = 0; i < value->count; i++)
         if (value->items[i]->kind != PCT_PICKLE_INT) return false;
     return true;

@@ -73,10 +73,11 @@ static bool read_layout(const pct_pickle_value *size, const pct_pickle_value *st
         if (__builtin_mul_overflow(tensor->shape[i] - 1, tensor->stride[i], &far)) return false;
         if (__builtin_add_overflow(*last, far, last)) return false;
     }
-    int64_t next = 1;
     tensor->contiguous = true;
+    if (tensor->elements == 0) return true; /* and the other dimensions' product may be anything */
+    int64_t next = 1;
     for (int i = tensor->dims; i-- > 0; next *= tensor->shape[i])
-        if (tensor->shape[i] != 1 && tensor->stride[i] != next && tensor->elements > 0) tensor->contiguous = false;
+        if (tensor->shape[i] != 1 && tensor->stride[i] != next) tensor->contiguous = false;
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* PyTorch checkpoints: a golden one tensor by tensor, and what is refused. tests/vectors/pytorch/README.md has the
  * makers. */
 #include "base/file.h"
+#include "formats/pickle.h"
 #include "formats/pytorch.h"
 
 #include <math.h>
@@ -190,6 +191,27 @@ static void pickles(void **state) {
             "lacks its storage");
 }
 
+/* What a small file costs keeps to its size, in memory and in time. */
+static void frugal(void **state) {
+    enum { SIZE = 100000 };
+    (void)state;
+    unsigned char *data = malloc(SIZE);
+    pct_arena arena;
+    pct_pickle_value *value;
+    percept_error error = {0};
+    assert_non_null(data);
+    memset(data, 0x85, SIZE); /* a tuple in a tuple in a tuple */
+    memcpy(data, "\x80\2N", 3);
+    data[SIZE - 1] = '.';
+    pct_arena_init(&arena, (size_t)64 << 10);
+    assert_int_equal(pct_pickle_read(data, SIZE, &arena, &value, &error), PERCEPT_OK);
+    assert_true(value->kind == PCT_PICKLE_TUPLE && value->count == 1 && value->items[0]->kind == PCT_PICKLE_TUPLE);
+    assert_true(arena.reserved <= (size_t)72 * SIZE);
+    pct_arena_free(&arena);
+    free(data);
+    REFUSED("\x80\2ctorch\nSize\n(K\1K\1K\1K\1K\1K\1K\1K\1K\1t\x85R.", "a call with other values");
+}
+
 static void archives(void **state) {
     char *data;
     size_t size;
@@ -219,6 +241,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden),
         cmocka_unit_test(pickles),
+        cmocka_unit_test(frugal),
         cmocka_unit_test(archives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
