@@ -306,9 +306,15 @@ static bool plain_name(const char *name) {
     return *name && !strchr(name, '/') && !strchr(name, '\\') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-static percept_status find_shard(pct_safetensors *file, const char *name, int32_t *out, percept_error *error) {
-    for (*out = 0; *out < file->shard_count; ++*out)
-        if (!strcmp(file->shards[*out].name, name)) return PERCEPT_OK;
+/* The shard of that name, a new one where there is none yet: only then is the name kept. */
+static percept_status find_shard(pct_safetensors *file, const char *text, size_t length, int32_t *out,
+                                 percept_error *error) {
+    const char *name = "";
+    for (*out = 0; *out < file->shard_count; ++*out) {
+        const char *known = file->shards[*out].name;
+        if (strlen(known) == length && !memcmp(known, text, length)) return PERCEPT_OK;
+    }
+    PCT_TRY(keep_text(file, text, length, "shard's name", &name, error));
     if (!plain_name(name))
         return pct_fail(error, PERCEPT_ERROR_MODEL, "shard '%s' is not the name of a file beside the index: %s", name,
                         MEND);
@@ -321,16 +327,19 @@ static percept_status find_shard(pct_safetensors *file, const char *name, int32_
 }
 
 static percept_status read_map(pct_safetensors *file, pct_json_reader *reader, said **lines, percept_error *error) {
-    const char *text, *name = "";
+    const char *text;
     size_t length;
+    int64_t count = 0;
     PCT_TRY(pct_json_enter_object(reader, error));
     while (pct_json_next_key(reader, error)) {
+        if (count++ == MAX_TENSORS)
+            return pct_fail(error, PERCEPT_ERROR_MODEL, "more than %d tensors in its weight_map: %s", MAX_TENSORS,
+                            MEND);
         said *line = pct_arena_take_zeroed(&file->arena, 1, sizeof *line);
         if (!line) return pct_fail_memory(error, "index");
         PCT_TRY(keep_text(file, reader->string, reader->length, "tensor's name", &line->tensor, error));
         PCT_TRY(pct_json_read_string(reader, &text, &length, error));
-        PCT_TRY(keep_text(file, text, length, "shard's name", &name, error));
-        PCT_TRY(find_shard(file, name, &line->shard, error));
+        PCT_TRY(find_shard(file, text, length, &line->shard, error));
         line->next = *lines;
         *lines = line;
     }

@@ -36,6 +36,8 @@ percept_status pct_draft_add(pct_draft *draft, pct_draft_tokens *list, const cha
     if (token.id < 0 || token.id >= PCT_BPE_MAX_VOCABULARY)
         return pct_draft_fail(draft, error, "token '%.*s' has the id %" PRId64 "; ids are 0 to %d",
                               (int)(length < 80 ? length : 80), text, token.id, PCT_BPE_MAX_VOCABULARY - 1);
+    if (list->count >= PCT_BPE_MAX_VOCABULARY)
+        return pct_draft_fail(draft, error, "it has more than %d tokens", PCT_BPE_MAX_VOCABULARY);
     if (list->count == list->capacity) {
         const size_t capacity = list->capacity ? 2 * list->capacity : 256;
         pct_draft_token *larger = realloc(list->items, capacity * sizeof *larger);

@@ -172,6 +172,14 @@ static void shards(void **state) {
                build(data, "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1));
     check_index("{\"weight_map\":{\"a\":\"1.safetensors\",\"b\":\"3.safetensors\"}}", PERCEPT_ERROR_MODEL,
                 "there twice");
+    enum { LINES = 262145 };
+    char *many = malloc((size_t)LINES * 32 + 64), *at = many;
+    assert_non_null(many);
+    at += sprintf(at, "{\"weight_map\":{");
+    for (int i = 0; i < LINES; i++) at += sprintf(at, "%s\"%d\":\"1.safetensors\"", i ? "," : "", i);
+    strcpy(at, "}}");
+    check_index(many, PERCEPT_ERROR_MODEL, "more than 262144 tensors in its weight_map");
+    free(many);
     static const char *const names[] = {"1.safetensors", "2.safetensors", "3.safetensors", "m.index.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[300];

@@ -260,6 +260,17 @@ static void hostile_json(void **state) {
                  "'Lowercase' is not supported");
 }
 
+/* Texts may be empty, so that ids say nothing of how many there are. */
+static void too_many_tokens(void **state) {
+    (void)state;
+    pct_draft draft = {.name = "x.json", .tokens = {.count = PCT_BPE_MAX_VOCABULARY}};
+    percept_error error = {0};
+    draft.tokens.capacity = draft.tokens.count;
+    refused(pct_draft_add(&draft, &draft.tokens, "", 0, (pct_draft_token){0}, &error), NULL, &error,
+            "more than 4194304 tokens");
+    pct_draft_free(&draft);
+}
+
 static void long_texts_json(void **state) {
     (void)state;
     pct_text text = {0};
@@ -405,9 +416,10 @@ static void marks_in_a_row(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden),        cmocka_unit_test(marks),           cmocka_unit_test(extended),
-        cmocka_unit_test(hostile_json),  cmocka_unit_test(long_texts_json), cmocka_unit_test(hostile_vocab),
-        cmocka_unit_test(hostile_model), cmocka_unit_test(missing),         cmocka_unit_test(marks_in_a_row),
+        cmocka_unit_test(golden),         cmocka_unit_test(marks),           cmocka_unit_test(extended),
+        cmocka_unit_test(hostile_json),   cmocka_unit_test(long_texts_json), cmocka_unit_test(too_many_tokens),
+        cmocka_unit_test(hostile_vocab),  cmocka_unit_test(hostile_model),   cmocka_unit_test(missing),
+        cmocka_unit_test(marks_in_a_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
