@@ -150,10 +150,25 @@ static percept_status apply_processor(pct_draft *draft, const json_t *value, per
     return PERCEPT_OK;
 }
 
+/* Beside a normalizer that changes blanks Hugging Face normalises these tokens' texts too, "<x>" to "\u2581<x>", and
+ * looks for them there; percept looks for the text as it is written. */
+static percept_status refuse_normalised(const pct_draft *draft, percept_error *error) {
+    for (size_t i = 0; i < draft->added.count; i++) {
+        const pct_draft_token *token = &draft->added.items[i];
+        if (token->rules & PCT_TOKEN_NORMALISED)
+            return pct_draft_fail(draft, error,
+                                  "the added token '%.*s' is normalized, which is not supported beside LLaMA's "
+                                  "normalizer; set its \"normalized\" to false or give tokenizer.model",
+                                  (int)(token->length < 80 ? token->length : 80), draft->texts.data + token->offset);
+    }
+    return PERCEPT_OK;
+}
+
 percept_status pct_hf_steps_apply(pct_draft *draft, const json_t *normalizer, const json_t *splitter,
                                   const json_t *processor, percept_error *error) {
     bool blanks = false;
     PCT_TRY(apply_normalizer(draft, normalizer, &blanks, error));
+    if (blanks || draft->parts.prefix == PCT_PREFIX_ALWAYS) PCT_TRY(refuse_normalised(draft, error));
     PCT_TRY(apply_splitter(draft, splitter, blanks, error));
     return apply_processor(draft, processor, error);
 }
