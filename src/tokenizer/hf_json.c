@@ -5,6 +5,7 @@
 #include "formats/json.h"
 #include "formats/json_reader.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct range {
@@ -213,17 +214,21 @@ static percept_status read_all(struct source *source) {
     return PERCEPT_OK;
 }
 
-static percept_status parse(struct source *source, const char *data, struct range range, json_t **out) {
+/* Lines and columns are those inside the value, so messages name it besides the file. */
+static percept_status parse(struct source *source, const char *data, const char *key, struct range range,
+                            json_t **out) {
+    char name[512];
     *out = NULL;
     if (!range.end) return PERCEPT_OK;
-    return pct_json_parse(out, source->draft.name, data + range.start, range.end - range.start, source->error);
+    snprintf(name, sizeof name, "%s: %s", source->draft.name, key);
+    return pct_json_parse(out, name, data + range.start, range.end - range.start, source->error);
 }
 
 static percept_status apply_steps(struct source *source, const char *data) {
     json_t *normalizer = NULL, *splitter = NULL, *processor = NULL;
-    percept_status status = parse(source, data, source->normalizer, &normalizer);
-    if (status == PERCEPT_OK) status = parse(source, data, source->splitter, &splitter);
-    if (status == PERCEPT_OK) status = parse(source, data, source->processor, &processor);
+    percept_status status = parse(source, data, "normalizer", source->normalizer, &normalizer);
+    if (status == PERCEPT_OK) status = parse(source, data, "pre_tokenizer", source->splitter, &splitter);
+    if (status == PERCEPT_OK) status = parse(source, data, "post_processor", source->processor, &processor);
     if (status == PERCEPT_OK)
         status = pct_hf_steps_apply(&source->draft, normalizer, splitter, processor, source->error);
     json_decref(normalizer);
@@ -234,16 +239,14 @@ static percept_status apply_steps(struct source *source, const char *data) {
 
 static percept_status load(struct source *source, const char *data, const pct_hf_extras *extras, pct_tokenizer **out) {
     pct_draft *draft = &source->draft;
-    percept_status status = read_all(source);
-    if (status != PERCEPT_OK) return status == PERCEPT_ERROR_INPUT ? PERCEPT_ERROR_MODEL : status;
+    PCT_TRY(pct_draft_status(read_all(source), source->error));
     if (!source->model)
         return pct_draft_fail(draft, source->error,
                               "has no key 'model', so it is no tokenizer.json; give that file, or its folder");
     if (source->unigram || (source->type[0] && strcmp(source->type, "BPE") != 0))
         return pct_draft_fail(draft, source->error, "the model '%s' is not supported (BPE is)",
                               source->type[0] ? source->type : "Unigram");
-    status = apply_steps(source, data);
-    if (status != PERCEPT_OK) return status == PERCEPT_ERROR_INPUT ? PERCEPT_ERROR_MODEL : status;
+    PCT_TRY(pct_draft_status(apply_steps(source, data), source->error));
     draft->parts.fuse_unknown = source->fuse_unknown;
     draft->parts.unknowns = draft->mark_texts[PCT_DRAFT_UNKNOWN] ? PCT_UNKNOWN_TOKEN : PCT_UNKNOWN_GONE;
     draft->parts.whole = source->ignore_merges ? 1 : -1;

@@ -199,6 +199,7 @@ static void extended(void **state) {
 static void refused(percept_status status, const pct_tokenizer *tokenizer, const percept_error *error,
                     const char *words) {
     if (status != PERCEPT_ERROR_MODEL) fail_msg("wanted '%s', got %d (%s)", words, status, error->message);
+    assert_int_equal(error->status, status); /* the exit code is made of it */
     assert_null(tokenizer);
     if (!strstr(error->message, words)) fail_msg("'%s' does not say '%s'", error->message, words);
     if (strncmp(error->message, "x.json", 6) != 0) fail_msg("'%s' does not name the file", error->message);
@@ -258,6 +259,30 @@ static void hostile_json(void **state) {
     refuses_json(SPLIT("{\"type\":\"Metaspace\",\"replacement\":\"_\",\"split\":false}"), "Metaspace");
     refuses_json("{\"normalizer\":{\"type\":\"Lowercase\"}," STEPS "\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}",
                  "'Lowercase' is not supported");
+}
+
+/* A value that is parsed apart is named: its lines are not the file's. */
+static void named_steps(void **state) {
+    (void)state;
+    refuses_json("\n\n{\"pre_tokenizer\":{\"type\":\"a\",\"type\":\"b\"},\"model\":{\"vocab\":{\"a\":0}}}",
+                 "x.json: pre_tokenizer:1:");
+}
+
+/* "content" of such a token goes through the normalizer in Hugging Face's code, and not here. */
+static void normalised_tokens(void **state) {
+    (void)state;
+#define BLANKS(normalised)                                                                                             \
+    "{\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"\xe2\x96\x81\"},{"    \
+    "\"type\":"                                                                                                        \
+    "\"Replace\",\"pattern\":{\"String\":\" "                                                                          \
+    "\"},\"content\":\"\xe2\x96\x81\"}]},\"added_tokens\":[{\"id\":1,\"content\":"                                     \
+    "\"<x>\",\"normalized\":" normalised "}],\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}"
+    refuses_json(BLANKS("true"), "the added token '<x>' is normalized");
+    pct_tokenizer *tokenizer;
+    percept_error error = {0};
+    const char *good = BLANKS("false");
+    if (pct_hf_json_read(&tokenizer, "x.json", good, strlen(good), NULL, &error)) fail_msg("%s", error.message);
+    pct_tokenizer_destroy(&tokenizer);
 }
 
 /* Texts may be empty, so that ids say nothing of how many there are. */
@@ -416,10 +441,12 @@ static void marks_in_a_row(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden),         cmocka_unit_test(marks),           cmocka_unit_test(extended),
-        cmocka_unit_test(hostile_json),   cmocka_unit_test(long_texts_json), cmocka_unit_test(too_many_tokens),
-        cmocka_unit_test(hostile_vocab),  cmocka_unit_test(hostile_model),   cmocka_unit_test(missing),
-        cmocka_unit_test(marks_in_a_row),
+        cmocka_unit_test(golden),          cmocka_unit_test(marks),
+        cmocka_unit_test(extended),        cmocka_unit_test(hostile_json),
+        cmocka_unit_test(long_texts_json), cmocka_unit_test(too_many_tokens),
+        cmocka_unit_test(named_steps),     cmocka_unit_test(normalised_tokens),
+        cmocka_unit_test(hostile_vocab),   cmocka_unit_test(hostile_model),
+        cmocka_unit_test(missing),         cmocka_unit_test(marks_in_a_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
