@@ -28,13 +28,19 @@ static bool new_type(const pct_gguf_tensor *t, pct_dtype wanted, pct_dtype *from
     return *to != *from;
 }
 
-static void declare_all(pct_gguf_writer *writer, const pct_gguf *file, pct_dtype wanted) {
+static percept_status declare_all(pct_gguf_writer *writer, const pct_gguf *file, pct_dtype wanted,
+                                  percept_error *error) {
     for (int64_t i = 0; i < pct_gguf_tensor_count(file); i++) {
         const pct_gguf_tensor *t = pct_gguf_tensor_at(file, i);
         pct_dtype from, to;
+        if (strlen(t->name) > PCT_GGUF_MAX_WRITTEN_NAME)
+            return pct_fail(error, PERCEPT_ERROR_MODEL,
+                            "%s: tensor '%s' has a name of %zu bytes; at most %d can be written: give it a shorter one",
+                            pct_gguf_path(file), t->name, strlen(t->name), PCT_GGUF_MAX_WRITTEN_NAME);
         const enum pct_gguf_type type = new_type(t, wanted, &from, &to) ? pct_gguf_of_dtype(to) : t->type;
         pct_gguf_writer_declare(writer, t->name, type, t->dims, t->ne);
     }
+    return PERCEPT_OK;
 }
 
 static percept_status write_tensor(pct_rows *rows, const pct_gguf *file, const pct_gguf_tensor *t, pct_dtype wanted,
@@ -71,7 +77,7 @@ static percept_status write_all(pct_rows *rows, const pct_gguf *file, const char
     pct_meter meter;
     int64_t total = 0, done = 0;
     for (int64_t i = 0; i < pct_gguf_key_count(file); i++) pct_gguf_set_copy(rows->writer, file, i);
-    declare_all(rows->writer, file, wanted);
+    PCT_TRY(declare_all(rows->writer, file, wanted, error));
     for (int64_t i = 0; i < pct_gguf_tensor_count(file); i++) total += kilobytes(pct_gguf_tensor_at(file, i));
     PCT_TRY(pct_gguf_writer_begin(rows->writer, to, error));
     pct_meter_start(&meter, progress, context, "quantize", "kB", 0, total);

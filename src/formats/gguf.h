@@ -14,10 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PCT_GGUF_MAX_KEY         1024  /* bytes of a key's name */
-#define PCT_GGUF_MAX_TENSOR_NAME 127   /* bytes the reader takes; the writer keeps to ggml's 63 */
-#define PCT_GGUF_ALIGNMENT       32    /* of tensor data in files we write */
-#define PCT_GGUF_MAX_ALIGNMENT   65536 /* in files we read; at least 8 */
+#define PCT_GGUF_MAX_KEY          1024  /* bytes of a key's name */
+#define PCT_GGUF_MAX_TENSOR_NAME  127   /* bytes the reader takes */
+#define PCT_GGUF_MAX_WRITTEN_NAME 63    /* bytes the writer takes: ggml's limit, so that its tools open our files */
+#define PCT_GGUF_ALIGNMENT        32    /* of tensor data in files we write */
+#define PCT_GGUF_MAX_ALIGNMENT    65536 /* in files we read; at least 8 */
 
 /* Types of key values, numbered as in the file. */
 enum pct_gguf_value {

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_NAME 63 /* ggml's limit, so that its tools can open our files */
-
 struct declared {
     char *name; /* in the arena */
     size_t size, offset;
@@ -178,8 +176,8 @@ void pct_gguf_writer_declare(pct_gguf_writer *writer, const char *name, enum pct
     PCT_ASSERT(!writer->begun && dims >= 1 && dims <= 4);
     if (writer->status != PERCEPT_OK) return;
     size_t length = strlen(name);
-    if (!length || length > MAX_NAME) {
-        remember(writer, PERCEPT_ERROR_USAGE, "tensor '%s': names have 1 to %d bytes", name, MAX_NAME);
+    if (!length || length > PCT_GGUF_MAX_WRITTEN_NAME) {
+        remember(writer, PERCEPT_ERROR_USAGE, "tensor '%s': names have 1 to %d bytes", name, PCT_GGUF_MAX_WRITTEN_NAME);
         return;
     }
     int block, bytes;

@@ -1,6 +1,7 @@
 /* Tensors of a checkpoint under a family's rules: what becomes of them, and what is refused. */
 #include "base/file.h"
 #include "convert/plan.h"
+#include "convert/quantise.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -327,11 +328,31 @@ static void large_numbers(void **state) {
     }
 }
 
+/* A name that the reader takes and the writer does not is the input's fault. */
+static void long_names(void **state) {
+    unsigned char data[160] = "GGUF\3";
+    const uint64_t count = 1, length = 70, elements = 4;
+    pct_quantise_report report;
+    percept_error error = {0};
+    (void)state;
+    memcpy(data + 8, &count, 8); /* tensors; no keys */
+    memcpy(data + 24, &length, 8);
+    memset(data + 32, 'n', length);
+    data[102] = 1; /* dimension; then its elements, type F32, offset 0, and the data at 128 */
+    memcpy(data + 106, &elements, 8);
+    assert_int_equal(pct_file_write(in_folder("long.gguf"), data, sizeof data, NULL), PERCEPT_OK);
+    assert_int_equal(
+        pct_quantise_file(in_folder("long.gguf"), in_folder("short.gguf"), PCT_F16, NULL, NULL, NULL, &report, &error),
+        PERCEPT_ERROR_MODEL);
+    if (!strstr(error.message, "long.gguf: tensor 'nnn") || !strstr(error.message, "a name of 70 bytes"))
+        fail_msg("%s", error.message);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_rule),       cmocka_unit_test(adapters),
-                                       cmocka_unit_test(wrong_adapters),   cmocka_unit_test(left_over),
-                                       cmocka_unit_test(adapted_square),   cmocka_unit_test(large_numbers),
-                                       cmocka_unit_test(wrong_checkpoints)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_rule),     cmocka_unit_test(adapters),
+                                       cmocka_unit_test(wrong_adapters), cmocka_unit_test(left_over),
+                                       cmocka_unit_test(adapted_square), cmocka_unit_test(large_numbers),
+                                       cmocka_unit_test(long_names),     cmocka_unit_test(wrong_checkpoints)};
     if (!mkdtemp(folder)) return 2;
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     char **names;
