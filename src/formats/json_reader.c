@@ -14,7 +14,6 @@ enum state {
     START,      /* the first value or the end */
     TOP,        /* after a value at the top: white space and another, or the end */
     FIRST_KEY,  /* after '{': a key or '}' */
-    NEXT_KEY,   /* after ',' in an object was passed: a key */
     VALUE,      /* after a key's ':': its value */
     FIRST_ITEM, /* after '[': a value or ']' */
     AFTER,      /* after a value inside something: ',' or the closing bracket */

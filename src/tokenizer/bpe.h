@@ -74,7 +74,8 @@ typedef struct pct_bpe_parts {
     int32_t token_count;
     const pct_bpe_merge *merges; /* by falling priority */
     int32_t merge_count;
-    const char *pattern;            /* name, see pct_bpe_pattern */
+    const char *pattern;            /* name, as bpe_split.c has them. "percept" is our own: letters with the blank
+                                       before them, digits one by one, runs of signs, white space */
     int32_t bos, eos, pad, unknown; /* -1: none */
     bool add_bos;
     const float *scores; /* a token each: SentencePiece, without merges and pattern; blanks are ' ' */
@@ -89,10 +90,6 @@ typedef struct pct_bpe_parts {
 } pct_bpe_parts;
 /* PERCEPT_ERROR_MODEL when the parts do not fit together. */
 percept_status pct_bpe_build(pct_tokenizer **tokenizer, const pct_bpe_parts *parts, percept_error *error);
-
-/* The split pattern of that name (PCRE2 syntax, white space written out), or NULL. "percept" is our own: letters with
- * the blank before them, digits one by one, runs of signs, white space. */
-const char *pct_bpe_pattern(const char *name);
 
 /* Calls visit for every word the pattern finds in the text, in order; together they are the whole text. Bytes that are
  * not UTF-8 form words of their own. Stops early when visit returns a failure, and returns it. */

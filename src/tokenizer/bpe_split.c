@@ -35,13 +35,6 @@ static const struct {
     {"llama-bpe", LLAMA3("\\p{N}{1,3}"), .whole = true},
 };
 
-const char *pct_bpe_pattern(const char *name) {
-    for (size_t i = 0; i < PCT_COUNT(patterns); i++) {
-        if (strcmp(patterns[i].name, name) == 0) return patterns[i].pattern;
-    }
-    return NULL;
-}
-
 percept_status pct_bpe_splitter_create(pct_bpe_splitter **out, const char *name, percept_error *error) {
     *out = NULL;
     size_t index = 0;

@@ -3,7 +3,10 @@
  * A tokenizer is immutable once made and may be shared by threads; what a thread needs to work lies in its own
  * pct_token_scratch. Two kinds of token are kept strictly apart: ordinary ones, which text produces, and special ones
  * (<eos>, <obj>, ...), which text produces only when PCT_TOKENIZE_SPECIAL is given. Without that flag no text whatever
- * gives a special id. Any bytes can be encoded, and decode gives the same bytes back. */
+ * gives a special id. Any bytes can be encoded. Decode gives the same bytes back where the
+ * tokenizer is byte-level BPE without normalisation (percept's own, GPT-2's, SmolLM's, LLaMA 3's). Others change the
+ * text: NFC (Qwen2) composes characters, SentencePiece puts a blank first, may squeeze runs of blanks, and knows what
+ * no token stands for as "unknown" where it has no tokens of bytes. */
 #ifndef PCT_TOKENIZER_TOKENIZER_H
 #define PCT_TOKENIZER_TOKENIZER_H
 
