@@ -14,6 +14,13 @@ lines out 1
 says out '"unused": [], "fresh": []'
 run 0 convert pieces/llama --tower pieces/clip -o fresh.gguf --json
 says out 'percept.box_decoder.0.weight'
+run 2 convert pieces/llama --tower pieces/clip --keep-lora -o bad.gguf
+refused 'there are no adapters to keep'
+cp -r pieces/clip tower
+sed 's/"hidden_size": *[0-9]*/"hidden_size": "wide"/' pieces/clip/config.json >tower/config.json
+run 4 convert pieces/llama --tower tower -o bad.gguf
+refused "tower/config.json: key 'hidden_size'"
+absent bad.gguf
 run 0 info whole.gguf
 says out 'box to mask'
 
