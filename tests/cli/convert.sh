@@ -147,6 +147,11 @@ run 2 convert broken -o bad.gguf --family mumble
 refused 'is not one of llama'
 run 4 convert broken -o bad.gguf --family mllmseg
 refused "without MLLMSeg's mask decoder"
+cp "$families/llama/config.json" broken
+printf '{' >broken/tokenizer_config.json
+run 4 convert broken -o bad.gguf
+refused 'broken/tokenizer_config.json:1:'
+rm broken/tokenizer_config.json
 printf '{' >broken/config.json
 run 4 convert broken -o bad.gguf
 refused 'config.json'
