@@ -151,11 +151,12 @@ static percept_status apply_processor(pct_draft *draft, const json_t *value, per
 }
 
 /* Beside a normalizer that changes blanks Hugging Face normalises these tokens' texts too, "<x>" to "\u2581<x>", and
- * looks for them there; percept looks for the text as it is written. */
+ * looks for them there; percept looks for the text as it is written. Special ones make no difference: nobody writes
+ * them. */
 static percept_status refuse_normalised(const pct_draft *draft, percept_error *error) {
     for (size_t i = 0; i < draft->added.count; i++) {
         const pct_draft_token *token = &draft->added.items[i];
-        if (token->rules & PCT_TOKEN_NORMALISED)
+        if (token->kind == PCT_TOKEN_USER && token->rules & PCT_TOKEN_NORMALISED)
             return pct_draft_fail(draft, error,
                                   "the added token '%.*s' is normalized, which is not supported beside LLaMA's "
                                   "normalizer; set its \"normalized\" to false or give tokenizer.model",
