@@ -4,13 +4,10 @@
  */
 #include "base/clock.h"
 #include "base/size.h"
-#include "heads/quality.h"
 #include "model/answering.h"
 
 #include <math.h>
 #include <string.h>
-
-#define GIVEN 0.5 /* a box with this IoU is the one that the user gave */
 
 /* ---- before the first token -------------------------------------------------------------------------------------- */
 
@@ -303,27 +300,6 @@ static percept_status feed_masks(const pct_answering *a, pct_tensor *logits, int
     return PERCEPT_OK;
 }
 
-/* Whether a decoded box is that of a region which the user gave. */
-static bool was_given(const pct_prompt *prompt, const pct_real *box) {
-    for (int32_t i = 0; i < prompt->region_count; i++)
-        if (pct_region_box_iou(prompt->regions[i].box, box) > GIVEN) return true;
-    return false;
-}
-
-/* Regions over two objects become one of them, but for what the user points at himself. */
-static void commit_regions(pct_answering *a, const pct_regions *made, const pct_prompt *const *prompts, int32_t count,
-                           int64_t side) {
-    const pct_state *state = a->state;
-    const int64_t grid = pct_model_config_grid(&state->model->config);
-    if (!state->cell_boxes) return;
-    for (int32_t i = 0; i < count; i++) {
-        pct_real *box = pct_tensor_data(made->boxes) + 4 * i;
-        if (!was_given(prompts[i], box))
-            pct_region_commit(&a->state->tape, pct_tensor_data(state->cell_boxes), grid, box,
-                              pct_tensor_data(made->logits) + i * side * side, side);
-    }
-}
-
 /* Decodes masks (and, where the head needs them, boxes) of regions from their states (n,width); prompts: those that
  * they answer, NULL without boxes. */
 static percept_status decode_masks(pct_answering *a, pct_tensor *states, pct_region_out *const *regions,
@@ -336,7 +312,7 @@ static percept_status decode_masks(pct_answering *a, pct_tensor *states, pct_reg
     pct_regions made = pct_model_regions(tape, state->model, &state->keys, states, picture);
     PCT_TRY(pct_tape_status(tape, error));
     int64_t side = pct_model_config_mask_side(&state->model->config), cells = side * side;
-    if (prompts) commit_regions(a, &made, prompts, count, side);
+    if (prompts) pct_answering_commit(a, &made, prompts, count);
     if (fed) PCT_TRY(feed_masks(a, made.logits, side, fed, count, error));
     for (int32_t i = 0; i < count; i++) {
         pct_region_out *region = regions[i];

@@ -57,6 +57,9 @@ void pct_answering_refuse(pct_answering *a, pct_runner *r);
 /* At the end: which regions in text stayed unfinished, and the masks of the others. */
 percept_status pct_answering_draw(pct_answering *a, percept_error *error);
 float pct_region_score(const pct_model *model, const pct_region_out *region);
+/* heads.commit: regions over two objects become one of them, but for what the user points at himself. prompts: those
+ * that the regions answer, one for each. */
+void pct_answering_commit(pct_answering *a, const pct_regions *made, const pct_prompt *const *prompts, int32_t count);
 /* All of an answer that is begun in its prompt. */
 percept_status pct_answering_point(pct_answering *a, percept_error *error);
 

@@ -1,6 +1,6 @@
 /* commit.c: a region that lies over two objects becomes one of them. See model_private.h. */
 #include "heads/quality.h"
-#include "model/model_private.h"
+#include "model/answering.h"
 
 #include <math.h>
 
@@ -9,6 +9,7 @@
 #define INSIDE 0.7  /* a region with so much of its box in its object's box has decided */
 #define MARGIN 0.2  /* of the object's sides, around its box: there the mask stays */
 #define SURE   3.0  /* logit that the mask has on its object at least: a region over two is half sure of either */
+#define GIVEN  0.5  /* a box with this IoU is the one that the user gave */
 
 typedef struct commit {
     const pct_real *boxes; /* (grid*grid,4), cell by cell */
@@ -106,4 +107,23 @@ bool pct_region_commit(pct_tape *tape, const pct_real *cell_boxes, int64_t grid,
     memcpy(box, object, sizeof object);
     keep_within(&c, object, sure < SURE ? SURE - sure : 0);
     return true;
+}
+
+static bool was_given(const pct_prompt *prompt, const pct_real *box) {
+    for (int32_t i = 0; i < prompt->region_count; i++)
+        if (pct_region_box_iou(prompt->regions[i].box, box) > GIVEN) return true;
+    return false;
+}
+
+void pct_answering_commit(pct_answering *a, const pct_regions *made, const pct_prompt *const *prompts, int32_t count) {
+    const pct_state *state = a->state;
+    const int64_t grid = pct_model_config_grid(&state->model->config);
+    const int64_t side = pct_model_config_mask_side(&state->model->config);
+    if (!state->cell_boxes) return;
+    for (int32_t i = 0; i < count; i++) {
+        pct_real *box = pct_tensor_data(made->boxes) + 4 * i;
+        if (!was_given(prompts[i], box))
+            pct_region_commit(&a->state->tape, pct_tensor_data(state->cell_boxes), grid, box,
+                              pct_tensor_data(made->logits) + i * side * side, side);
+    }
 }
