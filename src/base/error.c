@@ -31,6 +31,12 @@ percept_status pct_fail(percept_error *error, percept_status status, const char 
     return status;
 }
 
+percept_status pct_error_of_model(percept_status status, percept_error *error) {
+    if (status != PERCEPT_ERROR_INPUT) return status;
+    if (error) error->status = PERCEPT_ERROR_MODEL;
+    return PERCEPT_ERROR_MODEL;
+}
+
 void pct_error_prefix(percept_error *error, const char *format, ...) {
     if (!error) return;
     char prefix[512];

@@ -30,6 +30,10 @@ percept_status pct_fail_v(percept_error *error, percept_status status, const cha
 /* Puts "prefix: " before the message that is already there: the layer that knows the file's name adds it. */
 void pct_error_prefix(percept_error *error, const char *format, ...) PCT_PRINTF(2, 3);
 
+/* What is found wrong inside a file of a model's, by readers of any file, is wrong with the model: INPUT becomes MODEL,
+ * in the error too. Other statuses stay. */
+percept_status pct_error_of_model(percept_status status, percept_error *error);
+
 /* "out of memory: <what>" with PERCEPT_ERROR_RESOURCE. */
 percept_status pct_fail_memory(percept_error *error, const char *what);
 

@@ -99,13 +99,6 @@ percept_status pct_family_tokenizer(pct_converting *c, const char *const *texts,
     return status;
 }
 
-/* What is wrong inside a file that is there is wrong with the model. */
-static percept_status as_model(percept_status status, percept_error *error) {
-    if (status != PERCEPT_ERROR_INPUT) return status;
-    if (error) error->status = PERCEPT_ERROR_MODEL;
-    return PERCEPT_ERROR_MODEL;
-}
-
 /* Whether a setting of peft's says something: not null, false, "none", or empty. */
 static bool is_set(const json_t *value) {
     if (json_is_string(value)) return *json_string_value(value) && strcmp(json_string_value(value), "none") != 0;
@@ -140,7 +133,7 @@ percept_status pct_family_lora(pct_converting *c, percept_error *error) {
     percept_status status = read_lora(c->lora_config, &rank, &alpha, &modules, error);
     if (status != PERCEPT_OK) {
         pct_error_prefix(error, "%s/adapter_config.json", c->options->lora);
-        return as_model(status, error);
+        return pct_error_of_model(status, error);
     }
     PCT_TRY(pct_foreign_open_adapters(&c->lora, c->options->lora, error));
     c->sources[0].lora = c->lora;
@@ -228,7 +221,7 @@ static percept_status describe(pct_converting *c, percept_error *error) {
     percept_status status = family->describe(c, error);
     if ((status == PERCEPT_ERROR_INPUT || status == PERCEPT_ERROR_MODEL) && error && !names_a_file(c, error)) {
         pct_error_prefix(error, "%s/config.json", c->options->source);
-        status = as_model(status, error);
+        status = pct_error_of_model(status, error);
     }
     if (status != PERCEPT_OK) return status;
     if (pct_model_config_check(&c->model, error) == PERCEPT_OK) return PERCEPT_OK;

@@ -88,9 +88,7 @@ static percept_status read_tower(pct_converting *c, percept_error *error) {
     if (status == PERCEPT_OK) status = pct_family_clip(c, vision ? vision : c->tower_config, error);
     if (status != PERCEPT_OK) {
         pct_error_prefix(error, "%s/config.json", c->options->tower);
-        if (status == PERCEPT_ERROR_INPUT) status = PERCEPT_ERROR_MODEL; /* the file is there */
-        if (error) error->status = status;
-        return status;
+        return pct_error_of_model(status, error); /* the file is there */
     }
     const int32_t last = c->model.vision.layers - 1; /* what it makes is never used */
     snprintf(c->last_layer[0], sizeof c->last_layer[0], "vision_model.encoder.layers.%d.", last);

@@ -251,9 +251,7 @@ static percept_status read_shard(pct_safetensors *file, const shard *part, perce
     percept_status status = read_header(file, part, error);
     if (status == PERCEPT_OK) return status;
     pct_error_prefix(error, "%s", part->path);
-    if (status == PERCEPT_ERROR_INPUT) status = PERCEPT_ERROR_MODEL;
-    if (error) error->status = status;
-    return status;
+    return pct_error_of_model(status, error);
 }
 
 /* ---- names ------------------------------------------------------------------------------------------------------ */

@@ -28,12 +28,6 @@ percept_status pct_draft_fail(const pct_draft *draft, percept_error *error, cons
     return PERCEPT_ERROR_MODEL;
 }
 
-percept_status pct_draft_status(percept_status status, percept_error *error) {
-    if (status != PERCEPT_ERROR_INPUT) return status;
-    if (error) error->status = PERCEPT_ERROR_MODEL;
-    return PERCEPT_ERROR_MODEL;
-}
-
 percept_status pct_draft_add(pct_draft *draft, pct_draft_tokens *list, const char *text, size_t length,
                              pct_draft_token token, percept_error *error) {
     if (length > 2 * PCT_BPE_MAX_TOKEN)

@@ -58,9 +58,6 @@ typedef struct pct_draft {
 void pct_draft_free(pct_draft *draft);
 /* "NAME: ..." with PERCEPT_ERROR_MODEL. */
 percept_status pct_draft_fail(const pct_draft *draft, percept_error *error, const char *format, ...) PCT_PRINTF(3, 4);
-/* What a JSON reader finds wrong in a tokenizer's file is wrong with the model: INPUT becomes MODEL, in the error too.
- */
-percept_status pct_draft_status(percept_status status, percept_error *error);
 /* Texts are copied. An added token that is there twice with the same id counts as the first says. */
 percept_status pct_draft_add(pct_draft *draft, pct_draft_tokens *list, const char *text, size_t length,
                              pct_draft_token token, percept_error *error);

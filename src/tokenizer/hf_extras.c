@@ -19,7 +19,7 @@ static percept_status load_json(json_t **out, const char *folder, const char *na
         status = pct_json_load(out, path, MAX_CONFIG, error);
         if (status == PERCEPT_OK && !json_is_object(*out))
             status = pct_fail(error, PERCEPT_ERROR_MODEL, "%s: is not an object", path);
-        status = pct_draft_status(status, error);
+        status = pct_error_of_model(status, error);
     }
     free(path);
     return status;

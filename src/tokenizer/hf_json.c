@@ -239,14 +239,14 @@ static percept_status apply_steps(struct source *source, const char *data) {
 
 static percept_status load(struct source *source, const char *data, const pct_hf_extras *extras, pct_tokenizer **out) {
     pct_draft *draft = &source->draft;
-    PCT_TRY(pct_draft_status(read_all(source), source->error));
+    PCT_TRY(pct_error_of_model(read_all(source), source->error));
     if (!source->model)
         return pct_draft_fail(draft, source->error,
                               "has no key 'model', so it is no tokenizer.json; give that file, or its folder");
     if (source->unigram || (source->type[0] && strcmp(source->type, "BPE") != 0))
         return pct_draft_fail(draft, source->error, "the model '%s' is not supported (BPE is)",
                               source->type[0] ? source->type : "Unigram");
-    PCT_TRY(pct_draft_status(apply_steps(source, data), source->error));
+    PCT_TRY(pct_error_of_model(apply_steps(source, data), source->error));
     draft->parts.fuse_unknown = source->fuse_unknown;
     draft->parts.unknowns = draft->mark_texts[PCT_DRAFT_UNKNOWN] ? PCT_UNKNOWN_TOKEN : PCT_UNKNOWN_GONE;
     draft->parts.whole = source->ignore_merges ? 1 : -1;

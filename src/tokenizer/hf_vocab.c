@@ -58,7 +58,7 @@ static percept_status choose_pattern(pct_draft *draft, const pct_hf_extras *extr
 
 static percept_status load(pct_draft *draft, pct_json_reader *json, const char *merges, size_t merges_size,
                            const pct_hf_extras *extras, pct_tokenizer **out, percept_error *error) {
-    PCT_TRY(pct_draft_status(read_vocabulary(draft, json, error), error));
+    PCT_TRY(pct_error_of_model(read_vocabulary(draft, json, error), error));
     PCT_TRY(read_merges(draft, merges, merges_size, error));
     PCT_TRY(choose_pattern(draft, extras, error));
     if (extras) PCT_TRY(pct_hf_extras_apply(extras, draft, 0, false, error));
