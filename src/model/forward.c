@@ -87,9 +87,10 @@ static int32_t held(int64_t value, int64_t most) { return (int32_t)(value < 0 ? 
 static int32_t cells_of_box(const pct_real box[4], int64_t grid, int32_t *cells) {
     int32_t count = 0;
     for (int64_t c = 0; c < grid * grid; c++) {
-        const pct_real x = ((pct_real)(c % grid) + (pct_real)0.5) / (pct_real)grid;
-        const pct_real y = ((pct_real)(c / grid) + (pct_real)0.5) / (pct_real)grid;
-        if (x >= box[0] && x < box[2] && y >= box[1] && y < box[3]) cells[count++] = (int32_t)c;
+        pct_real middle[2];
+        pct_cell_middle(c, grid, middle);
+        if (middle[0] >= box[0] && middle[0] < box[2] && middle[1] >= box[1] && middle[1] < box[3])
+            cells[count++] = (int32_t)c;
     }
     if (count) return count;
     const int32_t x = held((int64_t)((box[0] + box[2]) / 2 * (pct_real)grid), grid - 1);
